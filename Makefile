@@ -1,0 +1,38 @@
+# Each target sets up its own environment in .venv when it is missing.
+PYTHON ?= python3
+DATA ?=
+bin := .venv/bin
+
+.PHONY: demo test test-slow test-oldest lint clean
+
+demo: .venv/installed  ## train on snapshots and compare; DATA=folder for your own
+	$(bin)/python examples/plot_quickstart.py $(DATA)
+
+test: .venv/installed
+	$(bin)/python -m pytest -n 2
+
+test-slow: .venv/installed
+	$(bin)/python -m pytest -m slow
+
+lint: .venv/installed
+	$(bin)/ruff check .
+	$(bin)/ruff format --check .
+	$(bin)/mypy
+	$(bin)/codespell
+	$(bin)/numpydoc lint $(shell git ls-files 'skcolora/**.py')
+
+test-oldest: .venv-oldest/installed  ## the oldest supported dependencies
+	.venv-oldest/bin/python -m pytest -n 2
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(bin)/pip install --quiet -c constraints.txt -e '.[dev]'
+	touch $@
+
+.venv-oldest/installed: pyproject.toml constraints-oldest.txt
+	$(PYTHON) -m venv .venv-oldest
+	.venv-oldest/bin/pip install --quiet -c constraints-oldest.txt -e '.[test]'
+	touch $@
+
+clean:
+	rm -rf .venv .venv-oldest

@@ -1,0 +1,485 @@
+"""CoLoRARegressor: the data-driven reduced model."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Sequence
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from skcolora._base import SnapshotRegressor
+from skcolora._encoding import encode_fields
+from skcolora._snapshots import (
+    Array,
+    SnapshotLayout,
+    check_period,
+    validate_parameters,
+    validate_snapshots,
+)
+from skcolora.nn import CoLoRAModel, CoLoRANetwork, Hypernetwork
+from skcolora.training import SnapshotSampler, train
+from skcolora.utils._sklearn import Interval, StrOptions, fit_context
+from skcolora.utils._torch import as_tensor, resolve_device, resolve_dtype
+
+# Points evaluated at once, over all snapshots of a block; bounds the memory of predict.
+_BLOCK = 2**17
+
+
+class CoLoRARegressor(SnapshotRegressor):
+    """Reduced model of a parametrised evolution equation, learnt from snapshots.
+
+    A small coordinate network û(x; θ, φ) carries low-rank updates, ``W + A diag(α) B``,
+    in its layers.  After training only their few factors α, the latent state φ, change
+    with the physics parameters and with time, as a hypernetwork φ = h(μ, t) says
+    (CoLoRA-D [1]_).
+
+    Parameters
+    ----------
+    times : array-like of shape (n_times,), default=None
+        Strictly increasing times of the snapshots.  None: uniform on [0, 1], or a steady
+        field where y is 1-D or 2-D.
+    points : array-like of shape (n_points, n_dims) or tuple of 1-D axes, default=None
+        Points of the snapshots; a tuple of axes is a tensor grid with
+        ``indexing="ij"``.  None: uniform on [0, 1].
+    period : None, float or tuple, default=None
+        Period of the domain: one for all dimensions, or one entry for each, None where
+        it is not periodic.  The model is then periodic exactly.
+    width, depth : int, default=25, 8
+        Width of the network's layers and their number, the first and last included.
+    rank : int, default=3
+        Rank of the updates, at most ``width``.
+    adaptation : {"scalar", "diagonal"}, default="scalar"
+        One online weight for each adapted layer, or ``rank`` of them.
+    adapted_layers : sequence of int, default=None
+        Layers with online weights, from 0, the first one.  None: all but the first.  The
+        first layer's update translates the domain.
+    hyper_width, hyper_depth : int, default=15, 3
+        Size of the hypernetwork.
+    max_iter : int, default=5000
+        Training steps.
+    max_time : float, default=None
+        Seconds that training may take; its schedule is then fitted into them.
+    warm_start : bool, default=False
+        Go on from the weights of the last ``fit``, if shapes and architecture are as
+        they were.
+    device : str, default="auto"
+        A torch device; "auto" takes CUDA where there is one.
+    dtype : {"auto", "float32", "float64"}, default="auto"
+        Precision of the fitted network and of predictions; "auto" follows y.
+    random_state : int, RandomState instance or None, default=None
+        Seed of initial weights and samples.  An int gives the same fit each time on the
+        same machine, as long as ``max_time`` does not cut it.
+    verbose : int, default=0
+        Positive for a progress bar.
+
+    Attributes
+    ----------
+    network_ : CoLoRANetwork
+        The coordinate network û, a torch module.
+    hypernetwork_ : Hypernetwork
+        The map h from (μ, t) to the latent state, a torch module.
+    n_latent_ : int
+        Size of the latent state φ.
+    n_weights_ : int
+        Trained weights of both networks.
+    loss_curve_ : list of float
+        Relative error of the samples in each training step.
+    n_iter_ : int
+        Steps taken by the last ``fit``.
+    n_features_in_ : int
+        Number of physics parameters.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the parameters, where X had string column names.
+
+    See Also
+    --------
+    ParameterInterpolator : Interpolation of the snapshots; the rival to beat where the
+        parameters are sampled densely.
+    PODRegressor : The linear counterpart.
+
+    Notes
+    -----
+    Training first minimises the mean relative error of random samples with SOAP [2]_ in
+    float32, then takes natural-gradient steps (SPRING [3]_) in float64.  The cost of a
+    step does not depend on the grid.
+
+    References
+    ----------
+    .. [1] J. Berman and B. Peherstorfer, "CoLoRA: Continuous low-rank adaptation for
+       reduced implicit neural modeling of parameterized partial differential
+       equations", ICML 2024, arXiv:2402.14646, equations (6) to (9).
+    .. [2] N. Vyas et al., "SOAP: Improving and stabilizing Shampoo using Adam", ICLR
+       2025, arXiv:2409.11321.
+    .. [3] G. Goldshlager, N. Abrahamsen, L. Lin, "A Kaczmarz-inspired approach to
+       accelerate the optimization of neural network wavefunctions", J. Comput. Phys.
+       516 (2024), arXiv:2401.10190.
+
+    Examples
+    --------
+    >>> from skcolora import CoLoRARegressor
+    >>> from skcolora.datasets import make_advection
+    >>> data = make_advection([0.5, 0.75, 1.0, 1.25, 1.5], n_points=64, n_times=11)
+    >>> model = CoLoRARegressor(**data.grid, max_iter=10, random_state=0)
+    >>> model.fit(data.X, data.y).predict([[0.9]]).shape
+    (1, 11, 64)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
+        "times": "no_validation",  # type: ignore[dict-item]
+        "points": "no_validation",  # type: ignore[dict-item]
+        "period": "no_validation",  # type: ignore[dict-item]
+        "width": [Interval(Integral, 1, None, closed="left")],
+        "depth": [Interval(Integral, 2, None, closed="left")],
+        "rank": [Interval(Integral, 1, None, closed="left")],
+        "adaptation": [StrOptions({"scalar", "diagonal"})],
+        "adapted_layers": [None, "array-like"],
+        "hyper_width": [Interval(Integral, 1, None, closed="left")],
+        "hyper_depth": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_time": [None, Interval(Real, 0, None, closed="neither")],
+        "warm_start": ["boolean"],
+        "device": [str],
+        "dtype": [StrOptions({"auto", "float32", "float64"})],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        *,
+        times: ArrayLike | None = None,
+        points: Any = None,
+        period: Any = None,
+        width: int = 25,
+        depth: int = 8,
+        rank: int = 3,
+        adaptation: str = "scalar",
+        adapted_layers: Sequence[int] | None = None,
+        hyper_width: int = 15,
+        hyper_depth: int = 3,
+        max_iter: int = 5000,
+        max_time: float | None = None,
+        warm_start: bool = False,
+        device: str = "auto",
+        dtype: str = "auto",
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.times = times
+        self.points = points
+        self.period = period
+        self.width = width
+        self.depth = depth
+        self.rank = rank
+        self.adaptation = adaptation
+        self.adapted_layers = adapted_layers
+        self.hyper_width = hyper_width
+        self.hyper_depth = hyper_depth
+        self.max_iter = max_iter
+        self.max_time = max_time
+        self.warm_start = warm_start
+        self.device = device
+        self.dtype = dtype
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(self, X: ArrayLike, y: ArrayLike) -> CoLoRARegressor:
+        """Train on snapshots.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_trajectories, n_parameters)
+            Physics parameters.
+        y : array-like of shape (n_trajectories, n_times, n_points[, n_fields])
+            Snapshots; with a tensor grid (n_trajectories, n_times, *grid[, n_fields]), or
+            flattened to (n_trajectories, n_times * n_points * n_fields).
+
+        Returns
+        -------
+        self : CoLoRARegressor
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X, y, times, points and period do not fit together, before any training.
+
+        Warns
+        -----
+        UserWarning
+            If training is interrupted (Ctrl-C); the best weights so far are kept.
+        """
+        adapted_layers = self._check_architecture()
+        device = resolve_device(self.device)
+        X, rows, layout = validate_snapshots(
+            self, X, y, times=self.times, points=self.points
+        )
+        period = check_period(self.period, layout.grid.n_dims)
+        seed = check_random_state(self.random_state).randint(2**31 - 1)
+        generator = torch.Generator().manual_seed(int(seed))
+
+        signature = self._signature(layout, period, adapted_layers)
+        continued = self.warm_start and signature == getattr(self, "_fitted_signature", None)
+        if continued:
+            model = copy.deepcopy(CoLoRAModel(self.network_, self.hypernetwork_))
+            model.requires_grad_(True)
+        else:
+            model = self._new_model(X, rows, layout, period, adapted_layers, generator)
+        model.to(device=device, dtype=torch.float64)
+        n, n_times = rows.shape[:2]
+        sampler = SnapshotSampler(
+            as_tensor(rows.reshape(n * n_times, *rows.shape[2:]), device=device),
+            as_tensor(layout.grid.points, device=device),
+            as_tensor(_hyper_inputs(X, layout.times), device=device),
+            generator=torch.Generator(device=device).manual_seed(int(seed)),
+        )
+        result = train(
+            model,
+            sampler,
+            max_iter=self.max_iter,
+            max_time=self.max_time,
+            refine_only=continued,
+            verbose=int(self.verbose),
+        )
+        model.to(resolve_dtype(self.dtype, rows.dtype)).requires_grad_(False)
+        self.network_, self.hypernetwork_ = model.network, model.hypernetwork
+        self.n_latent_ = self.network_.n_latent
+        self.n_weights_ = sum(p.numel() for p in model.parameters())
+        self.loss_curve_ = (self.loss_curve_ if continued else []) + result.losses
+        self.n_iter_ = len(result.losses)
+        self._layout, self._X, self._fitted_signature = layout, X, signature
+        return self
+
+    def predict(
+        self, X: ArrayLike, *, times: ArrayLike | None = None, points: Any = None
+    ) -> Array:
+        """Fields at new parameters, at any times and points.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_trajectories, n_parameters)
+            Physics parameters.
+        times : array-like of shape (n_times,), default=None
+            Strictly increasing.  None: those of ``fit``.
+        points : array-like of shape (n_points, n_dims) or tuple of axes, default=None
+            Scattered points or a tensor grid.  None: those of ``fit``.
+
+        Returns
+        -------
+        y : ndarray
+            In the layout that ``fit`` was given.
+
+        Raises
+        ------
+        ValueError
+            If X, times or points do not fit the fitted model.
+        """
+        X = validate_parameters(self, X)
+        layout = self._layout.at(times, points)
+        return layout.from_rows(self._evaluate(self._latent(X, layout.times), layout))
+
+    def predict_latent(self, X: ArrayLike, *, times: ArrayLike | None = None) -> Array:
+        """Latent states φ = h(μ, t) along the trajectories.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_trajectories, n_parameters)
+            Physics parameters.
+        times : array-like of shape (n_times,), default=None
+            Strictly increasing.  None: those of ``fit``.
+
+        Returns
+        -------
+        latent : ndarray of shape (n_trajectories, n_times, n_latent)
+            Online weights, layer by layer.
+        """
+        X = validate_parameters(self, X)
+        latent = self._latent(X, self._layout.at(times, None).times)
+        return np.asarray(latent.cpu().numpy())
+
+    def decode(self, latent: ArrayLike, *, points: Any = None) -> Array:
+        """Fields of given latent states.
+
+        Parameters
+        ----------
+        latent : array-like of shape (n_trajectories, n_times, n_latent)
+            Online weights, as `predict_latent` and `encode` give them.
+        points : array-like of shape (n_points, n_dims) or tuple of axes, default=None
+            Scattered points or a tensor grid.  None: those of ``fit``.
+
+        Returns
+        -------
+        y : ndarray
+            In the layout that ``fit`` was given.
+        """
+        check_is_fitted(self)
+        states = np.asarray(latent, dtype=np.float64)
+        if states.ndim != 3 or states.shape[2] != self.n_latent_:
+            raise ValueError(
+                f"`latent` has shape {states.shape}; expected (n_trajectories, n_times, "
+                f"{self.n_latent_})."
+            )
+        if not np.isfinite(states).all():
+            raise ValueError("`latent` must be finite; got NaN or infinity.")
+        layout = replace(self._layout.at(None, points), times=np.arange(states.shape[1]))
+        network = self._on_device()[0]
+        rows = self._evaluate(as_tensor(states).to(network.u_scale), layout)
+        return layout.from_rows(rows)
+
+    def encode(self, y: ArrayLike) -> Array:
+        """Latent states whose fields are nearest to given snapshots.
+
+        Solves ``min ‖û(·; φ) - u‖`` for each snapshot by itself, by Levenberg–Marquardt
+        from the nearest training state, in float64.
+
+        Parameters
+        ----------
+        y : array-like of shape (n_trajectories, n_times, n_points[, n_fields])
+            Snapshots at the points of ``fit``, in its layout; n_times may differ.
+
+        Returns
+        -------
+        latent : ndarray of shape (n_trajectories, n_times, n_latent)
+            Online weights, in the precision of the fitted network.
+        """
+        check_is_fitted(self)
+        rows = self._layout.check_rows(y)
+        network, _ = self._on_device()
+        dtype = network.u_scale.dtype
+        candidates = self._latent(self._X, self._layout.times).flatten(0, 1).double()
+        if len(candidates) > 512:
+            spread = torch.linspace(0, len(candidates) - 1, 512).long()
+            candidates = candidates[spread.to(candidates.device)]
+        latent = encode_fields(
+            copy.deepcopy(network).double(),
+            as_tensor(self._layout.grid.points).to(candidates),
+            as_tensor(rows.reshape(-1, *rows.shape[2:])).to(candidates),
+            candidates,
+        )
+        return np.asarray(latent.to(dtype).reshape(*rows.shape[:2], -1).cpu().numpy())
+
+    def _check_architecture(self) -> tuple[int, ...]:
+        """The adapted layers, or a ValueError where parameters contradict each other."""
+        if self.rank > self.width:
+            raise ValueError(
+                f"`rank` must be at most `width`; got rank={self.rank}, width={self.width}."
+            )
+        layers = range(1, self.depth) if self.adapted_layers is None else self.adapted_layers
+        adapted = tuple(sorted(int(i) for i in layers))
+        inside = all(0 <= i < self.depth for i in adapted)
+        if not adapted or not inside or len(set(adapted)) != len(adapted):
+            raise ValueError(
+                "`adapted_layers` must be different indices from 0 to depth - 1 = "
+                f"{self.depth - 1}; got {self.adapted_layers!r}."
+            )
+        return adapted
+
+    def _signature(self, layout: SnapshotLayout, period: Any, adapted: Any) -> tuple[Any, ...]:
+        """What the shapes of all weights depend on."""
+        architecture = (self.width, self.depth, self.rank, self.adaptation, adapted)
+        sizes = (self.n_features_in_, layout.grid.n_dims, layout.n_fields)
+        return (*architecture, self.hyper_width, self.hyper_depth, *sizes, period)
+
+    def _new_model(
+        self,
+        X: Array,
+        rows: Array,
+        layout: SnapshotLayout,
+        period: tuple[float | None, ...],
+        adapted_layers: tuple[int, ...],
+        generator: torch.Generator,
+    ) -> CoLoRAModel:
+        """Initial weights, and the scaling of coordinates, fields, parameters and time."""
+        network = CoLoRANetwork(
+            layout.grid.n_dims,
+            layout.n_fields,
+            width=self.width,
+            depth=self.depth,
+            rank=self.rank,
+            adaptation=self.adaptation,
+            adapted_layers=adapted_layers,
+            period=period,
+            generator=generator,
+        )
+        hypernetwork = Hypernetwork(
+            X.shape[1] + 1,
+            network.n_latent,
+            width=self.hyper_width,
+            depth=self.hyper_depth,
+            generator=generator,
+        )
+        model = CoLoRAModel(network, hypernetwork).double()
+        low, high = layout.grid.points.min(0), layout.grid.points.max(0)
+        plain = np.array([length is None for length in period])
+        inputs = _hyper_inputs(X, layout.times)
+        fields = rows.reshape(-1, layout.n_fields)
+        for buffer, values in (
+            (network.x_center, np.where(plain, (low + high) / 2, 0.0)),
+            (network.x_scale, np.where(plain & (high > low), (high - low) / 2, 1.0)),
+            (network.u_center, fields.mean(0, dtype=np.float64)),
+            (network.u_scale, _positive(fields.std(0, dtype=np.float64))),
+            (hypernetwork.center, inputs.mean(0)),
+            (hypernetwork.scale, _positive(inputs.std(0))),
+        ):
+            buffer.copy_(torch.from_numpy(values))
+        return model
+
+    def _on_device(self) -> tuple[CoLoRANetwork, Hypernetwork]:
+        """The networks, on the device that ``device`` means on this machine."""
+        device = resolve_device(self.device)
+        return self.network_.to(device), self.hypernetwork_.to(device)
+
+    @torch.no_grad()
+    def _latent(self, X: Array, times: Array) -> Tensor:
+        """(n_trajectories, n_times, n_latent), each trajectory computed by itself.
+
+        So the prediction for one parameter cannot depend, even by rounding, on others.
+        """
+        _, hypernetwork = self._on_device()
+        inputs = as_tensor(_hyper_inputs(X, times)).to(hypernetwork.center)
+        paths = [hypernetwork(path) for path in inputs.split(len(times))]
+        return torch.stack(paths)
+
+    @torch.no_grad()
+    def _evaluate(self, latent: Tensor, layout: SnapshotLayout) -> Array:
+        """Rows of fields, in blocks of bounded memory."""
+        network, _ = self._on_device()
+        points = as_tensor(layout.grid.points).to(network.u_scale)
+        n, n_times = latent.shape[:2]
+        shape = (n, n_times, len(points), layout.n_fields)
+        out = np.empty(shape, dtype=latent.new_empty(0).cpu().numpy().dtype)
+        per_block = min(len(points), _BLOCK)
+        times_per_block = max(1, _BLOCK // per_block)
+        for trajectory, path in zip(out, latent, strict=True):
+            for i in range(0, n_times, times_per_block):
+                at = slice(i, i + times_per_block)
+                for j in range(0, len(points), per_block):
+                    where = slice(j, j + per_block)
+                    trajectory[at, where] = network(points[where], path[at]).cpu().numpy()
+        return out
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickled networks are on the CPU, so that any machine can load them."""
+        state: dict[str, Any] = super().__getstate__()
+        for name in ("network_", "hypernetwork_"):
+            if name in state and next(state[name].parameters()).device.type != "cpu":
+                state[name] = copy.deepcopy(state[name]).cpu()
+        return state
+
+
+def _hyper_inputs(X: Array, times: Array) -> Array:
+    """Inputs (μ, t) of the hypernetwork, trajectory by trajectory."""
+    return np.hstack([np.repeat(X, len(times), axis=0), np.tile(times, len(X))[:, None]])
+
+
+def _positive(scale: Array) -> Array:
+    return np.where(scale > 0, scale, 1.0)

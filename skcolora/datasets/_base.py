@@ -1,0 +1,71 @@
+"""What every reader and generator returns."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.utils import check_random_state, check_scalar
+
+Array = NDArray[np.floating[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class SnapshotData:
+    """Snapshots of a parametrised evolution equation, with their grid.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n_trajectories, n_parameters)
+        Physics parameters.
+    y : ndarray of shape (n_trajectories, n_times, *grid[, n_fields])
+        Snapshots.
+    times : ndarray of shape (n_times,)
+    points : ndarray of shape (n_points, n_dims), or tuple of n_dims axes
+        Scattered points, or the axes of a tensor grid (``indexing="ij"``).
+    period : None, float or tuple
+        Period of the domain, None where it is not periodic or not known.
+    pde : object or None
+        The equation, where it is known.
+    """
+
+    X: Array
+    y: Array
+    times: Array
+    points: Array | tuple[Array, ...]
+    period: float | tuple[float | None, ...] | None = None
+    pde: Any = None
+
+    @property
+    def grid(self) -> dict[str, Any]:
+        """Constructor arguments of the estimators: times, points and period."""
+        return {"times": self.times, "points": self.points, "period": self.period}
+
+    def __repr__(self) -> str:
+        return f"SnapshotData(X: {self.X.shape}, y: {self.y.shape} {self.y.dtype})"
+
+
+def draw_parameters(
+    parameters: ArrayLike | int, low: ArrayLike, high: ArrayLike, random_state: Any
+) -> Array:
+    """Parameters (n, n_parameters) as given, or that many drawn uniformly and sorted.
+
+    A 1-D array holds values of a single parameter.
+    """
+    low, high = np.atleast_1d(low), np.atleast_1d(high)
+    if np.ndim(parameters) == 0:
+        n = check_scalar(parameters, "parameters", (int, np.integer), min_val=1)
+        drawn = check_random_state(random_state).uniform(low, high, size=(n, len(low)))
+        return np.asarray(drawn[np.argsort(drawn[:, 0])])
+    array = np.asarray(parameters, dtype=np.float64)
+    array = array[:, None] if array.ndim == 1 else array
+    if array.ndim != 2 or array.shape[1] != len(low) or not len(array):
+        raise ValueError(
+            f"`parameters` must have shape (n, {len(low)}) or be a number of trajectories; got "
+            f"shape {np.shape(parameters)}."
+        )
+    if not np.isfinite(array).all():
+        raise ValueError("`parameters` must be finite; got NaN or infinity.")
+    return array

@@ -1,0 +1,154 @@
+"""Reader of snapshots in HDF5 files, one file a parameter."""
+
+from __future__ import annotations
+
+import glob
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from skcolora.datasets._base import Array, SnapshotData
+
+
+class SnapshotFileError(OSError, ValueError):
+    """A file of snapshots is missing, damaged, or does not fit the others."""
+
+
+class _Trajectory(NamedTuple):
+    path: Path
+    mu: Array
+    u: Array
+    times: Array
+    axes: tuple[Array, ...]
+
+
+def load_snapshots(
+    path: str | os.PathLike[str], *, period: float | tuple[float | None, ...] | None = None
+) -> SnapshotData:
+    """Read trajectories from HDF5 files, one file a parameter.
+
+    A file holds the dataset ``u`` (n_fields, n_times, n_0[, n_1, ...]), its coordinates
+    ``t``, ``x0``, ``x1``, ... as 1-D datasets, and the parameter as attribute ``mu``, as
+    in the data published with [1]_.
+
+    Parameters
+    ----------
+    path : str or path-like
+        A file, a folder (its ``*.hdf5`` and ``*.h5``), or a glob pattern.
+    period : None, float or tuple, default=None
+        Period of the domain, which the files do not tell.
+
+    Returns
+    -------
+    data : SnapshotData
+        Sorted by parameter, with ``y`` of shape (n_trajectories, n_times, *grid) and a
+        last axis of fields where there are several.
+
+    Raises
+    ------
+    SnapshotFileError
+        A ValueError and OSError that names the file: none found, not HDF5, truncated,
+        parts missing, values not finite, or times, grid or fields other than in the
+        first file.
+    ImportError
+        If h5py is not installed.
+
+    References
+    ----------
+    .. [1] J. Berman and B. Peherstorfer, "CoLoRA", ICML 2024, arXiv:2402.14646.
+    """
+    trajectories = [_read(file) for file in _find(path)]
+    trajectories.sort(key=lambda trajectory: tuple(trajectory.mu))
+    first = trajectories[0]
+    for other, previous in zip(trajectories[1:], trajectories, strict=False):
+        _check_agreement(first, other)
+        if np.array_equal(other.mu, previous.mu):
+            raise SnapshotFileError(
+                f"{other.path}: the same parameter mu = {other.mu} as {previous.path}."
+            )
+    u = np.stack([trajectory.u for trajectory in trajectories])
+    y = u[:, 0] if u.shape[1] == 1 else np.ascontiguousarray(np.moveaxis(u, 1, -1))
+    return SnapshotData(
+        X=np.stack([trajectory.mu for trajectory in trajectories]),
+        y=y,
+        times=first.times,
+        points=first.axes if len(first.axes) > 1 else first.axes[0][:, None],
+        period=period,
+    )
+
+
+def _find(path: str | os.PathLike[str]) -> list[Path]:
+    text = os.fspath(path)
+    if os.path.isdir(text):
+        found = [p for p in Path(text).iterdir() if p.suffix in (".hdf5", ".h5")]
+    elif os.path.isfile(text):
+        found = [Path(text)]
+    else:
+        found = [Path(p) for p in glob.glob(text) if os.path.isfile(p)]
+    if not found:
+        raise SnapshotFileError(
+            f"No snapshots at {text!r}: expected an HDF5 file, a folder with *.hdf5 or *.h5 "
+            "files, or a glob pattern."
+        )
+    return sorted(found)
+
+
+def _read(path: Path) -> _Trajectory:
+    try:
+        import h5py
+    except ImportError as error:
+        raise ImportError(
+            "load_snapshots needs h5py; install it with `pip install skcolora[data]`."
+        ) from error
+    try:
+        with h5py.File(path, "r") as file:
+            return _read_open(path, file)
+    except SnapshotFileError:
+        raise
+    except (OSError, RuntimeError) as error:
+        raise SnapshotFileError(
+            f"{path} is not an HDF5 file, or is truncated or not readable ({error})."
+        ) from error
+
+
+def _read_open(path: Path, file: Any) -> _Trajectory:
+    if "u" not in file or not hasattr(file["u"], "shape"):
+        raise SnapshotFileError(f"{path} has no dataset 'u'; it holds {sorted(file)}.")
+    source = file["u"]
+    mu = source.attrs.get("mu", file.attrs.get("mu"))
+    if mu is None:
+        raise SnapshotFileError(f"{path} has no attribute 'mu' with the parameter.")
+    names = ["t", *(f"x{d}" for d in range(source.ndim - 2))]
+    missing = [name for name in names if name not in file]
+    if missing or source.ndim < 3:
+        raise SnapshotFileError(
+            f"{path}: 'u' of shape {source.shape} needs the axes (fields, t, x0, ...); "
+            f"missing: {missing or ['x0']}."
+        )
+    times, *axes = (np.asarray(file[name][()], dtype=np.float64) for name in names)
+    lengths = (len(times), *map(len, axes))
+    if source.shape[1:] != lengths:
+        raise SnapshotFileError(
+            f"{path}: 'u' has shape {source.shape}, but its axes {names} have lengths {lengths}."
+        )
+    u = source[()]
+    for name, values in [("u", u), ("mu", mu), *zip(names, [times, *axes], strict=True)]:
+        if not np.isfinite(values).all():
+            raise SnapshotFileError(f"{path}: '{name}' holds NaN or infinity.")
+    return _Trajectory(path, np.atleast_1d(np.asarray(mu, dtype=np.float64)), u, times, tuple(axes))
+
+
+def _check_agreement(first: _Trajectory, other: _Trajectory) -> None:
+    """Equal shapes, times and axes, up to the rounding of float32."""
+    if other.u.shape != first.u.shape or other.mu.shape != first.mu.shape:
+        raise SnapshotFileError(
+            f"{other.path}: 'u' has shape {other.u.shape} and mu {other.mu.shape}, but {first.path} "
+            f"has {first.u.shape} and {first.mu.shape}."
+        )
+    pairs = zip((first.times, *first.axes), (other.times, *other.axes), strict=True)
+    for d, (expected, given) in enumerate(pairs):
+        if not np.allclose(expected, given, rtol=0, atol=1e-5 * np.ptp(expected)):
+            name = "the times" if d == 0 else f"the axis x{d - 1}"
+            raise SnapshotFileError(f"{other.path}: {name} differ from those of {first.path}.")

@@ -1,0 +1,73 @@
+"""The relative L2 error of trajectories, and its scorer."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, overload
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from sklearn.metrics import make_scorer
+from sklearn.utils.validation import check_array, check_consistent_length
+
+
+@overload
+def relative_l2_error(
+    y_true: ArrayLike, y_pred: ArrayLike, *, average: Literal[True] = ...
+) -> float: ...
+@overload
+def relative_l2_error(
+    y_true: ArrayLike, y_pred: ArrayLike, *, average: Literal[False]
+) -> NDArray[np.float64]: ...
+def relative_l2_error(
+    y_true: ArrayLike, y_pred: ArrayLike, *, average: bool = True
+) -> float | NDArray[np.float64]:
+    """Relative L2 error of each trajectory, averaged over the trajectories.
+
+    For trajectory i, ``‖û_i - u_i‖₂ / ‖u_i‖₂`` with the norm over all times, points and
+    fields [1]_.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_trajectories, ...)
+        Snapshots of equal shape, in any layout.
+    average : bool, default=True
+        Return the mean over the trajectories.
+
+    Returns
+    -------
+    error : float or ndarray of shape (n_trajectories,)
+        The best value is 0.  A trajectory that is zero everywhere has error 0 where the
+        prediction is zero too, and infinity otherwise.
+
+    Raises
+    ------
+    ValueError
+        If the shapes differ, or values are not finite.
+
+    References
+    ----------
+    .. [1] J. Berman and B. Peherstorfer, "CoLoRA", ICML 2024, arXiv:2402.14646, Section 5.
+
+    Examples
+    --------
+    >>> from skcolora.metrics import relative_l2_error
+    >>> relative_l2_error([[3.0, 4.0], [1.0, 0.0]], [[3.0, 4.5], [1.0, 0.0]])
+    0.05
+    """
+    options: dict[str, Any] = {"ensure_2d": False, "allow_nd": True, "dtype": "numeric"}
+    true = check_array(y_true, input_name="y_true", **options)
+    predicted = check_array(y_pred, input_name="y_pred", **options)
+    check_consistent_length(true, predicted)
+    if true.shape != predicted.shape:
+        raise ValueError(f"y_true has shape {true.shape}, but y_pred has shape {predicted.shape}.")
+    true = true.reshape(len(true), -1).astype(np.float64, copy=False)
+    difference = np.linalg.norm(predicted.reshape(true.shape) - true, axis=1)
+    size = np.linalg.norm(true, axis=1)
+    errors = np.full(len(true), np.inf)
+    errors[difference == 0] = 0.0
+    np.divide(difference, size, out=errors, where=size > 0)
+    return float(errors.mean()) if average else errors
+
+
+neg_relative_l2_error = make_scorer(relative_l2_error, greater_is_better=False)
+"""Scorer for `GridSearchCV` and the like: minus the relative L2 error."""

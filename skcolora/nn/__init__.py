@@ -1,0 +1,17 @@
+"""The CoLoRA network and its hypernetwork as torch modules."""
+
+from skcolora.nn._hypernetwork import Hypernetwork
+from skcolora.nn._layers import CoLoRALayer, Factor, LowRankUpdate, PeriodicLayer
+from skcolora.nn._model import CoLoRAModel
+from skcolora.nn._network import CoLoRANetwork, Linearization
+
+__all__ = [
+    "CoLoRALayer",
+    "CoLoRAModel",
+    "CoLoRANetwork",
+    "Factor",
+    "Hypernetwork",
+    "Linearization",
+    "LowRankUpdate",
+    "PeriodicLayer",
+]

@@ -1,0 +1,251 @@
+"""The layers of a CoLoRA network, each with its forward pass and its pullback.
+
+A pullback takes the sensitivity of the network output to the layer's output and
+answers with the sensitivities to the layer's input, to its online weights, and to
+its offline weights, the last as outer products (`Factor`).  One backward pass thus
+gives the whole Jacobian of a batch without ever forming it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class Factor(NamedTuple):
+    """Rows of a Jacobian with respect to one weight, ``J_i = left_i ⊗ right_i``.
+
+    ``left`` is (..., n_in) and ``right`` is (..., n_out); either may be None, which
+    stands for a column of ones.
+    """
+
+    parameter: nn.Parameter
+    left: Tensor | None
+    right: Tensor | None
+
+
+class Pullback(NamedTuple):
+    """What a layer hands back: sensitivities to its input and to its weights."""
+
+    input: Tensor
+    online: Tensor | None
+    factors: list[Factor]
+
+
+def lecun_normal(*shape: int, generator: torch.Generator, fan_in: int) -> nn.Parameter:
+    """Normal weights of variance ``1 / fan_in``."""
+    return nn.Parameter(torch.randn(*shape, generator=generator) / math.sqrt(fan_in))
+
+
+class LowRankUpdate(nn.Module):
+    """The online part of a layer, ``A diag(α) B``: n_in × rank times rank × n_out.
+
+    With ``adaptation="scalar"`` one online weight multiplies all of ``A B``, with
+    ``"diagonal"`` each of the ``rank`` directions has its own.
+    """
+
+    def __init__(
+        self, n_in: int, n_out: int, *, rank: int, adaptation: str, generator: torch.Generator
+    ) -> None:
+        super().__init__()
+        self.n_online = 1 if adaptation == "scalar" else rank
+        self.A = lecun_normal(n_in, rank, generator=generator, fan_in=n_in)
+        self.B = lecun_normal(rank, n_out, generator=generator, fan_in=rank)
+
+    def matrix(self, alpha: Tensor) -> Tensor:
+        """``A diag(α) B`` for online weights (..., n_online): (..., n_in, n_out)."""
+        return self.A @ (alpha.unsqueeze(-1) * self.B)
+
+    def pullback(
+        self, inputs: Tensor, alpha: Tensor, sensitivity: Tensor
+    ) -> tuple[Tensor, list[Factor]]:
+        """Sensitivities to α and to A and B, for ``inputs @ matrix(alpha)``."""
+        down = inputs @ self.A
+        up = sensitivity @ self.B.T
+        online = down * up
+        if self.n_online == 1:
+            online = online.sum(-1, keepdim=True)
+        alpha = alpha.unsqueeze(-2)
+        return online, [
+            Factor(self.A, inputs, alpha * up),
+            Factor(self.B, alpha * down, sensitivity),
+        ]
+
+
+class CoLoRALayer(nn.Module):
+    """Continuous low-rank adaptation: ``x (W + A diag(α) B) + b``.
+
+    Parameters
+    ----------
+    n_in, n_out : int
+    rank : int or None
+        None makes a plain linear layer without online weights.
+    adaptation : {"scalar", "diagonal"}
+    generator : torch.Generator
+        Source of the initial weights.
+    augmented : bool, default=False
+        Let the low-rank update act on the input augmented by 1.  In the first layer
+        this makes a translation ``x - s(t)`` of the whole domain representable.
+    """
+
+    def __init__(
+        self,
+        n_in: int,
+        n_out: int,
+        *,
+        rank: int | None,
+        adaptation: str,
+        generator: torch.Generator,
+        augmented: bool = False,
+    ) -> None:
+        super().__init__()
+        self.augmented = augmented
+        self.W = lecun_normal(n_in, n_out, generator=generator, fan_in=n_in)
+        self.b = nn.Parameter(torch.zeros(n_out))
+        self.update = (
+            None
+            if rank is None
+            else LowRankUpdate(
+                n_in + augmented, n_out, rank=rank, adaptation=adaptation, generator=generator
+            )
+        )
+
+    @property
+    def n_online(self) -> int:
+        return 0 if self.update is None else self.update.n_online
+
+    def merged(self, alpha: Tensor) -> tuple[Tensor, Tensor]:
+        """Weight (..., n_in, n_out) and bias (..., 1, n_out) at the online weights."""
+        if self.update is None:
+            return self.W, self.b
+        change = self.update.matrix(alpha)
+        if self.augmented:
+            return self.W + change[..., :-1, :], self.b + change[..., -1:, :]
+        return self.W + change, self.b
+
+    def forward(self, x: Tensor, alpha: Tensor) -> Tensor:
+        """(..., n_points, n_in) and (..., n_online) to (..., n_points, n_out)."""
+        weight, bias = self.merged(alpha)
+        return torch.matmul(x, weight) + bias
+
+    def pullback(self, x: Tensor, alpha: Tensor, sensitivity: Tensor) -> Pullback:
+        weight, _ = self.merged(alpha)
+        factors = [Factor(self.W, x, sensitivity), Factor(self.b, None, sensitivity)]
+        online = None
+        if self.update is not None:
+            if self.augmented:
+                x = torch.cat([x, torch.ones_like(x[..., :1])], dim=-1)
+            online, more = self.update.pullback(x, alpha, sensitivity)
+            factors += more
+        return Pullback(torch.matmul(sensitivity, weight.mT), online, factors)
+
+
+class PeriodicLayer(nn.Module):
+    """First layer on a periodic domain: the mean over dimensions of
+    ``a cos(2πx/L + c) + b``, with a, b, c of shape (n_out, n_dims).
+
+    A dimension without a period contributes ``a x + b``; its c is left out.
+
+    Parameters
+    ----------
+    n_out : int
+    period : tuple of float or None
+        One entry a dimension, in the coordinates that the layer is given.
+    rank, adaptation, generator
+        As in `CoLoRALayer`.  The low-rank update of this layer shifts the phases:
+        ``c + (A diag(α) B)ᵀ``, a translation of the domain.
+    """
+
+    frequency: Tensor
+
+    def __init__(
+        self,
+        n_out: int,
+        *,
+        period: tuple[float | None, ...],
+        rank: int | None,
+        adaptation: str,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        n_dims = len(period)
+        self.periodic = [d for d, length in enumerate(period) if length is not None]
+        self.plain = [d for d, length in enumerate(period) if length is None]
+        self._frequencies = [2 * math.pi / length for length in period if length is not None]
+        self.register_buffer("frequency", torch.tensor(self._frequencies))
+        self.a = lecun_normal(n_out, n_dims, generator=generator, fan_in=1)
+        self.b = lecun_normal(n_out, n_dims, generator=generator, fan_in=1)
+        phase = torch.rand(n_out, len(self.periodic), generator=generator)
+        self.c = nn.Parameter(2 * math.pi * phase)
+        self.update = (
+            None
+            if rank is None
+            else LowRankUpdate(
+                len(self.periodic), n_out, rank=rank, adaptation=adaptation, generator=generator
+            )
+        )
+
+    @property
+    def n_online(self) -> int:
+        return 0 if self.update is None else self.update.n_online
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> PeriodicLayer:
+        module = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        # A change of precision must not leave the period rounded.
+        self.frequency = self.frequency.new_tensor(self._frequencies)
+        return module
+
+    def _phase(self, x: Tensor, alpha: Tensor) -> Tensor:
+        """Arguments of the cosines, (..., n_points, n_out, n_periodic)."""
+        phase = (x[..., self.periodic] * self.frequency).unsqueeze(-2) + self.c
+        if self.update is not None:
+            phase = phase + self.update.matrix(alpha).mT.unsqueeze(-3)
+        return phase
+
+    def forward(self, x: Tensor, alpha: Tensor) -> Tensor:
+        """(..., n_points, n_dims) and (..., n_online) to (..., n_points, n_out)."""
+        waves = (self.a[:, self.periodic] * torch.cos(self._phase(x, alpha))).sum(-1)
+        if self.plain:
+            waves = waves + x[..., self.plain] @ self.a[:, self.plain].T
+        return (waves + self.b.sum(-1)) / self.a.shape[1]
+
+    def pullback(self, x: Tensor, alpha: Tensor, sensitivity: Tensor) -> Pullback:
+        n_dims = self.a.shape[1]
+        phase = self._phase(x, alpha)
+        basis = phase.new_empty(*phase.shape[:-1], n_dims)
+        basis[..., self.periodic] = torch.cos(phase)
+        basis[..., self.plain] = x[..., self.plain].unsqueeze(-2)
+        mean = sensitivity.unsqueeze(-1) / n_dims
+        turn = -mean * self.a[:, self.periodic] * torch.sin(phase)
+        to_input = torch.empty(*turn.shape[:-2], n_dims, dtype=x.dtype, device=x.device)
+        to_input[..., self.periodic] = turn.sum(-2) * self.frequency
+        to_input[..., self.plain] = (mean * self.a[:, self.plain]).sum(-2)
+        factors = [
+            Factor(self.a, (mean * basis).flatten(-2), None),
+            Factor(self.b, mean.expand(*mean.shape[:-1], n_dims).flatten(-2), None),
+            Factor(self.c, turn.flatten(-2), None),
+        ]
+        online = None
+        if self.update is not None:
+            online, more = self._pullback_of_shift(alpha, turn)
+            factors += more
+        return Pullback(to_input, online, factors)
+
+    def _pullback_of_shift(self, alpha: Tensor, turn: Tensor) -> tuple[Tensor, list[Factor]]:
+        """Sensitivities of the phase shift ``(A diag(α) B)ᵀ``, given those to the phase."""
+        assert self.update is not None
+        A, B = self.update.A, self.update.B
+        up = turn.mT @ B.T  # (..., n_periodic, rank)
+        down = turn @ A  # (..., n_out, rank)
+        online = (A * up).sum(-2)
+        if self.n_online == 1:
+            online = online.sum(-1, keepdim=True)
+        alpha = alpha.unsqueeze(-2).unsqueeze(-2)
+        return online, [
+            Factor(A, (alpha * up).flatten(-2), None),
+            Factor(B, (alpha * down).mT.flatten(-2), None),
+        ]

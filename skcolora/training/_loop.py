@@ -1,0 +1,169 @@
+"""The training loop: phases, budget, best weights, interruption and recovery."""
+
+from __future__ import annotations
+
+import math
+import time
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from tqdm import tqdm
+
+from skcolora.nn import CoLoRAModel
+from skcolora.training._phases import FirstOrderPhase, NaturalGradientPhase, Phase
+from skcolora.training._sampling import Batch, SnapshotSampler
+
+# Share of the steps, and of the seconds, that the first phase takes.  A step of the
+# second costs five to seven times as much.
+FIRST_PHASE_STEPS = 0.8
+FIRST_PHASE_TIME = 0.35
+# Steps between two looks at the error on a fixed sample, and how far it may rise over
+# the best one before the weights are set back.
+CHECK_EVERY = 25
+MAX_RISE = 5.0
+
+
+@dataclass
+class TrainingResult:
+    """What training leaves behind besides the weights."""
+
+    losses: list[float] = field(default_factory=list)
+    """Sampled relative error of each step."""
+    n_setbacks: int = 0
+    interrupted: bool = False
+
+
+def train(
+    model: CoLoRAModel,
+    sampler: SnapshotSampler,
+    *,
+    max_iter: int,
+    max_time: float | None = None,
+    refine_only: bool = False,
+    verbose: int = 0,
+) -> TrainingResult:
+    """Train in place: SOAP first, then a natural gradient; the best weights stay.
+
+    Parameters
+    ----------
+    model : CoLoRAModel
+    sampler : SnapshotSampler
+    max_iter : int
+        Steps of both phases together.
+    max_time : float or None
+        Seconds; the schedule runs to its end in what is reached first.
+    refine_only : bool
+        Go straight to the second phase, for weights that are trained already.
+    verbose : int
+        Positive for a progress bar.
+
+    Returns
+    -------
+    result : TrainingResult
+
+    Raises
+    ------
+    FloatingPointError
+        If the error was not finite from the first step on.
+    """
+    stages: Sequence[tuple[type[Phase], float, float]] = (
+        [(NaturalGradientPhase, 1.0, 1.0)]
+        if refine_only
+        else [
+            (FirstOrderPhase, FIRST_PHASE_STEPS, FIRST_PHASE_TIME),
+            (NaturalGradientPhase, 1 - FIRST_PHASE_STEPS, 1 - FIRST_PHASE_TIME),
+        ]
+    )
+    result = TrainingResult()
+    best = _Best(model, sampler.draw(256, 32, torch.float64))
+    started = time.perf_counter()
+    share_of_time = 0.0
+    with tqdm(total=max_iter, disable=verbose <= 0, unit="step") as bar:
+        try:
+            for i, (phase_type, of_steps, of_time) in enumerate(stages):
+                last = i == len(stages) - 1
+                n_steps = max_iter - len(result.losses) if last else round(of_steps * max_iter)
+                share_of_time += of_time
+                ends = math.inf if max_time is None else started + share_of_time * max_time
+                _run(phase_type, model, sampler, n_steps, ends, best, result, bar)
+        except KeyboardInterrupt:
+            result.interrupted = True
+            best.restore()
+            warnings.warn(
+                f"Training was interrupted after {len(result.losses)} of {max_iter} steps; the best "
+                f"weights so far are kept (sampled relative error {best.error:.2g}).",
+                UserWarning,
+                stacklevel=3,
+            )
+    if not math.isfinite(best.error):
+        raise FloatingPointError(
+            "The training error was not finite from the first step on; rescale y, whose values "
+            "are too large or too small for float32."
+        )
+    return result
+
+
+def _run(
+    phase_type: type[Phase],
+    model: CoLoRAModel,
+    sampler: SnapshotSampler,
+    n_steps: int,
+    ends: float,
+    best: _Best,
+    result: TrainingResult,
+    bar: tqdm[None],
+) -> None:
+    """One phase, from the best weights to better ones."""
+    model.to(phase_type.dtype)
+    phase = phase_type(model, sampler)  # type: ignore[call-arg]
+    starts = time.perf_counter()
+    caution = 1.0
+    for n in range(n_steps):
+        spent = 0.0 if math.isinf(ends) else (time.perf_counter() - starts) / max(ends - starts, 1e-9)
+        if spent >= 1:
+            break
+        loss = phase.step(max(n / n_steps, spent), caution).item()
+        result.losses.append(loss)
+        bar.update()
+        if n % CHECK_EVERY == CHECK_EVERY - 1 or not math.isfinite(loss):
+            error = best.update() if math.isfinite(loss) else math.nan
+            bar.set_postfix_str(f"error {best.error:.2e}", refresh=False)
+            if not error <= MAX_RISE * best.error:
+                best.restore()
+                phase.restart()
+                caution *= 0.5
+                result.n_setbacks += 1
+    best.update()
+    best.restore()
+    model.zero_grad(set_to_none=True)
+
+
+class _Best:
+    """The best weights so far, by the error on one fixed sample."""
+
+    def __init__(self, model: CoLoRAModel, sample: Batch) -> None:
+        self.model, self._sample = model, sample
+        self._weights = self._copy()
+        self.error = math.inf
+
+    def _copy(self) -> list[Tensor]:
+        return [p.detach().clone() for p in self.model.parameters()]
+
+    @torch.no_grad()
+    def update(self) -> float:
+        """Evaluate, and keep the weights if they are the best."""
+        dtype = next(self.model.parameters()).dtype
+        x, u, inputs, weights = (t.to(dtype) for t in self._sample)
+        squared = (weights * (self.model(x, inputs) - u)).square().sum((1, 2))
+        error = float(squared.sqrt().mean())
+        if error < self.error:
+            self.error, self._weights = error, self._copy()
+        return error
+
+    @torch.no_grad()
+    def restore(self) -> None:
+        for parameter, best in zip(self.model.parameters(), self._weights, strict=True):
+            parameter.copy_(best)

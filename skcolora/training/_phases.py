@@ -1,0 +1,99 @@
+"""The two phases of training, each an optimiser with its objective behind one interface.
+
+A phase owns its precision and its batches.  ``step(progress, caution)`` takes one step
+at a given share of the phase and returns the sampled relative error before the step.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from skcolora.nn import CoLoRAModel
+from skcolora.training._sampling import SnapshotSampler
+from skcolora.training._soap import SOAP
+from skcolora.training._spring import SPRING
+
+
+class Phase(Protocol):
+    """One stage of training."""
+
+    dtype: torch.dtype
+
+    def step(self, progress: float, caution: float) -> Tensor:
+        """One step, at ``progress`` in [0, 1], its length multiplied by ``caution`` ≤ 1."""
+
+    def restart(self) -> None:
+        """Forget the optimiser's memory, after the weights were set back."""
+
+
+def batch_shape(sampler: SnapshotSampler, n_values: int, max_points: int) -> tuple[int, int]:
+    """Snapshots and points of a batch of at most about ``n_values`` field values.
+
+    Where a batch takes whole snapshots, more of them than there are would be copies.
+    """
+    n_points = max(1, min(max_points // sampler.n_fields, sampler.n_points))
+    n_snapshots = max(1, n_values // (n_points * sampler.n_fields))
+    if n_points == sampler.n_points:
+        n_snapshots = min(n_snapshots, sampler.n_snapshots)
+    return n_snapshots, n_points
+
+
+class FirstOrderPhase:
+    """SOAP in float32 on the mean relative error, with warm-up and cosine decay."""
+
+    dtype = torch.float32
+    LEARNING_RATE = 3e-3
+    WARM_UP = 100  # steps
+    TINY = 1e-12  # keeps the square root differentiable where the error vanishes
+
+    def __init__(self, model: CoLoRAModel, sampler: SnapshotSampler) -> None:
+        self.model, self.sampler = model, sampler
+        self._shape = batch_shape(sampler, 8192 * sampler.n_fields, 128 * sampler.n_fields)
+        self.restart()
+
+    def restart(self) -> None:
+        self._optimizer = SOAP(self.model.parameters())
+        self._n_steps = 0
+
+    def step(self, progress: float, caution: float) -> Tensor:
+        batch = self.sampler.draw(*self._shape, self.dtype)
+        difference = self.model(batch.x, batch.inputs) - batch.u
+        squared = (batch.weights * difference).square().sum((1, 2))
+        loss = (squared + self.TINY).sqrt().mean()
+        self._optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        self._n_steps += 1
+        warm = min(1.0, self._n_steps / self.WARM_UP)
+        decay = 0.5 * (1 + math.cos(math.pi * progress))
+        self._optimizer.step(self.LEARNING_RATE * caution * warm * decay)
+        return loss.detach()
+
+
+class NaturalGradientPhase:
+    """SPRING in float64 on the mean squared relative error, its step falling linearly."""
+
+    dtype = torch.float64
+    STEP_SIZE = 0.5
+    DECAY_FROM = 0.4  # share of the phase at which the step begins to fall
+
+    def __init__(self, model: CoLoRAModel, sampler: SnapshotSampler) -> None:
+        self.model, self.sampler = model, sampler
+        self._shape = batch_shape(sampler, 1024, 16)
+        self.restart()
+
+    def restart(self) -> None:
+        self._optimizer = SPRING(self.model.parameters())
+
+    def step(self, progress: float, caution: float) -> Tensor:
+        batch = self.sampler.draw(*self._shape, self.dtype)
+        row_weights = (batch.weights / math.sqrt(len(batch.x))).permute(2, 0, 1)
+        values, factors = self.model.linearize(batch.x, batch.inputs, row_weights)
+        residual = row_weights * (values - batch.u).permute(2, 0, 1)
+        decay = min(1.0, (1 - progress) / (1 - self.DECAY_FROM))
+        self._optimizer.step(factors, residual, self.STEP_SIZE * caution * decay)
+        squared = residual.square().sum((0, 2)) * len(batch.x)
+        return squared.sqrt().mean()

@@ -1,0 +1,116 @@
+"""SOAP: Adam in the slowly rotating eigenbasis of Shampoo's preconditioner."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+
+
+class SOAP:
+    """First-order optimiser of the first training phase [1]_.
+
+    Weights of equal shape are stacked, so that a step is a handful of batched
+    products for the whole network.  The optimiser takes the weights over: their data
+    and gradients become views into its stacks.
+
+    Parameters
+    ----------
+    parameters : iterable of nn.Parameter
+    betas : tuple of two floats
+        Decay of the mean gradient, and of the second moments in both bases.
+    refresh : int
+        Steps between two updates of the eigenbases (one power iteration and QR).
+
+    References
+    ----------
+    .. [1] N. Vyas et al., "SOAP: Improving and stabilizing Shampoo using Adam",
+       ICLR 2025, arXiv:2409.11321, Algorithm 3.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[nn.Parameter],
+        *,
+        betas: tuple[float, float] = (0.95, 0.95),
+        eps: float = 1e-8,
+        refresh: int = 10,
+    ) -> None:
+        by_shape = defaultdict(list)
+        for parameter in parameters:
+            by_shape[parameter.shape].append(parameter)
+        self._stacks = [_Stack(group) for group in by_shape.values()]
+        self.betas, self.eps, self.refresh = betas, eps, refresh
+        self._n_steps = 0
+
+    def zero_grad(self) -> None:
+        for stack in self._stacks:
+            stack.grad.zero_()
+
+    @torch.no_grad()
+    def step(self, lr: float) -> None:
+        """Move the weights by a step of size ``lr`` along their ``.grad``."""
+        self._n_steps += 1
+        beta1, beta2 = self.betas
+        correction1 = 1 - beta1**self._n_steps
+        correction2 = 1 - beta2**self._n_steps
+        for stack in self._stacks:
+            stack.observe(beta1, beta2, refresh=self._n_steps % self.refresh == 1)
+            mean = stack.rotate(stack.mean)
+            scale = (stack.second / correction2).sqrt_().add_(self.eps)
+            stack.value.add_(stack.rotate_back(mean / scale), alpha=-lr / correction1)
+
+
+class _Stack:
+    """Weights of one shape, (n, rows, columns), with their statistics."""
+
+    def __init__(self, parameters: list[nn.Parameter]) -> None:
+        as_matrix = (len(parameters), -1, parameters[0].shape[-1])
+        self.value = torch.stack([p.detach() for p in parameters]).reshape(as_matrix)
+        self.grad = torch.zeros_like(self.value)
+        for parameter, value, grad in zip(parameters, self.value, self.grad, strict=True):
+            parameter.data = value.view(parameter.shape)
+            parameter.grad = grad.view(parameter.shape)
+        self.mean = torch.zeros_like(self.value)
+        self.second = torch.zeros_like(self.value)
+        # Vectors and the trivial side of thin matrices are left unrotated.
+        rows, columns = self.value.shape[1:]
+        vectors = parameters[0].ndim == 1
+        self._left = _Eigenbasis(self.value, rows) if rows > 1 else None
+        self._right = _Eigenbasis(self.value, columns) if columns > 1 and not vectors else None
+
+    def observe(self, beta1: float, beta2: float, *, refresh: bool) -> None:
+        """Fold the current gradient into the running moments."""
+        self.mean.lerp_(self.grad, 1 - beta1)
+        if self._left is not None:
+            self._left.observe(self.grad @ self.grad.mT, beta2, refresh=refresh)
+        if self._right is not None:
+            self._right.observe(self.grad.mT @ self.grad, beta2, refresh=refresh)
+        self.second.lerp_(self.rotate(self.grad).square_(), 1 - beta2)
+
+    def rotate(self, g: Tensor) -> Tensor:
+        g = g if self._left is None else self._left.vectors.mT @ g
+        return g if self._right is None else g @ self._right.vectors
+
+    def rotate_back(self, g: Tensor) -> Tensor:
+        g = g if self._left is None else self._left.vectors @ g
+        return g if self._right is None else g @ self._right.vectors.mT
+
+
+class _Eigenbasis:
+    """Running eigenvectors of a batch of second-moment matrices."""
+
+    def __init__(self, like: Tensor, size: int) -> None:
+        self.moment = like.new_zeros(len(like), size, size)
+        self.vectors = torch.eye(size, dtype=like.dtype, device=like.device).repeat(len(like), 1, 1)
+        self._started = False
+
+    def observe(self, moment: Tensor, beta: float, *, refresh: bool) -> None:
+        self.moment.lerp_(moment, 1 - beta)
+        if not self._started:
+            self.vectors = torch.linalg.eigh(self.moment).eigenvectors.flip(-1)
+            self._started = True
+        elif refresh:
+            self.vectors = torch.linalg.qr(self.moment @ self.vectors).Q

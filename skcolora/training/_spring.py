@@ -1,0 +1,141 @@
+"""SPRING: a natural-gradient step with momentum, solved in the space of the samples."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from skcolora.nn import Factor
+
+
+class SPRING:
+    """Second-order optimiser of the second training phase [1]_.
+
+    With the residual r and its Jacobian J on a batch, λ̂ = λ mean(diag J Jᵀ):
+
+        ζ = r - J (β p),   p ← Jᵀ (J Jᵀ + λ̂ I)⁻¹ ζ + β p,   θ ← θ - s min(1, c / ‖p‖) p
+
+    J comes as outer products (`Factor`) and is never formed: ``J Jᵀ`` is a sum of
+    elementwise products of small Gram matrices.
+
+    Parameters
+    ----------
+    parameters : iterable of nn.Parameter
+    momentum : float
+        β.
+    damping : float
+        λ.  Values below 1e-5 need float64.
+    max_norm : float
+        c, the longest step allowed.
+
+    References
+    ----------
+    .. [1] G. Goldshlager, N. Abrahamsen, L. Lin, "A Kaczmarz-inspired approach to
+       accelerate the optimization of neural network wavefunctions", J. Comput.
+       Phys. 516 (2024) 113351, arXiv:2401.10190, Algorithm 1.
+    """
+
+    def __init__(
+        self,
+        parameters: Iterable[nn.Parameter],
+        *,
+        momentum: float = 0.9,
+        damping: float = 1e-10,
+        max_norm: float = 2.0,
+    ) -> None:
+        self.parameters = list(parameters)
+        self.momentum, self.damping, self.max_norm = momentum, damping, max_norm
+        self._directions = {p: torch.zeros_like(p) for p in self.parameters}
+
+    @torch.no_grad()
+    def step(self, factors: Sequence[Factor], residual: Tensor, step_size: float) -> None:
+        """Move the weights by ``step_size`` along the damped natural gradient.
+
+        Parameters
+        ----------
+        factors : sequence of Factor
+            The Jacobian of ``residual``, its rows in the same order.
+        residual : Tensor of any shape
+        step_size : float
+            s.
+        """
+        rows = [_flatten(factor, residual.shape) for factor in factors]
+        r = residual.flatten()
+        predicted = torch.zeros_like(r)
+        for parameter, left, right in rows:
+            predicted += _product(left, right, self._directions[parameter])
+        zeta = r - self.momentum * predicted
+        multipliers = _solve(gram(rows), zeta, self.damping)
+        for parameter, left, right in rows:
+            gradient = _transposed_product(left, right, multipliers)
+            self._directions[parameter].mul_(self.momentum).add_(gradient.view_as(parameter))
+        norm = torch.stack([d.norm() for d in self._directions.values()]).norm()
+        scale = step_size * torch.clamp(self.max_norm / norm, max=1.0)
+        for parameter, direction in self._directions.items():
+            parameter.sub_(scale * direction)
+
+
+def _flatten(factor: Factor, shape: torch.Size) -> Factor:
+    """The same rows as (n_rows, n_columns) arrays; shared arrays stay shared."""
+
+    def rows(t: Tensor | None) -> Tensor | None:
+        return None if t is None else t.expand(*shape, t.shape[-1]).reshape(-1, t.shape[-1])
+
+    return Factor(factor.parameter, rows(factor.left), rows(factor.right))
+
+
+def gram(rows: Sequence[Factor], *, block: int = 256) -> Tensor:
+    """Lower triangle of ``J Jᵀ``, J given by its factors (n_rows, ...).
+
+    ``(l ⊗ r)·(l' ⊗ r') = (l·l')(r·r')``; factors with the same right side are summed
+    first, and row blocks keep the work in the cache.
+    """
+    explicit = [left for _, left, right in rows if left is not None and right is None]
+    groups = defaultdict(list)
+    for _, left, right in rows:
+        if right is not None:
+            groups[right].append(right.new_ones(len(right), 1) if left is None else left)
+    pairs = [(torch.cat(lefts, -1), right) for right, lefts in groups.items()]
+    if explicit:
+        pairs.append((torch.cat(explicit, -1), None))
+    n_rows = len(pairs[0][0])
+    out = pairs[0][0].new_zeros(n_rows, n_rows)
+    for start in range(0, n_rows, block):
+        stop = min(start + block, n_rows)
+        here = out[start:stop, :stop]
+        for left, right in pairs:
+            product = left[start:stop] @ left[:stop].T
+            if right is not None:
+                product *= right[start:stop] @ right[:stop].T
+            here += product
+    return out
+
+
+def _product(left: Tensor | None, right: Tensor | None, direction: Tensor) -> Tensor:
+    if left is None:
+        return right @ direction.flatten()
+    if right is None:
+        return left @ direction.flatten()
+    return ((left @ direction) * right).sum(-1)
+
+
+def _transposed_product(left: Tensor | None, right: Tensor | None, v: Tensor) -> Tensor:
+    if left is None:
+        return v @ right
+    if right is None:
+        return v @ left
+    return left.T @ (v.unsqueeze(-1) * right)
+
+
+def _solve(lower: Tensor, rhs: Tensor, damping: float) -> Tensor:
+    """Solve with the damped Gram matrix; the damping grows until it is definite."""
+    mean = lower.diagonal().mean()
+    while True:
+        lower.diagonal().add_(damping * mean)
+        factor, info = torch.linalg.cholesky_ex(lower)
+        if not info.item() or damping > 1:
+            return torch.cholesky_solve(rhs.unsqueeze(-1), factor).squeeze(-1)
+        damping *= 10
