@@ -19,7 +19,6 @@ lint: .venv/installed
 	$(bin)/ruff format --check .
 	$(bin)/mypy
 	$(bin)/codespell
-	$(bin)/numpydoc lint $(shell git ls-files 'skcolora/**.py')
 
 test-oldest: .venv-oldest/installed  ## the oldest supported dependencies
 	.venv-oldest/bin/python -m pytest -n 2

@@ -21,6 +21,7 @@ from skcolora._snapshots import (
     Array,
     SnapshotLayout,
     check_period,
+    parameter_time_rows,
     validate_parameters,
     validate_snapshots,
 )
@@ -132,10 +133,14 @@ class CoLoRARegressor(SnapshotRegressor):
     (1, 11, 64)
     """
 
-    _parameter_constraints: ClassVar[dict[str, list[Any]]] = {
-        "times": "no_validation",  # type: ignore[dict-item]
-        "points": "no_validation",  # type: ignore[dict-item]
-        "period": "no_validation",  # type: ignore[dict-item]
+    network_: CoLoRANetwork
+    hypernetwork_: Hypernetwork
+    loss_curve_: list[float]
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "times": "no_validation",
+        "points": "no_validation",
+        "period": "no_validation",
         "width": [Interval(Integral, 1, None, closed="left")],
         "depth": [Interval(Integral, 2, None, closed="left")],
         "rank": [Interval(Integral, 1, None, closed="left")],
@@ -220,9 +225,7 @@ class CoLoRARegressor(SnapshotRegressor):
         """
         adapted_layers = self._check_architecture()
         device = resolve_device(self.device)
-        X, rows, layout = validate_snapshots(
-            self, X, y, times=self.times, points=self.points
-        )
+        X, rows, layout = validate_snapshots(self, X, y, times=self.times, points=self.points)
         period = check_period(self.period, layout.grid.n_dims)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
         generator = torch.Generator().manual_seed(int(seed))
@@ -239,7 +242,7 @@ class CoLoRARegressor(SnapshotRegressor):
         sampler = SnapshotSampler(
             as_tensor(rows.reshape(n * n_times, *rows.shape[2:]), device=device),
             as_tensor(layout.grid.points, device=device),
-            as_tensor(_hyper_inputs(X, layout.times), device=device),
+            as_tensor(parameter_time_rows(X, layout.times), device=device),
             generator=torch.Generator(device=device).manual_seed(int(seed)),
         )
         result = train(
@@ -259,9 +262,7 @@ class CoLoRARegressor(SnapshotRegressor):
         self._layout, self._X, self._fitted_signature = layout, X, signature
         return self
 
-    def predict(
-        self, X: ArrayLike, *, times: ArrayLike | None = None, points: Any = None
-    ) -> Array:
+    def predict(self, X: ArrayLike, *, times: ArrayLike | None = None, points: Any = None) -> Array:
         """Fields at new parameters, at any times and points.
 
         Parameters
@@ -330,7 +331,7 @@ class CoLoRARegressor(SnapshotRegressor):
             )
         if not np.isfinite(states).all():
             raise ValueError("`latent` must be finite; got NaN or infinity.")
-        layout = replace(self._layout.at(None, points), times=np.arange(states.shape[1]))
+        layout = replace(self._layout.at(None, points), times=np.arange(float(states.shape[1])))
         network = self._on_device()[0]
         rows = self._evaluate(as_tensor(states).to(network.u_scale), layout)
         return layout.from_rows(rows)
@@ -420,7 +421,7 @@ class CoLoRARegressor(SnapshotRegressor):
         model = CoLoRAModel(network, hypernetwork).double()
         low, high = layout.grid.points.min(0), layout.grid.points.max(0)
         plain = np.array([length is None for length in period])
-        inputs = _hyper_inputs(X, layout.times)
+        inputs = parameter_time_rows(X, layout.times)
         fields = rows.reshape(-1, layout.n_fields)
         for buffer, values in (
             (network.x_center, np.where(plain, (low + high) / 2, 0.0)),
@@ -445,7 +446,7 @@ class CoLoRARegressor(SnapshotRegressor):
         So the prediction for one parameter cannot depend, even by rounding, on others.
         """
         _, hypernetwork = self._on_device()
-        inputs = as_tensor(_hyper_inputs(X, times)).to(hypernetwork.center)
+        inputs = as_tensor(parameter_time_rows(X, times)).to(hypernetwork.center)
         paths = [hypernetwork(path) for path in inputs.split(len(times))]
         return torch.stack(paths)
 
@@ -474,11 +475,6 @@ class CoLoRARegressor(SnapshotRegressor):
             if name in state and next(state[name].parameters()).device.type != "cpu":
                 state[name] = copy.deepcopy(state[name]).cpu()
         return state
-
-
-def _hyper_inputs(X: Array, times: Array) -> Array:
-    """Inputs (μ, t) of the hypernetwork, trajectory by trajectory."""
-    return np.hstack([np.repeat(X, len(times), axis=0), np.tile(times, len(X))[:, None]])
 
 
 def _positive(scale: Array) -> Array:

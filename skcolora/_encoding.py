@@ -50,9 +50,7 @@ def encode_fields(
         latent = torch.cat(
             [
                 _levenberg_marquardt(network, x, u_chunk, start, steps)
-                for u_chunk, start in zip(
-                    u.split(per_chunk), latent.split(per_chunk), strict=True
-                )
+                for u_chunk, start in zip(u.split(per_chunk), latent.split(per_chunk), strict=True)
             ]
         )
     return latent
@@ -115,9 +113,7 @@ def _residual(network: CoLoRANetwork, x: Tensor, u: Tensor, latent: Tensor) -> T
     return difference.permute(0, 2, 1).flatten(1)
 
 
-def _reduced(
-    network: CoLoRANetwork, x: Tensor, u: Tensor, latent: Tensor
-) -> tuple[Tensor, Tensor]:
+def _reduced(network: CoLoRANetwork, x: Tensor, u: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
     """R and Qᵀr for the residual r and its Jacobian J = QR."""
     scale = (1 / network.u_scale)[:, None, None].expand(-1, len(latent), len(x))
     at = network.linearize(x, latent, scale)

@@ -29,6 +29,8 @@ class Grid(NamedTuple):
     """(n_points, n_dims)"""
     shape: tuple[int, ...]
     """(n_points,) where scattered, the lengths of the axes of a tensor grid."""
+    axes: tuple[Array, ...] | None = None
+    """The axes of a tensor grid."""
 
     @property
     def n_points(self) -> int:
@@ -37,11 +39,6 @@ class Grid(NamedTuple):
     @property
     def n_dims(self) -> int:
         return int(self.points.shape[1])
-
-    @property
-    def tensor(self) -> bool:
-        """Whether the points are a grid of more than one axis."""
-        return len(self.shape) > 1
 
 
 def _as_floats(values: ArrayLike, name: str) -> Array:
@@ -84,7 +81,8 @@ def check_points(points: Any, n_dims: int | None = None) -> Grid:
                 f"entries of shape {shapes}.  Scattered points are an array (n_points, n_dims)."
             )
         mesh = np.meshgrid(*axes, indexing="ij")
-        grid = Grid(np.stack([m.ravel() for m in mesh], axis=-1), mesh[0].shape)
+        points = np.stack([m.ravel() for m in mesh], axis=-1)
+        grid = Grid(points, mesh[0].shape, tuple(axes))
     else:
         array = _as_floats(points, "points")
         array = array[:, None] if array.ndim == 1 else array
@@ -139,7 +137,9 @@ class SnapshotLayout:
         layout = self
         if times is not None:
             if self.steady:
-                raise ValueError("`times` cannot be asked for: the model was fitted on steady fields.")
+                raise ValueError(
+                    "`times` cannot be asked for: the model was fitted on steady fields."
+                )
             layout = replace(layout, times=check_times(times))
         if points is not None:
             layout = replace(layout, grid=check_points(points, self.grid.n_dims))
@@ -293,3 +293,8 @@ def validate_parameters(estimator: BaseEstimator, X: Any) -> Array:
     check_is_fitted(estimator)
     X = validate_data(estimator, X, dtype=np.float64, reset=False)
     return np.asarray(X, dtype=np.float64)
+
+
+def parameter_time_rows(X: Array, times: Array) -> Array:
+    """Rows (μ, t), one for each snapshot, trajectory by trajectory."""
+    return np.hstack([np.repeat(X, len(times), axis=0), np.tile(times, len(X))[:, None]])

@@ -144,8 +144,8 @@ def _check_agreement(first: _Trajectory, other: _Trajectory) -> None:
     """Equal shapes, times and axes, up to the rounding of float32."""
     if other.u.shape != first.u.shape or other.mu.shape != first.mu.shape:
         raise SnapshotFileError(
-            f"{other.path}: 'u' has shape {other.u.shape} and mu {other.mu.shape}, but {first.path} "
-            f"has {first.u.shape} and {first.mu.shape}."
+            f"{other.path}: 'u' has shape {other.u.shape} and mu {other.mu.shape}, but "
+            f"{first.path} has {first.u.shape} and {first.mu.shape}."
         )
     pairs = zip((first.times, *first.axes), (other.times, *other.axes), strict=True)
     for d, (expected, given) in enumerate(pairs):

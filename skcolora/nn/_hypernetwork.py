@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
@@ -33,8 +35,7 @@ class Hypernetwork(nn.Module):
         super().__init__()
         sizes = [n_inputs, *[width] * (depth - 1), n_latent]
         self.weights = nn.ParameterList(
-            lecun_normal(i, o, generator=generator, fan_in=i)
-            for i, o in zip(sizes[:-1], sizes[1:], strict=True)
+            lecun_normal(i, o, generator=generator, fan_in=i) for i, o in itertools.pairwise(sizes)
         )
         self.biases = nn.ParameterList(nn.Parameter(torch.zeros(o)) for o in sizes[1:])
         self.register_buffer("center", torch.zeros(n_inputs))

@@ -113,6 +113,14 @@ class CoLoRALayer(nn.Module):
                 n_in + augmented, n_out, rank=rank, adaptation=adaptation, generator=generator
             )
         )
+        if self.update is not None and augmented:
+            self._start_as_translation(self.update)
+
+    @torch.no_grad()
+    def _start_as_translation(self, update: LowRankUpdate) -> None:
+        """Make the initial update ``-s W``, a shift s of the input."""
+        update.A[:-1] = 0
+        update.B.copy_(update.B[:, : len(self.W)] @ self.W)
 
     @property
     def n_online(self) -> int:
@@ -188,6 +196,9 @@ class PeriodicLayer(nn.Module):
                 len(self.periodic), n_out, rank=rank, adaptation=adaptation, generator=generator
             )
         )
+        if self.update is not None:
+            # The same shift of all phases: training starts from translations.
+            nn.init.constant_(self.update.B, 1 / math.sqrt(len(self.update.B)))
 
     @property
     def n_online(self) -> int:

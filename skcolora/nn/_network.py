@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from skcolora.nn._layers import CoLoRALayer, Factor, PeriodicLayer
+from skcolora.nn._layers import CoLoRALayer, Factor, PeriodicLayer, Pullback
 
 
 class Linearization(NamedTuple):
@@ -41,9 +41,8 @@ class CoLoRANetwork(nn.Module):
     width, depth, rank : int
     adaptation : {"scalar", "diagonal"}
         One online weight a layer, or one for each of the ``rank`` directions.
-    adapted_layers : sequence of int or None
-        Layers that carry online weights, counted from 0, the first layer.  None: all
-        but the first.
+    adapted_layers : sequence of int
+        Layers that carry online weights, counted from 0, the first layer.
     period : tuple of float or None
         One entry a dimension, None where the domain is not periodic.
     generator : torch.Generator
@@ -75,26 +74,28 @@ class CoLoRANetwork(nn.Module):
         depth: int,
         rank: int,
         adaptation: str,
-        adapted_layers: Sequence[int] | None,
+        adapted_layers: Sequence[int],
         period: tuple[float | None, ...],
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        adapted = range(1, depth) if adapted_layers is None else adapted_layers
-        ranks = [rank if i in adapted else None for i in range(depth)]
-        common = {"adaptation": adaptation, "generator": generator}
-        first: nn.Module
+        ranks = [rank if i in adapted_layers else None for i in range(depth)]
+        common: Any = {"adaptation": adaptation, "generator": generator}
+        first: PeriodicLayer | CoLoRALayer
         if any(length is not None for length in period):
             first = PeriodicLayer(width, period=period, rank=ranks[0], **common)
         else:
             first = CoLoRALayer(n_dims, width, rank=ranks[0], augmented=True, **common)
         widths = [width] * (depth - 1) + [n_fields]
-        rest = [
-            CoLoRALayer(widths[i - 1], widths[i], rank=ranks[i], **common)
-            for i in range(1, depth)
+        layers = [
+            first,
+            *(
+                CoLoRALayer(widths[i - 1], widths[i], rank=ranks[i], **common)
+                for i in range(1, depth)
+            ),
         ]
-        self.layers = nn.ModuleList([first, *rest])
-        self.splits = [layer.n_online for layer in self.layers]
+        self.layers = nn.ModuleList(layers)
+        self.splits = [layer.n_online for layer in layers]
         self.n_latent = sum(self.splits)
         self.n_fields = n_fields
         # Coordinates of a dimension without period enter as (x - center) / scale, and
@@ -113,7 +114,9 @@ class CoLoRANetwork(nn.Module):
         return self.u_center + self.u_scale * h
 
     @torch.no_grad()
-    def linearize(self, x: Tensor, latent: Tensor, row_weights: Tensor | None = None) -> Linearization:
+    def linearize(
+        self, x: Tensor, latent: Tensor, row_weights: Tensor | None = None
+    ) -> Linearization:
         """Fields and their Jacobians, one row for each (field, snapshot, point).
 
         Parameters
@@ -136,7 +139,8 @@ class CoLoRANetwork(nn.Module):
         online: list[Tensor] = []
         factors: list[Factor] = []
         for i in reversed(range(len(self.layers))):
-            back = self.layers[i].pullback(inputs[i], alphas[i], sensitivity)
+            adapted: Any = self.layers[i]
+            back: Pullback = adapted.pullback(inputs[i], alphas[i], sensitivity)
             factors += back.factors
             if back.online is not None:
                 online.insert(0, back.online)

@@ -45,7 +45,7 @@ def train(
     refine_only: bool = False,
     verbose: int = 0,
 ) -> TrainingResult:
-    """Train in place: SOAP first, then a natural gradient; the best weights stay.
+    """Train in place: SOAP first, then a natural gradient; the best weights stay, in float64.
 
     Parameters
     ----------
@@ -93,11 +93,12 @@ def train(
             result.interrupted = True
             best.restore()
             warnings.warn(
-                f"Training was interrupted after {len(result.losses)} of {max_iter} steps; the best "
-                f"weights so far are kept (sampled relative error {best.error:.2g}).",
+                f"Training was interrupted after {len(result.losses)} of {max_iter} steps; the "
+                f"best weights so far are kept (sampled relative error {best.error:.2g}).",
                 UserWarning,
                 stacklevel=3,
             )
+    model.to(torch.float64)
     if not math.isfinite(best.error):
         raise FloatingPointError(
             "The training error was not finite from the first step on; rescale y, whose values "
@@ -122,7 +123,9 @@ def _run(
     starts = time.perf_counter()
     caution = 1.0
     for n in range(n_steps):
-        spent = 0.0 if math.isinf(ends) else (time.perf_counter() - starts) / max(ends - starts, 1e-9)
+        spent = (
+            0.0 if math.isinf(ends) else (time.perf_counter() - starts) / max(ends - starts, 1e-9)
+        )
         if spent >= 1:
             break
         loss = phase.step(max(n / n_steps, spent), caution).item()

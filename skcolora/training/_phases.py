@@ -24,7 +24,10 @@ class Phase(Protocol):
     dtype: torch.dtype
 
     def step(self, progress: float, caution: float) -> Tensor:
-        """One step, at ``progress`` in [0, 1], its length multiplied by ``caution`` ≤ 1."""
+        """One step, at ``progress`` in [0, 1], its length multiplied by ``caution`` ≤ 1.
+
+        No step is taken where the error is not finite.
+        """
 
     def restart(self) -> None:
         """Forget the optimiser's memory, after the weights were set back."""
@@ -47,7 +50,8 @@ class FirstOrderPhase:
 
     dtype = torch.float32
     LEARNING_RATE = 3e-3
-    WARM_UP = 100  # steps
+    # Over this many steps, or over this share of a short phase.
+    WARM_UP, WARM_UP_SHARE = 100, 0.05
     TINY = 1e-12  # keeps the square root differentiable where the error vanishes
 
     def __init__(self, model: CoLoRAModel, sampler: SnapshotSampler) -> None:
@@ -64,10 +68,12 @@ class FirstOrderPhase:
         difference = self.model(batch.x, batch.inputs) - batch.u
         squared = (batch.weights * difference).square().sum((1, 2))
         loss = (squared + self.TINY).sqrt().mean()
+        if not torch.isfinite(loss):
+            return loss.detach()
         self._optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         self._n_steps += 1
-        warm = min(1.0, self._n_steps / self.WARM_UP)
+        warm = min(1.0, max(self._n_steps / self.WARM_UP, progress / self.WARM_UP_SHARE))
         decay = 0.5 * (1 + math.cos(math.pi * progress))
         self._optimizer.step(self.LEARNING_RATE * caution * warm * decay)
         return loss.detach()
@@ -93,7 +99,8 @@ class NaturalGradientPhase:
         row_weights = (batch.weights / math.sqrt(len(batch.x))).permute(2, 0, 1)
         values, factors = self.model.linearize(batch.x, batch.inputs, row_weights)
         residual = row_weights * (values - batch.u).permute(2, 0, 1)
-        decay = min(1.0, (1 - progress) / (1 - self.DECAY_FROM))
-        self._optimizer.step(factors, residual, self.STEP_SIZE * caution * decay)
-        squared = residual.square().sum((0, 2)) * len(batch.x)
-        return squared.sqrt().mean()
+        loss = (residual.square().sum((0, 2)) * len(batch.x)).sqrt().mean()
+        if torch.isfinite(loss):
+            decay = min(1.0, (1 - progress) / (1 - self.DECAY_FROM))
+            self._optimizer.step(factors, residual, self.STEP_SIZE * caution * decay)
+        return loss

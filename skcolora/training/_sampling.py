@@ -42,7 +42,7 @@ class SnapshotSampler:
 
     # The relative error of a snapshot of norm zero is measured against this share of
     # the root mean square norm of all snapshots.
-    NORM_FLOOR = 1e-2
+    NORM_FLOOR = 0.1
 
     def __init__(
         self,
@@ -97,7 +97,5 @@ class SnapshotSampler:
     def _strata(self, shape: tuple[int, ...], n: int) -> Tensor:
         """One random number in each of the n equal parts of [0, 1)."""
         device = self.fields.device
-        jitter = torch.rand(
-            *shape, n, dtype=torch.float64, device=device, generator=self.generator
-        )
+        jitter = torch.rand(*shape, n, dtype=torch.float64, device=device, generator=self.generator)
         return (torch.arange(n, dtype=torch.float64, device=device) + jitter) / n

@@ -98,6 +98,7 @@ def gram(rows: Sequence[Factor], *, block: int = 256) -> Tensor:
     for _, left, right in rows:
         if right is not None:
             groups[right].append(right.new_ones(len(right), 1) if left is None else left)
+    pairs: list[tuple[Tensor, Tensor | None]]
     pairs = [(torch.cat(lefts, -1), right) for right, lefts in groups.items()]
     if explicit:
         pairs.append((torch.cat(explicit, -1), None))
@@ -115,19 +116,23 @@ def gram(rows: Sequence[Factor], *, block: int = 256) -> Tensor:
 
 
 def _product(left: Tensor | None, right: Tensor | None, direction: Tensor) -> Tensor:
-    if left is None:
-        return right @ direction.flatten()
-    if right is None:
-        return left @ direction.flatten()
+    """J p for one weight."""
+    if left is None or right is None:
+        return _only(left, right) @ direction.flatten()
     return ((left @ direction) * right).sum(-1)
 
 
 def _transposed_product(left: Tensor | None, right: Tensor | None, v: Tensor) -> Tensor:
-    if left is None:
-        return v @ right
-    if right is None:
-        return v @ left
+    """Jᵀ v for one weight."""
+    if left is None or right is None:
+        return v @ _only(left, right)
     return left.T @ (v.unsqueeze(-1) * right)
+
+
+def _only(left: Tensor | None, right: Tensor | None) -> Tensor:
+    given = right if left is None else left
+    assert given is not None
+    return given
 
 
 def _solve(lower: Tensor, rhs: Tensor, damping: float) -> Tensor:

@@ -1,0 +1,42 @@
+"""The relative error against its definition."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sklearn.base import BaseEstimator
+
+from skcolora.metrics import neg_relative_l2_error, relative_l2_error
+
+
+def test_mean_of_the_relative_errors_of_trajectories():
+    true = np.array([[[3.0, 4.0]], [[1.0, 0.0]]])
+    predicted = np.array([[[3.0, 4.5]], [[1.0, 0.3]]])
+    assert np.allclose(relative_l2_error(true, predicted, average=False), [0.1, 0.3])
+    assert relative_l2_error(true, predicted) == pytest.approx(0.2)
+
+
+@given(st.floats(1e-3, 1e3), st.floats(-0.5, 0.5))
+def test_scale_does_not_matter_and_a_relative_change_is_the_error(scale, change):
+    true = scale * np.random.RandomState(0).randn(3, 4, 5)
+    assert relative_l2_error(true, (1 + change) * true) == pytest.approx(abs(change), abs=1e-12)
+
+
+def test_zero_trajectories():
+    errors = relative_l2_error(np.zeros((2, 3)), [[0, 0, 0], [0, 1, 0]], average=False)
+    assert list(errors) == [0, np.inf]
+
+
+@pytest.mark.parametrize("bad", [np.zeros((2, 4)), np.zeros((3, 3)), np.full((2, 3), np.nan)])
+def test_refuses(bad):
+    with pytest.raises(ValueError, match=r"shape|inconsistent|NaN"):
+        relative_l2_error(np.ones((2, 3)), bad)
+
+
+def test_scorer_is_minus_the_error():
+    class Twice(BaseEstimator):
+        def predict(self, X):
+            return 2 * X
+
+    X = np.arange(1.0, 7.0).reshape(2, 3)
+    assert neg_relative_l2_error(Twice(), X, X) == pytest.approx(-1)

@@ -1,0 +1,113 @@
+"""The loop: budgets, the best weights, interruption, recovery."""
+
+import math
+
+import pytest
+import torch
+
+from skcolora.nn import CoLoRAModel, CoLoRANetwork, Hypernetwork
+from skcolora.training import SnapshotSampler, _loop, train
+from skcolora.training._phases import FirstOrderPhase, NaturalGradientPhase, batch_shape
+
+
+def make_case():
+    generator = torch.Generator().manual_seed(0)
+    network = CoLoRANetwork(
+        1,
+        1,
+        width=8,
+        depth=3,
+        rank=2,
+        adaptation="scalar",
+        adapted_layers=(0, 1, 2),
+        period=(1.0,),
+        generator=generator,
+    )
+    hypernetwork = Hypernetwork(1, network.n_latent, width=6, depth=2, generator=generator)
+    x, t = torch.linspace(0, 0.95, 20).double(), torch.linspace(0, 1, 8).double()
+    fields = torch.sin(2 * torch.pi * (x - 0.3 * t[:, None]))[..., None]
+    sampler = SnapshotSampler(fields, x[:, None], t[:, None], generator=generator)
+    return CoLoRAModel(network, hypernetwork).double(), sampler
+
+
+def error_of(model, sampler):
+    with torch.no_grad():
+        difference = model(sampler.points, sampler.inputs) - sampler.fields
+    return (difference.norm(dim=(1, 2)) / sampler.fields.norm(dim=(1, 2))).mean().item()
+
+
+def test_second_phase_reaches_what_the_first_does_not():
+    model, sampler = make_case()
+    result = train(model, sampler, max_iter=400)
+    assert len(result.losses) == 400
+    assert next(model.parameters()).dtype == torch.float64
+    assert error_of(model, sampler) < 0.2 * min(result.losses[:320])
+
+
+def test_time_is_kept_and_the_schedule_runs_to_its_end(monkeypatch):
+    model, sampler = make_case()
+    clock = iter(range(10**6))
+    monkeypatch.setattr(_loop.time, "perf_counter", lambda: next(clock) * 0.01)
+    progress = []
+    step = NaturalGradientPhase.step
+
+    def spy(self, share, caution):
+        progress.append(share)
+        return step(self, share, caution)
+
+    monkeypatch.setattr(NaturalGradientPhase, "step", spy)
+    result = train(model, sampler, max_iter=10**6, max_time=2.0)
+    assert 50 < len(result.losses) < 200
+    assert progress[0] < 0.1
+    assert progress[-1] > 0.9
+
+
+def test_interruption_keeps_the_best_weights_and_warns(monkeypatch):
+    model, sampler = make_case()
+    step, calls = FirstOrderPhase.step, []
+
+    def interrupted(self, progress, caution):
+        calls.append(progress)
+        if len(calls) == 120:
+            raise KeyboardInterrupt
+        return step(self, progress, caution)
+
+    monkeypatch.setattr(FirstOrderPhase, "step", interrupted)
+    before = error_of(model, sampler)
+    with pytest.warns(UserWarning, match="interrupted after 119 of 1000 steps"):
+        result = train(model, sampler, max_iter=1000)
+    assert result.interrupted
+    assert error_of(model, sampler) < 0.7 * before
+
+
+def test_not_a_number_is_stepped_back_from(monkeypatch):
+    model, sampler = make_case()
+    step, calls = NaturalGradientPhase.step, []
+
+    def broken(self, progress, caution):
+        calls.append(caution)
+        loss = step(self, progress, caution)
+        if len(calls) == 30:
+            with torch.no_grad():
+                next(model.parameters()).fill_(math.nan)
+            return loss * math.nan
+        return loss
+
+    monkeypatch.setattr(NaturalGradientPhase, "step", broken)
+    result = train(model, sampler, max_iter=500)
+    assert result.n_setbacks >= 1
+    assert calls[30] < calls[28]
+    assert error_of(model, sampler) < 0.05
+
+
+def test_a_loss_that_is_never_finite_is_an_error():
+    model, sampler = make_case()
+    sampler.fields = sampler.fields + math.inf
+    with pytest.raises(FloatingPointError, match="rescale y"):
+        train(model, sampler, max_iter=20)
+
+
+def test_batches_are_no_larger_than_the_data():
+    _, sampler = make_case()
+    assert batch_shape(sampler, 8192, 128) == (8, 20)
+    assert batch_shape(sampler, 1024, 16) == (64, 16)

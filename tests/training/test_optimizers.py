@@ -1,0 +1,114 @@
+"""SOAP and SPRING on problems whose solution is known."""
+
+import pytest
+import torch
+from torch import nn
+
+from skcolora.nn import Factor
+from skcolora.training._soap import SOAP
+from skcolora.training._spring import SPRING, gram
+
+
+@pytest.fixture
+def generator():
+    return torch.Generator().manual_seed(0)
+
+
+def random(*shape, generator):
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def test_soap_solves_an_ill_conditioned_least_squares_problem_faster_than_adam(generator):
+    """Minimise ‖L W R - T‖²: in the eigenbases of L and R it is diagonal."""
+
+    def skewed(n):
+        Q, _ = torch.linalg.qr(random(n, n, generator=generator))
+        return Q @ torch.diag(torch.logspace(0, -1, n, dtype=torch.float64)) @ Q.T
+
+    L, R, T = skewed(8), skewed(6), random(8, 6, generator=generator)
+
+    def final_loss(make, advance):
+        W = nn.Parameter(torch.zeros(8, 6, dtype=torch.float64))
+        optimizer = make([W])
+        for i in range(400):
+            optimizer.zero_grad()
+            loss = (L @ W @ R - T).square().sum()
+            loss.backward()
+            advance(optimizer, 1.0 * (1 - i / 400))
+        return loss.item()
+
+    def adam_step(optimizer, lr):
+        optimizer.param_groups[0]["lr"] = lr
+        optimizer.step()
+
+    soap = final_loss(SOAP, lambda optimizer, lr: optimizer.step(lr))
+    adam = final_loss(torch.optim.Adam, adam_step)
+    assert soap < 0.5 * adam
+
+
+def test_soap_keeps_equal_weights_apart(generator):
+    weights = [nn.Parameter(random(3, 2, generator=generator)) for _ in range(3)]
+    before = [w.detach().clone() for w in weights]
+    optimizer = SOAP(weights)
+    optimizer.zero_grad()
+    weights[1].square().sum().backward()
+    optimizer.step(0.1)
+    assert torch.equal(weights[0], before[0])
+    assert torch.equal(weights[2], before[2])
+    assert not torch.equal(weights[1], before[1])
+
+
+def factors_and_jacobian(generator, n_rows=7):
+    """Factors of every kind, and the explicit Jacobian they stand for."""
+    W = nn.Parameter(torch.zeros(3, 4, dtype=torch.float64))
+    A = nn.Parameter(torch.zeros(2, 4, dtype=torch.float64))
+    b = nn.Parameter(torch.zeros(4, dtype=torch.float64))
+    c = nn.Parameter(torch.zeros(5, dtype=torch.float64))
+    shared = random(n_rows, 4, generator=generator)
+    lefts = random(n_rows, 3, generator=generator), random(n_rows, 2, generator=generator)
+    plain = random(n_rows, 5, generator=generator)
+    factors = [
+        Factor(W, lefts[0], shared),
+        Factor(A, lefts[1], shared),
+        Factor(b, None, shared),
+        Factor(c, plain, None),
+    ]
+    outer = [(left.unsqueeze(2) * shared.unsqueeze(1)).flatten(1) for left in lefts]
+    return [W, A, b, c], factors, torch.cat([*outer, shared, plain], dim=1)
+
+
+@pytest.mark.parametrize("block", [2, 256])
+def test_gram_matrix_without_the_jacobian(generator, block):
+    _, factors, J = factors_and_jacobian(generator)
+    assert torch.allclose(gram(factors, block=block).tril(), (J @ J.T).tril())
+
+
+def test_spring_follows_its_formulas(generator):
+    parameters, factors, J = factors_and_jacobian(generator)
+    momentum, damping, step = 0.9, 1e-3, 0.1
+    optimizer = SPRING(parameters, momentum=momentum, damping=damping, max_norm=1e9)
+    p = theta = torch.zeros(J.shape[1], dtype=torch.float64)
+    for _ in range(3):
+        r = random(len(J), generator=generator)
+        optimizer.step(factors, r, step)
+        K = J @ J.T
+        K = K + damping * K.diagonal().mean() * torch.eye(len(K), dtype=torch.float64)
+        p = J.T @ torch.linalg.solve(K, r - momentum * J @ p) + momentum * p
+        theta = theta - step * p
+    given = torch.cat([parameter.detach().flatten() for parameter in parameters])
+    assert torch.allclose(given, theta, rtol=1e-9, atol=1e-12)
+
+
+def test_spring_never_steps_further_than_allowed(generator):
+    parameters, factors, J = factors_and_jacobian(generator)
+    SPRING(parameters, max_norm=2.0).step(factors, 1e6 * torch.ones(len(J)).double(), 0.5)
+    moved = torch.cat([parameter.detach().flatten() for parameter in parameters])
+    assert moved.norm() == pytest.approx(1.0)
+
+
+def test_spring_copes_with_repeated_samples(generator):
+    weight = nn.Parameter(torch.zeros(3, dtype=torch.float64))
+    rows = random(1, 3, generator=generator).expand(6, 3)
+    SPRING([weight], damping=1e-16).step([Factor(weight, rows, None)], torch.ones(6).double(), 1.0)
+    assert torch.isfinite(weight).all()
+    assert torch.allclose(rows @ -weight, torch.ones(6).double(), rtol=1e-3)

@@ -1,0 +1,65 @@
+"""Samples: unbiased, stratified, finite for zero snapshots."""
+
+import pytest
+import torch
+
+from skcolora.training import SnapshotSampler
+
+
+def make_sampler(fields, importance=0.7):
+    n_snapshots, n_points, _ = fields.shape
+    return SnapshotSampler(
+        fields,
+        torch.linspace(0, 1, n_points).double()[:, None],
+        torch.arange(n_snapshots).double()[:, None],
+        generator=torch.Generator().manual_seed(0),
+        importance=importance,
+    )
+
+
+@pytest.mark.parametrize("importance", [0.0, 0.7, 0.95])
+def test_estimates_the_relative_error_without_bias(importance):
+    x = torch.linspace(0, 1, 200).double()
+    centers = torch.linspace(0.2, 0.8, 6).double()
+    fields = torch.exp(-(((x - centers[:, None]) / 0.05) ** 2))[..., None]
+    error = torch.sin(7 * x)[:, None]
+    sampler = make_sampler(fields, importance)
+    estimates = torch.zeros(6).double()
+    for _ in range(400):
+        batch = sampler.draw(6, 16, torch.float64)
+        sampled = torch.sin(7 * batch.x)
+        estimates += (batch.weights * sampled).square().sum((1, 2)) / 400
+    exact = error.square().sum() / fields.square().sum((1, 2))
+    assert torch.allclose(estimates, exact, rtol=0.1)
+
+
+def test_every_snapshot_is_drawn_as_often():
+    sampler = make_sampler(torch.rand(5, 30, 1).double() ** 8)
+    drawn = [sampler.draw(5, 4, torch.float64).inputs[:, 0] for _ in range(20)]
+    assert all(torch.equal(d, torch.arange(5).double()) for d in drawn)
+
+
+def test_values_belong_to_their_points_and_snapshots():
+    x = torch.linspace(0, 1, 40).double()
+    fields = torch.stack([x + k for k in range(3)])[..., None]
+    batch = make_sampler(fields).draw(12, 8, torch.float32)
+    expected = batch.x + batch.inputs[:, None, :]
+    assert batch.u.dtype == torch.float32
+    assert torch.allclose(batch.u, expected)
+
+
+def test_fields_of_any_unit_count_equally():
+    fields = torch.rand(4, 50, 2).double() * torch.tensor([1.0, 1e20])
+    batch = make_sampler(fields).draw(4, 50, torch.float64)
+    shares = (batch.weights * batch.u).square().sum((0, 1)).tolist()
+    assert shares[0] == pytest.approx(shares[1], rel=0.2)
+
+
+@pytest.mark.parametrize("all_zero", [False, True])
+def test_zero_snapshots_have_finite_weights(all_zero):
+    fields = torch.ones(4, 10, 1).double()
+    fields[0 if not all_zero else slice(None)] = 0
+    batch = make_sampler(fields).draw(4, 10, torch.float64)
+    assert torch.isfinite(batch.weights).all()
+    error = (batch.weights * (batch.u + 0.01)).square().sum((1, 2)).sqrt()
+    assert error.max() < 10
