@@ -1,0 +1,186 @@
+"""ErrorDecayDisplay: the error over the number of latent variables."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from skcolora._snapshots import Array
+from skcolora.inspection._matplotlib import axes_for, require_matplotlib, whole_figure
+from skcolora.inspection._selection import find_model
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
+
+
+class ErrorDecayDisplay:
+    """Error over the number n of latent variables or modes, on a logarithmic scale.
+
+    `from_estimator` shows how well the POD modes could do at best; curves of other models
+    go into the same axes.
+
+    Parameters
+    ----------
+    n_components : array-like of shape (n,)
+        Numbers of latent variables.
+    errors : array-like of shape (n,)
+        Relative L2 errors.
+    label : str, default=None
+        The curve's name in the legend.
+
+    Attributes
+    ----------
+    line_ : matplotlib Line2D
+        The curve.
+    ax_ : matplotlib Axes
+        Axes with the curve.
+    figure_ : matplotlib Figure
+        Figure with the axes.
+
+    See Also
+    --------
+    SnapshotDisplay : Predicted snapshots against the truth.
+
+    Examples
+    --------
+    >>> from skcolora import PODRegressor
+    >>> from skcolora.datasets import make_advection
+    >>> from skcolora.inspection import ErrorDecayDisplay
+    >>> data = make_advection([0.5, 1.0, 1.5])
+    >>> model = PODRegressor(**data.grid, n_components=40).fit(data.X, data.y)
+    >>> display = ErrorDecayDisplay.from_estimator(model, data.y)
+    >>> other = ErrorDecayDisplay([2, 4, 7], [0.1, 0.01, 0.002], label="CoLoRA")
+    >>> other.plot(ax=display.ax_)
+    <...>
+    """
+
+    line_: Line2D
+    ax_: Axes
+    figure_: Figure
+
+    def __init__(
+        self, n_components: ArrayLike, errors: ArrayLike, label: str | None = None
+    ) -> None:
+        self.n_components = np.asarray(n_components)
+        self.errors = np.asarray(errors, dtype=np.float64)
+        self.label = label
+        if self.n_components.ndim != 1 or self.n_components.shape != self.errors.shape:
+            raise ValueError(
+                "`n_components` and `errors` must have the same shape (n,); got "
+                f"{self.n_components.shape} and {self.errors.shape}."
+            )
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        y: ArrayLike,
+        *,
+        label: str | None = "POD projection",
+        ax: Axes | None = None,
+        line_kwargs: dict[str, Any] | None = None,
+    ) -> ErrorDecayDisplay:
+        """Draw the best projection error of snapshots in the first n modes, for each n.
+
+        Parameters
+        ----------
+        estimator : fitted PODRegressor, or pipeline that ends in one
+            Its number of modes is the last n, so fit it with many.
+        y : array-like of shape (n_trajectories, n_times, n_points[, n_fields])
+            Snapshots at the points of ``fit``, in its layout; n_times may differ.
+        label : str, default="POD projection"
+            The curve's name in the legend.
+        ax : matplotlib Axes, default=None
+            Axes to draw in.  None: a new figure.
+        line_kwargs : dict, default=None
+            Keywords for matplotlib's ``plot``.
+
+        Returns
+        -------
+        display : ErrorDecayDisplay
+            With the error, as `relative_l2_error` defines it, for n = 1, 2, … modes.
+
+        Raises
+        ------
+        TypeError
+            If the estimator has no modes.
+        ValueError
+            If y has another layout than in ``fit``.
+        """
+        require_matplotlib("ErrorDecayDisplay.from_estimator")
+        model, _ = find_model(estimator)
+        modes = getattr(model, "components_", None)
+        if modes is None:
+            raise TypeError(
+                f"{type(model).__name__} has no modes, `components_`; give its "
+                "errors to `ErrorDecayDisplay(n_components, errors)`."
+            )
+        rows = model._layout.check_rows(y)
+        errors = _projection_errors(np.asarray(modes), rows.reshape(*rows.shape[:2], -1))
+        display = cls(np.arange(1, len(errors) + 1), errors, label)
+        return display.plot(ax, line_kwargs=line_kwargs)
+
+    def plot(
+        self, ax: Axes | None = None, *, line_kwargs: dict[str, Any] | None = None
+    ) -> ErrorDecayDisplay:
+        """Draw the curve.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw in, those of another display for instance.  None: a new figure.
+        line_kwargs : dict, default=None
+            Keywords for matplotlib's ``plot``.
+
+        Returns
+        -------
+        display : ErrorDecayDisplay
+            With the attributes set.
+        """
+        require_matplotlib("ErrorDecayDisplay.plot")
+        from matplotlib.cbook import normalize_kwargs
+        from matplotlib.lines import Line2D
+        from matplotlib.ticker import MaxNLocator
+
+        ax = axes_for(ax, (5.0, 3.6))
+        style: dict[str, Any] = {
+            "marker": "o",
+            "markersize": 3.5,
+            "linewidth": 1.5,
+            "label": self.label,
+        }
+        style |= normalize_kwargs(line_kwargs or {}, Line2D)
+        (self.line_,) = ax.plot(self.n_components, self.errors, **style)
+        if (self.errors > 0).any():
+            ax.set_yscale("log")
+        ax.xaxis.set_major_locator(MaxNLocator(integer=True, steps=[1, 2, 5, 10]))
+        ax.grid(visible=True, which="major", color="0.9", linewidth=0.8)
+        ax.set_axisbelow(True)
+        ax.spines[["top", "right"]].set_visible(False)
+        ax.set(xlabel="latent variables $n$", ylabel="relative $L^2$ error")
+        if ax.get_legend_handles_labels()[1]:
+            ax.legend(frameon=False)
+        self.ax_, self.figure_ = ax, whole_figure(ax)
+        return self
+
+
+def _projection_errors(modes: Array, snapshots: Array) -> Array:
+    """Mean over trajectories (n, n_times, n_values) of the error in the first 1, 2, … modes.
+
+    What the modes after the n-th would have added, and what they all leave, make up the
+    error; summed from the small end, so that nothing cancels.
+    """
+    basis, _ = np.linalg.qr(modes.T.astype(np.float64))
+    errors = np.empty((len(snapshots), len(modes)))
+    for trajectory, error in zip(snapshots.astype(np.float64, copy=False), errors, strict=True):
+        coefficients = trajectory @ basis
+        rest = np.square(trajectory - coefficients @ basis.T).sum()
+        shares = np.square(coefficients).sum(axis=0)
+        after = np.append(np.cumsum(shares[:0:-1])[::-1], 0.0)
+        size = np.square(trajectory).sum()
+        error[:] = np.sqrt((rest + after) / size) if size > 0 else 0.0
+    return errors.mean(axis=0)
