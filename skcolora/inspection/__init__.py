@@ -2,5 +2,6 @@
 
 from skcolora.inspection._error_decay import ErrorDecayDisplay
 from skcolora.inspection._latent import LatentDisplay
+from skcolora.inspection._snapshot import SnapshotDisplay
 
-__all__ = ["ErrorDecayDisplay", "LatentDisplay"]
+__all__ = ["ErrorDecayDisplay", "LatentDisplay", "SnapshotDisplay"]

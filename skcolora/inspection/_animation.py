@@ -1,0 +1,140 @@
+"""A trajectory as GIF or MP4."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from skcolora.inspection._images import draw_image, image_values, side_ratio
+from skcolora.inspection._trajectory import (
+    ERROR_NAME,
+    Trajectory,
+    add_colorbar,
+    error_scale,
+    shared_scale,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from matplotlib.colors import Colormap
+
+    Update = Callable[[int], None]
+
+
+def save_animation(
+    path: Path,
+    trajectory: Trajectory,
+    *,
+    fps: float,
+    dpi: int,
+    title: str,
+    cmap: str | Colormap,
+) -> None:
+    """Write the animation; the file appears when it is complete, and not at all otherwise."""
+    from matplotlib.animation import FuncAnimation
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    writer = _writer(path, fps, dpi, len(trajectory.times))
+    # Not pyplot's: no window opens, and nothing is left over.
+    figure = Figure(layout="constrained")
+    FigureCanvasAgg(figure)
+    draw = _start_lines if trajectory.grid.n_dims == 1 else _start_images
+    update = draw(figure, trajectory, cmap)
+    figure.suptitle(title, fontsize="medium")
+    widest = max(range(len(trajectory.times)), key=lambda i: len(trajectory.time_label(i)))
+    update(widest)
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")  # the panels stay where they are
+    animation = FuncAnimation(figure, update, frames=len(trajectory.times), init_func=lambda: None)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
+        unfinished = Path(folder) / path.name
+        try:
+            animation.save(unfinished, writer=writer, dpi=dpi)
+        except subprocess.CalledProcessError as error:
+            said = str(error.stderr or error).strip().splitlines()[-1]
+            raise RuntimeError(f"ffmpeg could not write {path.name}: {said}") from error
+        os.replace(unfinished, path)
+
+
+def _writer(path: Path, fps: Any, dpi: Any, n_times: int) -> Any:
+    """The writer for the path's extension, or an error before anything is drawn."""
+    from matplotlib.animation import FFMpegWriter, PillowWriter
+
+    if not isinstance(fps, (int, float)) or not 0 < fps < float("inf"):
+        raise ValueError(f"`fps` must be a positive number of frames a second; got {fps!r}.")
+    if not isinstance(dpi, int) or dpi < 1:
+        raise ValueError(f"`dpi` must be a positive integer; got {dpi!r}.")
+    if n_times < 2:
+        raise ValueError("An animation needs at least two times; the trajectory has one.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"The folder {path.parent} of `path` does not exist.")
+    rate: Any = fps  # matplotlib takes fractions too
+    kind = path.suffix.lower()
+    if kind == ".gif":
+        return PillowWriter(fps=rate)
+    if kind != ".mp4":
+        raise ValueError(f"`path` must end in .gif or .mp4; got {path.name!r}.")
+    if not FFMpegWriter.isAvailable():
+        raise RuntimeError(
+            "Writing .mp4 needs the program ffmpeg, which was not found; install it, or write a "
+            ".gif instead."
+        )
+    return FFMpegWriter(fps=rate, codec="h264")
+
+
+def _start_lines(figure: Any, trajectory: Trajectory, cmap: Any) -> Update:
+    del cmap
+    figure.set_size_inches(6.0, 3.6)
+    ax = figure.add_subplot()
+    order = trajectory.order()
+    x = trajectory.grid.points[order, 0]
+    (true,) = ax.plot(x, trajectory.true[0, order], color="0.7", lw=4, label="truth")
+    (predicted,) = ax.plot(
+        x, trajectory.predicted[0, order], color="C0", lw=1.5, ls="--", label="prediction"
+    )
+    low, high = float(trajectory.true.min()), float(trajectory.true.max())
+    margin = 0.08 * (high - low) or 1.0
+    ax.set(xlabel="$x$", ylabel=trajectory.symbol, ylim=(low - margin, high + margin))
+    ax.margins(x=0)
+    ax.spines[["top", "right"]].set_visible(False)
+    figure.legend(loc="outside right upper", frameon=False)
+
+    def update(i: int) -> None:
+        true.set_ydata(trajectory.true[i, order])
+        predicted.set_ydata(trajectory.predicted[i, order])
+        ax.set_title(trajectory.time_label(i), loc="left", fontsize="medium")
+
+    return update
+
+
+def _start_images(figure: Any, trajectory: Trajectory, cmap: Any) -> Update:
+    ratio = side_ratio(trajectory.grid)
+    figure.set_size_inches(10.0, min(8.0, max(2.2, 2.6 * ratio + 1.0)))
+    axes = figure.subplots(1, 3, sharex=True, sharey=True)
+    scale = shared_scale(trajectory)
+    extend = scale.pop("extend")
+    panels = (
+        (trajectory.true, "truth", scale | {"cmap": cmap}),
+        (trajectory.predicted, "prediction", scale | {"cmap": cmap}),
+        (trajectory.error, ERROR_NAME, error_scale(trajectory)),
+    )
+    images = []
+    for ax, (values, name, colours) in zip(axes, panels, strict=True):
+        images.append(draw_image(ax, trajectory.grid, values[0], **colours))
+        ax.set_title(name, fontsize="medium")
+        ax.set_xlabel("$x_0$")
+    axes[0].set_ylabel("$x_1$")
+    add_colorbar(images[1], trajectory.symbol, extend)
+    add_colorbar(images[2])
+
+    def update(i: int) -> None:
+        for image, (values, _, _) in zip(images, panels, strict=True):
+            image.set_array(image_values(trajectory.grid, values[i]))
+        axes[0].set_title(trajectory.time_label(i), loc="left", fontsize="medium")
+
+    return update

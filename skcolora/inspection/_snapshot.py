@@ -1,0 +1,389 @@
+"""SnapshotDisplay: predicted snapshots against the truth."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skcolora._snapshots import Array, Grid, SnapshotLayout, infer_layout
+from skcolora.inspection._animation import save_animation
+from skcolora.inspection._images import side_ratio
+from skcolora.inspection._matplotlib import axes_for, figure_for, require_matplotlib, whole_figure
+from skcolora.inspection._selection import (
+    check_index,
+    column_names,
+    describe_parameters,
+    find_model,
+    nearest_times,
+    take_row,
+)
+from skcolora.inspection._trajectory import Trajectory, draw_images, draw_lines, draw_map
+from skcolora.metrics import relative_l2_error
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+
+# For each number of dimensions, "auto" first.
+_KINDS = {1: ("lines", "map"), 2: ("images",)}
+
+
+class SnapshotDisplay:
+    """Predicted snapshots of one trajectory against the truth.
+
+    In one dimension as lines at a few times or as a map of space and time, in two as
+    images at a few times; the title gives the relative L2 error over all times.  Create
+    it with `from_estimator` or `from_predictions`.
+
+    Parameters
+    ----------
+    y_true, y_pred : array-like of shape (n_times, n_points) or (n_times, n_0, n_1)
+        One field of one trajectory.
+    times : array-like of shape (n_times,)
+        Strictly increasing times.
+    points : array-like of shape (n_points, n_dims) or tuple of 1-D axes
+        Points of the snapshots, in one or two dimensions.
+    label : str, default=None
+        Opens the title, such as the trajectory's parameters.
+    symbol : str, default="$u$"
+        Name of the field.
+
+    Attributes
+    ----------
+    error_ : float
+        Relative L2 error of the field over all times.
+    ax_ : matplotlib Axes
+        Axes with the lines; of other kinds the first panel.
+    axes_ : ndarray of matplotlib Axes
+        The panels: (1, 1) for lines, (1, 3) for a map, (3, n_shown) for images.
+    figure_ : matplotlib Figure
+        Figure with the axes.
+
+    See Also
+    --------
+    LatentDisplay : Latent states over time.
+    ErrorDecayDisplay : Error over the number of latent variables.
+
+    Examples
+    --------
+    >>> from skcolora import PODRegressor
+    >>> from skcolora.datasets import make_advection
+    >>> from skcolora.inspection import SnapshotDisplay
+    >>> data = make_advection([0.5, 0.75, 1.0, 1.25, 1.5])
+    >>> model = PODRegressor(**data.grid, n_components=20).fit(data.X, data.y)
+    >>> test = make_advection([0.9])
+    >>> SnapshotDisplay.from_estimator(model, test.X, test.y, times=[0, 0.5, 1])
+    <...>
+    """
+
+    ax_: Axes
+    axes_: NDArray[Any]
+    figure_: Figure
+
+    def __init__(
+        self,
+        *,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        times: ArrayLike,
+        points: Any,
+        label: str | None = None,
+        symbol: str = "$u$",
+    ) -> None:
+        self.y_true = np.asarray(y_true)
+        self.y_pred = np.asarray(y_pred)
+        self.times = times
+        self.points = points
+        self.label = label
+        self.symbol = symbol
+        self.error_ = relative_l2_error(self.y_true[None], self.y_pred[None])
+        layout = infer_layout((1, *self.y_true.shape), times, points)
+        if layout.n_fields > 1:
+            raise ValueError(
+                f"`y_true` has shape {self.y_true.shape}, with {layout.n_fields} fields; expected "
+                "one field of one trajectory."
+            )
+        _check_dimensions(layout.grid)
+        self._trajectory = Trajectory(
+            times=layout.times,
+            grid=layout.grid,
+            true=self.y_true.reshape(layout.n_times, -1),
+            predicted=self.y_pred.reshape(layout.n_times, -1),
+            symbol=symbol,
+        )
+
+    @classmethod
+    def from_estimator(
+        cls,
+        estimator: Any,
+        X: ArrayLike,
+        y_true: ArrayLike,
+        *,
+        trajectory: int = 0,
+        field: int = 0,
+        kind: str = "auto",
+        times: ArrayLike | None = None,
+        ax: Axes | None = None,
+        cmap: str | Colormap = "viridis",
+    ) -> SnapshotDisplay:
+        """Predict one trajectory and draw it against the truth.
+
+        Parameters
+        ----------
+        estimator : fitted estimator of skcolora
+            Or a pipeline that ends in one, or a search or the like around one.
+        X : array-like of shape (n_trajectories, n_parameters)
+            Physics parameters.
+        y_true : array-like of shape (n_trajectories, n_times, n_points[, n_fields])
+            True snapshots, at the times and points and in the layout of ``fit``.
+        trajectory, field : int, default=0
+            Which of them to show.
+        kind, times, ax, cmap
+            As in `plot`.
+
+        Returns
+        -------
+        display : SnapshotDisplay
+            The drawn display.
+
+        Raises
+        ------
+        TypeError
+            If the estimator does not know its times and points.
+        ValueError
+            If the arguments do not fit together, or the points have three dimensions.
+        """
+        require_matplotlib("SnapshotDisplay.from_estimator")
+        layout: SnapshotLayout = find_model(estimator)[0]._layout
+        _check_dimensions(layout.grid)
+        rows = layout.check_rows(y_true)
+        n_rows = len(X)  # type: ignore[arg-type]
+        if n_rows != len(rows):
+            raise ValueError(f"X has {n_rows} rows, but y_true has {len(rows)} trajectories.")
+        if rows.shape[1] != layout.n_times:
+            raise ValueError(
+                f"y_true has {rows.shape[1]} times, but the estimator was fitted on "
+                f"{layout.n_times}; for other times use `from_predictions`."
+            )
+        trajectory = check_index(trajectory, len(rows), "trajectory")
+        check_index(field, layout.n_fields, "field")
+        _check_shown(kind, times, layout.times, layout.grid.n_dims)
+        row = take_row(X, trajectory)
+        predicted = layout.to_rows(np.asarray(estimator.predict(row)))
+        label = describe_parameters(row, column_names(X))
+        display = cls._of_rows(rows[trajectory], predicted[0], layout, field, label)
+        return display.plot(ax, kind=kind, times=times, cmap=cmap)
+
+    @classmethod
+    def from_predictions(
+        cls,
+        y_true: ArrayLike,
+        y_pred: ArrayLike,
+        *,
+        grid: Mapping[str, Any] | None = None,
+        trajectory: int = 0,
+        field: int = 0,
+        kind: str = "auto",
+        times: ArrayLike | None = None,
+        ax: Axes | None = None,
+        cmap: str | Colormap = "viridis",
+    ) -> SnapshotDisplay:
+        """Draw one of several predicted trajectories against the truth.
+
+        Parameters
+        ----------
+        y_true, y_pred : array-like of shape (n_trajectories, n_times, n_points[, n_fields])
+            True and predicted snapshots, in any layout.
+        grid : mapping, default=None
+            The snapshots' ``times`` and ``points``, as ``data.grid`` has them.  None:
+            uniform on [0, 1].
+        trajectory, field : int, default=0
+            Which of them to show.
+        kind, times, ax, cmap
+            As in `plot`.
+
+        Returns
+        -------
+        display : SnapshotDisplay
+            The drawn display.
+
+        Raises
+        ------
+        ValueError
+            If the arguments do not fit together, or the points have three dimensions.
+        """
+        require_matplotlib("SnapshotDisplay.from_predictions")
+        grid = {} if grid is None else grid
+        unknown = set(grid) - {"times", "points", "period"}
+        if unknown:
+            raise ValueError(f"`grid` has times, points and period; got {sorted(unknown)}.")
+        true, predicted = np.asarray(y_true), np.asarray(y_pred)
+        if true.shape != predicted.shape:
+            raise ValueError(f"y_true has shape {true.shape}, but y_pred has {predicted.shape}.")
+        layout = infer_layout(true.shape, grid.get("times"), grid.get("points"))
+        trajectory = check_index(trajectory, len(true), "trajectory")
+        display = cls._of_rows(
+            layout.to_rows(true)[trajectory],
+            layout.to_rows(predicted)[trajectory],
+            layout,
+            field,
+            None,
+        )
+        return display.plot(ax, kind=kind, times=times, cmap=cmap)
+
+    @classmethod
+    def _of_rows(
+        cls, true: Any, predicted: Any, layout: SnapshotLayout, field: int, label: str | None
+    ) -> SnapshotDisplay:
+        """The display of one field of rows (n_times, n_points, n_fields)."""
+        field = check_index(field, layout.n_fields, "field")
+        shape = (layout.n_times, *layout.grid.shape)
+        return cls(
+            y_true=true[..., field].reshape(shape),
+            y_pred=predicted[..., field].reshape(shape),
+            times=layout.times,
+            points=layout.grid.points if layout.grid.axes is None else layout.grid.axes,
+            label=label,
+            symbol="$u$" if layout.n_fields == 1 else f"$u_{{{field}}}$",
+        )
+
+    def plot(
+        self,
+        ax: Axes | None = None,
+        *,
+        kind: str = "auto",
+        times: ArrayLike | None = None,
+        cmap: str | Colormap = "viridis",
+    ) -> SnapshotDisplay:
+        """Draw the trajectory.
+
+        Parameters
+        ----------
+        ax : matplotlib Axes, default=None
+            Axes to draw in; where there are several panels, they take its place.  None: a
+            new figure.
+        kind : {"auto", "lines", "map", "images"}, default="auto"
+            In one dimension "lines", the field at a few times, or "map", truth,
+            prediction and difference over space and time; in two dimensions "images" of
+            the three at a few times.  "auto" takes lines or images.
+        times : array-like of shape (n_shown,), default=None
+            Times to show as lines or images, each replaced by the nearest snapshot, whose
+            time the label gives.  None: four from the first to the last.
+        cmap : str or matplotlib Colormap, default="viridis"
+            Colours of the field, or of the times of lines.
+
+        Returns
+        -------
+        display : SnapshotDisplay
+            With the attributes set.
+
+        Raises
+        ------
+        ValueError
+            If the kind does not fit the dimension, or times leave those of the snapshots.
+        """
+        require_matplotlib("SnapshotDisplay.plot")
+        trajectory = self._trajectory
+        kind, shown = _check_shown(kind, times, trajectory.times, trajectory.grid.n_dims)
+        if kind == "lines":
+            ax = axes_for(ax, (6.5, 3.6))
+            draw_lines(ax, trajectory, shown, cmap)
+            ax.set_title(self._title(), fontsize="medium")
+            axes = np.array([[ax]])
+        else:
+            if kind == "map":
+                figure = figure_for(ax, (10.0, 3.4), "constrained")
+                axes = draw_map(figure, trajectory, cmap)[None]
+            else:
+                figure = figure_for(ax, self._image_size(len(shown)), "compressed")
+                axes = draw_images(figure, trajectory, shown, cmap)
+            figure.suptitle(self._title(), fontsize="medium")
+        self.ax_, self.axes_, self.figure_ = axes[0, 0], axes, whole_figure(axes[0, 0])
+        return self
+
+    def save_animation(
+        self,
+        path: str | os.PathLike[str],
+        *,
+        fps: float = 10,
+        dpi: int = 100,
+        cmap: str | Colormap = "viridis",
+    ) -> None:
+        """Write truth and prediction over time as GIF or MP4.
+
+        In two dimensions the error moves beside them.  The file appears when it is
+        complete; one that is there already is replaced.
+
+        Parameters
+        ----------
+        path : str or path
+            Ends in ``.gif``, or in ``.mp4``, which needs the program ffmpeg.
+        fps : float, default=10
+            Frames, each a snapshot, a second.
+        dpi : int, default=100
+            Pixels an inch; the picture is 6 inches wide in one dimension, 10 in two.
+        cmap : str or matplotlib Colormap, default="viridis"
+            Colours of the field in two dimensions.
+
+        Raises
+        ------
+        ValueError
+            If the path has another ending, a number is out of range, or there is only one
+            time.
+        FileNotFoundError
+            If the folder does not exist.
+        RuntimeError
+            If ffmpeg is missing.
+        """
+        require_matplotlib("SnapshotDisplay.save_animation")
+        save_animation(
+            Path(path), self._trajectory, fps=fps, dpi=dpi, title=self._title(), cmap=cmap
+        )
+
+    def _title(self) -> str:
+        error = f"relative $L^2$ error {_in_words(self.error_)}"
+        return f"{self.label}:  {error}" if self.label else error
+
+    def _image_size(self, n_columns: int) -> tuple[float, float]:
+        ratio = min(2.0, max(0.4, side_ratio(self._trajectory.grid)))
+        return 2.1 * n_columns + 1.6, 3 * 2.0 * ratio + 0.9
+
+
+def _in_words(error: float) -> str:
+    """Two digits, with a power of ten where there are zeros to count."""
+    if not 0 < error < 0.01:
+        return f"{error:.2g}"
+    digits, exponent = f"{error:.1e}".split("e")
+    return rf"${digits}\times10^{{{int(exponent)}}}$"
+
+
+def _check_dimensions(grid: Grid) -> None:
+    if grid.n_dims not in _KINDS:
+        raise ValueError(
+            f"Snapshots in {grid.n_dims} dimensions cannot be shown, only those in 1 or 2; draw a "
+            "slice with `from_predictions`."
+        )
+    if not np.ptp(grid.points, axis=0).all():
+        raise ValueError("The points must differ in each dimension; got a single coordinate.")
+
+
+def _check_shown(
+    kind: str, times: ArrayLike | None, all_times: Array, n_dims: int
+) -> tuple[str, list[int]]:
+    """The kind that "auto" stands for, and the indices of the times, or a ValueError."""
+    kinds = _KINDS[n_dims]
+    if kind != "auto" and kind not in kinds:
+        raise ValueError(
+            f"`kind` must be 'auto' or one of {kinds} in {n_dims} dimension(s); got {kind!r}."
+        )
+    if kind == "map" and times is not None:
+        raise ValueError("`times` cannot be chosen for a map, which shows them all.")
+    if kind == "map" and len(all_times) < 2:
+        raise ValueError("A map of space and time needs at least two times; got one.")
+    return kinds[0] if kind == "auto" else kind, nearest_times(all_times, times)

@@ -1,0 +1,143 @@
+"""One trajectory, true and predicted, and the ways to draw it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skcolora._snapshots import Array, Grid
+from skcolora.inspection._images import draw_image
+from skcolora.inspection._matplotlib import line_colormap
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.colors import Colormap
+
+ERROR_NAME = "prediction − truth"
+# Perceptually ordered on both sides of a neutral middle.
+_ERROR_COLORS = "RdBu_r"
+
+
+@dataclass(frozen=True, eq=False)
+class Trajectory:
+    """A field of one trajectory on a 1-D or 2-D grid."""
+
+    times: Array
+    grid: Grid
+    true: Array
+    """(n_times, n_points)"""
+    predicted: Array
+    """(n_times, n_points)"""
+    symbol: str
+    """Of the field, in matplotlib's mathtext."""
+
+    @property
+    def error(self) -> Array:
+        return self.predicted - self.true
+
+    def time_label(self, i: int) -> str:
+        """What to write at snapshot i; nothing where there is only one."""
+        return f"$t$ = {self.times[i]:.4g}" if len(self.times) > 1 else ""
+
+    def order(self) -> NDArray[np.intp]:
+        """The points of a 1-D grid from left to right."""
+        return np.argsort(self.grid.points[:, 0], kind="stable")
+
+
+def shared_scale(trajectory: Trajectory, shown: Any = slice(None)) -> dict[str, Any]:
+    """Colours from the smallest to the largest true value, and whether predictions leave them."""
+    true, predicted = trajectory.true[shown], trajectory.predicted[shown]
+    low, high = float(true.min()), float(true.max())
+    slack = 0.01 * (high - low)
+    below, above = predicted.min() < low - slack, predicted.max() > high + slack
+    extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}
+    return {"vmin": low, "vmax": high, "extend": extend[int(below), int(above)]}
+
+
+def error_scale(trajectory: Trajectory, shown: Any = slice(None)) -> dict[str, Any]:
+    """Colours symmetric about zero, up to the largest error."""
+    largest = float(np.abs(trajectory.error[shown]).max()) or 1.0
+    return {"vmin": -largest, "vmax": largest, "cmap": _ERROR_COLORS}
+
+
+def add_colorbar(image: Any, label: str = "", extend: str = "neither") -> None:
+    """A colour bar as high as the image's axes, whose exponent, if any, is written once."""
+    place = image.axes.inset_axes((1.05, 0.0, 0.05, 1.0))
+    bar = image.axes.figure.colorbar(image, cax=place, label=label, extend=extend)
+    bar.ax.ticklabel_format(axis="y", style="sci", scilimits=(-2, 4), useMathText=True)
+    bar.outline.set_visible(False)
+
+
+def draw_lines(ax: Axes, trajectory: Trajectory, shown: list[int], cmap: Any) -> None:
+    """The field over x at a few times: truth broad and pale, prediction dashed on top."""
+    from matplotlib.lines import Line2D
+
+    order = trajectory.order()
+    x = trajectory.grid.points[order, 0]
+    colours = line_colormap(cmap)(np.linspace(0, 1, max(2, len(shown))))
+    for i, colour in zip(shown, colours, strict=False):
+        ax.plot(x, trajectory.true[i, order], color=colour, lw=3.5, alpha=0.4)
+        ax.plot(x, trajectory.predicted[i, order], color=colour, lw=1.3, ls="--")
+    handles = [
+        Line2D([], [], color="0.25", lw=3.5, alpha=0.4, label="truth"),
+        Line2D([], [], color="0.25", lw=1.3, ls="--", label="prediction"),
+    ]
+    if len(trajectory.times) > 1:
+        for i, colour in zip(shown, colours, strict=False):
+            handles.append(Line2D([], [], color=colour, lw=2, label=trajectory.time_label(i)))
+    ax.legend(handles=handles, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    ax.spines[["top", "right"]].set_visible(False)
+    ax.margins(x=0)
+    ax.set(xlabel="$x$", ylabel=trajectory.symbol)
+
+
+def draw_map(figure: Any, trajectory: Trajectory, cmap: str | Colormap) -> NDArray[Any]:
+    """Truth, prediction and their difference over space and time."""
+    axes = figure.subplots(1, 3, sharex=True, sharey=True)
+    order = trajectory.order()
+    x, t = trajectory.grid.points[order, 0], trajectory.times
+    scale = shared_scale(trajectory)
+    extend = scale.pop("extend")
+    images = []
+    for ax, values, name, colours in (
+        (axes[0], trajectory.true, "truth", scale | {"cmap": cmap}),
+        (axes[1], trajectory.predicted, "prediction", scale | {"cmap": cmap}),
+        (axes[2], trajectory.error, ERROR_NAME, error_scale(trajectory)),
+    ):
+        image = ax.pcolormesh(x, t, values[:, order], shading="nearest", rasterized=True, **colours)
+        images.append(image)
+        ax.set_title(name, fontsize="medium")
+        ax.set_xlabel("$x$")
+    axes[0].set_ylabel("$t$")
+    add_colorbar(images[1], trajectory.symbol, extend)
+    add_colorbar(images[2])
+    return np.asarray(axes)
+
+
+def draw_images(
+    figure: Any, trajectory: Trajectory, shown: list[int], cmap: str | Colormap
+) -> NDArray[Any]:
+    """Rows of truth, prediction and error, a column for each time."""
+    axes = figure.subplots(3, len(shown), sharex=True, sharey=True, squeeze=False)
+    scale = shared_scale(trajectory, shown)
+    extend = scale.pop("extend")
+    rows = (
+        ("truth", trajectory.true, scale | {"cmap": cmap}),
+        ("prediction", trajectory.predicted, scale | {"cmap": cmap}),
+        (ERROR_NAME, trajectory.error, error_scale(trajectory, shown)),
+    )
+    images = np.empty(axes.shape, dtype=object)
+    for r, (name, values, colours) in enumerate(rows):
+        for c, i in enumerate(shown):
+            images[r, c] = draw_image(axes[r, c], trajectory.grid, values[i], **colours)
+        axes[r, 0].set_ylabel(f"{name}\n$x_1$")
+    for c, i in enumerate(shown):
+        axes[0, c].set_title(trajectory.time_label(i), fontsize="medium")
+        axes[2, c].set_xlabel("$x_0$")
+    for image in images[:2, -1]:
+        add_colorbar(image, trajectory.symbol, extend)
+    add_colorbar(images[2, -1])
+    return np.asarray(axes)
