@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skcolora.inspection._images import draw_image, image_values, side_ratio
+from skcolora.inspection._images import draw_image, image_values, panel_ratio
 from skcolora.inspection._trajectory import (
     ERROR_NAME,
     Trajectory,
@@ -35,7 +35,7 @@ def save_animation(
     cmap: str | Colormap,
 ) -> None:
     """Write the animation; the file appears when it is complete, and not at all otherwise."""
-    from matplotlib.animation import FuncAnimation
+    from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -50,14 +50,18 @@ def save_animation(
     update(widest)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # the panels stay where they are
-    animation = FuncAnimation(figure, update, frames=len(trajectory.times), init_func=lambda: None)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
         unfinished = Path(folder) / path.name
         try:
-            animation.save(unfinished, writer=writer, dpi=dpi)
+            with rc_context({"savefig.bbox": None}), writer.saving(figure, unfinished, dpi):
+                for i in range(len(trajectory.times)):
+                    update(i)
+                    writer.grab_frame()
         except subprocess.CalledProcessError as error:
-            said = str(error.stderr or error).strip().splitlines()[-1]
-            raise RuntimeError(f"ffmpeg could not write {path.name}: {said}") from error
+            said = str(error.stderr or "").strip() or str(error)
+            raise RuntimeError(
+                f"ffmpeg could not write {path.name}: {said.splitlines()[-1]}"
+            ) from error
         os.replace(unfinished, path)
 
 
@@ -113,8 +117,8 @@ def _start_lines(figure: Any, trajectory: Trajectory, cmap: Any) -> Update:
 
 
 def _start_images(figure: Any, trajectory: Trajectory, cmap: Any) -> Update:
-    ratio = side_ratio(trajectory.grid)
-    figure.set_size_inches(10.0, min(8.0, max(2.2, 2.6 * ratio + 1.0)))
+    ratio = panel_ratio(trajectory.grid)
+    figure.set_size_inches(10.0, min(8.0, 2.6 * ratio + 1.2))
     axes = figure.subplots(1, 3, sharex=True, sharey=True)
     scale = shared_scale(trajectory)
     extend = scale.pop("extend")

@@ -32,13 +32,18 @@ def draw_image(ax: Axes, grid: Grid, values: Array, **kwargs: Any) -> Any:
         image = ax.tripcolor(
             x0, x1, values, triangles=triangles, shading="gouraud", rasterized=True, **kwargs
         )
-    if 1 / _MAX_RATIO <= side_ratio(grid) <= _MAX_RATIO:
+    if panel_ratio(grid) == _side_ratio(grid):
         ax.set_aspect("equal")
     return image
 
 
-def side_ratio(grid: Grid) -> float:
-    """Height over width of the domain."""
+def panel_ratio(grid: Grid) -> float:
+    """Height over width of an image: those of the domain, unless one side is far longer."""
+    ratio = _side_ratio(grid)
+    return ratio if 1 / _MAX_RATIO <= ratio <= _MAX_RATIO else 0.75
+
+
+def _side_ratio(grid: Grid) -> float:
     width, height = np.ptp(grid.points, axis=0)
     return float(height / width)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,7 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from skcolora._snapshots import Array, Grid, SnapshotLayout, infer_layout
 from skcolora.inspection._animation import save_animation
-from skcolora.inspection._images import side_ratio
+from skcolora.inspection._images import panel_ratio
 from skcolora.inspection._matplotlib import axes_for, figure_for, require_matplotlib, whole_figure
 from skcolora.inspection._selection import (
     check_index,
@@ -270,8 +271,9 @@ class SnapshotDisplay:
             new figure.
         kind : {"auto", "lines", "map", "images"}, default="auto"
             In one dimension "lines", the field at a few times, or "map", truth,
-            prediction and difference over space and time; in two dimensions "images" of
-            the three at a few times.  "auto" takes lines or images.
+            prediction and difference over space and time; in two dimensions "images",
+            rows of truth, prediction and error (prediction minus truth) at a few times.
+            "auto" takes lines or images.
         times : array-like of shape (n_shown,), default=None
             Times to show as lines or images, each replaced by the nearest snapshot, whose
             time the label gives.  None: four from the first to the last.
@@ -317,8 +319,8 @@ class SnapshotDisplay:
     ) -> None:
         """Write truth and prediction over time as GIF or MP4.
 
-        In two dimensions the error moves beside them.  The file appears when it is
-        complete; one that is there already is replaced.
+        In two dimensions the error, prediction minus truth, moves beside them.  The file
+        appears when it is complete; one that is there already is replaced.
 
         Parameters
         ----------
@@ -351,8 +353,10 @@ class SnapshotDisplay:
         return f"{self.label}:  {error}" if self.label else error
 
     def _image_size(self, n_columns: int) -> tuple[float, float]:
-        ratio = min(2.0, max(0.4, side_ratio(self._trajectory.grid)))
-        return 2.1 * n_columns + 1.6, 3 * 2.0 * ratio + 0.9
+        ratio = panel_ratio(self._trajectory.grid)
+        # Panels of wide domains are wider, those of high ones narrower.
+        width = min(3.6, max(1.2, 2.0 / math.sqrt(ratio)))
+        return (width + 0.1) * n_columns + 1.6, 3 * (width * ratio + 0.2) + 0.9
 
 
 def _in_words(error: float) -> str:

@@ -127,7 +127,7 @@ def draw_images(
     rows = (
         ("truth", trajectory.true, scale | {"cmap": cmap}),
         ("prediction", trajectory.predicted, scale | {"cmap": cmap}),
-        (ERROR_NAME, trajectory.error, error_scale(trajectory, shown)),
+        ("error", trajectory.error, error_scale(trajectory, shown)),
     )
     images = np.empty(axes.shape, dtype=object)
     for r, (name, values, colours) in enumerate(rows):

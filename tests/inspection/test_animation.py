@@ -17,7 +17,9 @@ def line():
     return SnapshotDisplay(y_true=y, y_pred=0.9 * y, times=[0, 0.2, 0.4], points=x)
 
 
-def test_gif_in_one_dimension(line, tmp_path):
+def test_gif_in_one_dimension(line, tmp_path, monkeypatch):
+    # Frames keep their size whatever the user's settings for pictures are.
+    monkeypatch.setitem(matplotlib.rcParams, "savefig.bbox", "tight")
     path = tmp_path / "line.gif"
     line.save_animation(path, fps=4, dpi=40)
     with Image.open(path) as gif:
@@ -33,17 +35,15 @@ def test_gif_of_images(vlasov, tmp_path):
     scattered = np.random.RandomState(0).rand(20, 2)
     y = np.stack([scattered[:, 0], scattered[:, 1]])
     displays = [
-        SnapshotDisplay(y_true=vlasov.y[0], y_pred=vlasov.y[1], times=[0, 1, 2], **on_grid(vlasov)),
+        SnapshotDisplay(
+            y_true=vlasov.y[0], y_pred=vlasov.y[1], times=vlasov.times, points=vlasov.points
+        ),
         SnapshotDisplay(y_true=y, y_pred=0.9 * y, times=[0, 1], points=scattered),
     ]
     for display in displays:
         display.save_animation(str(tmp_path / "images.gif"), dpi=30)
         with Image.open(tmp_path / "images.gif") as gif:
             assert gif.n_frames == len(display.y_true)
-
-
-def on_grid(data):
-    return {"points": data.points}
 
 
 def test_a_failure_leaves_the_old_file(line, tmp_path, monkeypatch):
@@ -73,9 +73,10 @@ def test_mp4_without_ffmpeg(line, tmp_path, monkeypatch):
         line.save_animation(tmp_path / "line.mp4")
 
 
-def test_mp4_with_an_ffmpeg_that_fails(line, tmp_path, monkeypatch):
+@pytest.mark.parametrize("reads", ["cat > /dev/null", ""])
+def test_mp4_with_an_ffmpeg_that_fails(line, tmp_path, monkeypatch, reads):
     program = tmp_path / "ffmpeg"
-    program.write_text("#!/bin/sh\ncat > /dev/null\necho 'Unknown encoder' >&2\nexit 1\n")
+    program.write_text(f"#!/bin/sh\n{reads}\necho 'Unknown encoder' >&2\nexit 1\n")
     program.chmod(0o755)
     monkeypatch.setitem(matplotlib.rcParams, "animation.ffmpeg_path", str(program))
     with pytest.raises(RuntimeError, match=r"could not write line.mp4: Unknown encoder"):

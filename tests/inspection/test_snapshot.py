@@ -101,6 +101,15 @@ def test_axes_of_a_grid_may_be_in_any_order():
     assert display.axes_[0, 0].get_title() == ""
 
 
+@pytest.mark.parametrize(("length", "aspect"), [(0.5, 1), (4.0, 1), (100.0, "auto")])
+def test_aspect_is_equal_unless_nothing_would_be_seen(length, aspect):
+    y = np.random.RandomState(0).rand(1, 5, 4)
+    points = np.linspace(0, length, 5), np.linspace(0, 1, 4)
+    display = SnapshotDisplay(y_true=y, y_pred=y, times=[0], points=points).plot()
+    assert display.ax_.get_aspect() == aspect
+    assert max(display.figure_.get_size_inches()) < 10
+
+
 def test_scattered_points_leave_holes_open():
     points = np.random.RandomState(0).uniform(-1, 1, (800, 2))
     points = points[np.hypot(*points.T) > 0.4]
