@@ -23,7 +23,7 @@ FIRST_PHASE_TIME = 0.35
 # Steps between two looks at the error on a fixed sample, and how far it may rise over
 # the best one before the weights are set back.
 CHECK_EVERY = 25
-MAX_RISE = 5.0
+MAX_RISE = 30.0
 
 
 @dataclass

@@ -7,6 +7,7 @@ field is large and weighted so that every estimate stays unbiased.
 
 from __future__ import annotations
 
+import bisect
 from typing import NamedTuple
 
 import torch
@@ -75,11 +76,21 @@ class SnapshotSampler:
         cdf = self._density.cumsum(-1)
         cdf = cdf / cdf[:, -1:] + torch.arange(len(cdf), device=cdf.device).unsqueeze(-1)
         self._cdf = cdf.flatten()
+        self._in_time = inputs[:, -1].argsort(stable=True)
+        self._times = inputs[self._in_time, -1].tolist()
 
-    def draw(self, n_snapshots: int, n_points: int, dtype: torch.dtype) -> Batch:
-        """A stratified batch: snapshots spread over all, points over each one's mass."""
-        snapshots = self._strata((), n_snapshots) * self.n_snapshots
-        snapshots = snapshots.long().clamp_(max=self.n_snapshots - 1)
+    def draw(
+        self, n_snapshots: int, n_points: int, dtype: torch.dtype, *, reach: float = 1.0
+    ) -> Batch:
+        """A stratified batch: snapshots spread over time, points over each one's mass.
+
+        Only times within the first ``reach`` of the whole range take part.
+        """
+        first, last = self._times[0], self._times[-1]
+        n_within = bisect.bisect_right(self._times, first + reach * (last - first))
+        n_within = self.n_snapshots if reach >= 1 else n_within
+        place = self._strata((), n_snapshots) * n_within
+        snapshots = self._in_time[place.long().clamp_(max=n_within - 1)]
         place = self._strata((n_snapshots,), n_points) + snapshots.unsqueeze(-1)
         flat = torch.searchsorted(self._cdf, place)
         flat = torch.minimum(flat, (snapshots.unsqueeze(-1) + 1) * self.n_points - 1)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -18,7 +18,9 @@ class SPRING:
 
         ζ = r - J (β p),   p ← Jᵀ (J Jᵀ + λ̂ I)⁻¹ ζ + β p,   θ ← θ - s min(1, c / ‖p‖) p
 
-    J comes as outer products (`Factor`) and is never formed: ``J Jᵀ`` is a sum of
+    The radius c adapts to the problem: a step is halved until the linear model of the
+    batch holds, ``‖r(θ - s p) - (r - s J p)‖ ≤ η ‖r‖``, and may grow again while it holds
+    well.  J comes as outer products (`Factor`) and is never formed: ``J Jᵀ`` is a sum of
     elementwise products of small Gram matrices.
 
     Parameters
@@ -29,7 +31,7 @@ class SPRING:
     damping : float
         λ.  Values below 1e-5 need float64.
     max_norm : float
-        c, the longest step allowed.
+        First value of c.
 
     References
     ----------
@@ -37,6 +39,10 @@ class SPRING:
        accelerate the optimization of neural network wavefunctions", J. Comput.
        Phys. 516 (2024) 113351, arXiv:2401.10190, Algorithm 1.
     """
+
+    LINEARITY = 0.5  # η
+    GROWTH = 1.3
+    MAX_HALVINGS = 12
 
     def __init__(
         self,
@@ -51,7 +57,13 @@ class SPRING:
         self._directions = {p: torch.zeros_like(p) for p in self.parameters}
 
     @torch.no_grad()
-    def step(self, factors: Sequence[Factor], residual: Tensor, step_size: float) -> None:
+    def step(
+        self,
+        factors: Sequence[Factor],
+        residual: Tensor,
+        step_size: float,
+        evaluate: Callable[[], Tensor],
+    ) -> None:
         """Move the weights by ``step_size`` along the damped natural gradient.
 
         Parameters
@@ -61,21 +73,43 @@ class SPRING:
         residual : Tensor of any shape
         step_size : float
             s.
+        evaluate : callable
+            The residual of the same batch at the weights as they are by then.
         """
         rows = [_flatten(factor, residual.shape) for factor in factors]
         r = residual.flatten()
-        predicted = torch.zeros_like(r)
-        for parameter, left, right in rows:
-            predicted += _product(left, right, self._directions[parameter])
-        zeta = r - self.momentum * predicted
+        zeta = r - self.momentum * self._along(rows)
         multipliers = _solve(gram(rows), zeta, self.damping)
+        for direction in self._directions.values():
+            direction.mul_(self.momentum)
         for parameter, left, right in rows:
             gradient = _transposed_product(left, right, multipliers)
-            self._directions[parameter].mul_(self.momentum).add_(gradient.view_as(parameter))
-        norm = torch.stack([d.norm() for d in self._directions.values()]).norm()
-        scale = step_size * torch.clamp(self.max_norm / norm, max=1.0)
-        for parameter, direction in self._directions.items():
-            parameter.sub_(scale * direction)
+            self._directions[parameter].add_(gradient.view_as(parameter))
+        self._advance(r, self._along(rows), step_size, evaluate)
+
+    def _along(self, rows: Sequence[Factor]) -> Tensor:
+        """J p."""
+        products = [_product(left, right, self._directions[q]) for q, left, right in rows]
+        return torch.stack(products).sum(0)
+
+    def _advance(
+        self, r: Tensor, slope: Tensor, step_size: float, evaluate: Callable[[], Tensor]
+    ) -> None:
+        """Take as much of the step as the linear model ``r - s J p`` bears out."""
+        start = [q.clone() for q in self.parameters]
+        norm = float(torch.stack([d.norm() for d in self._directions.values()]).norm())
+        length = step_size * min(1.0, self.max_norm / norm) if norm > 0 else 0.0
+        bound = float(r.norm())
+        for _ in range(self.MAX_HALVINGS):
+            for parameter, origin in zip(self.parameters, start, strict=True):
+                torch.sub(origin, self._directions[parameter], alpha=length, out=parameter)
+            deviation = float((evaluate().flatten() - r + length * slope).norm())
+            if deviation <= self.LINEARITY * bound:
+                break
+            length /= 2
+            self.max_norm = length * norm / step_size
+        if deviation <= self.LINEARITY / 4 * bound:
+            self.max_norm *= self.GROWTH
 
 
 def _flatten(factor: Factor, shape: torch.Size) -> Factor:

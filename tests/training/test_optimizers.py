@@ -83,6 +83,24 @@ def test_gram_matrix_without_the_jacobian(generator, block):
     assert torch.allclose(gram(factors, block=block).tril(), (J @ J.T).tril())
 
 
+def linear(parameters, factors, r):
+    """The residual as a function of the weights, for a problem that is exactly linear."""
+    start = [p.detach().clone() for p in parameters]
+
+    def evaluate():
+        change = torch.zeros_like(r)
+        for parameter, left, right in factors:
+            i = next(i for i, p in enumerate(parameters) if p is parameter)
+            moved = (parameter - start[i]).detach()
+            if left is None or right is None:
+                change += (right if left is None else left) @ moved
+            else:
+                change += ((left @ moved) * right).sum(1)
+        return r + change
+
+    return evaluate
+
+
 def test_spring_follows_its_formulas(generator):
     parameters, factors, J = factors_and_jacobian(generator)
     momentum, damping, step = 0.9, 1e-3, 0.1
@@ -90,7 +108,7 @@ def test_spring_follows_its_formulas(generator):
     p = theta = torch.zeros(J.shape[1], dtype=torch.float64)
     for _ in range(3):
         r = random(len(J), generator=generator)
-        optimizer.step(factors, r, step)
+        optimizer.step(factors, r, step, linear(parameters, factors, r))
         K = J @ J.T
         K = K + damping * K.diagonal().mean() * torch.eye(len(K), dtype=torch.float64)
         p = J.T @ torch.linalg.solve(K, r - momentum * J @ p) + momentum * p
@@ -101,7 +119,9 @@ def test_spring_follows_its_formulas(generator):
 
 def test_spring_never_steps_further_than_allowed(generator):
     parameters, factors, J = factors_and_jacobian(generator)
-    SPRING(parameters, max_norm=2.0).step(factors, 1e6 * torch.ones(len(J)).double(), 0.5)
+    r = 1e6 * torch.ones(len(J)).double()
+    optimizer = SPRING(parameters, max_norm=2.0)
+    optimizer.step(factors, r, 0.5, linear(parameters, factors, r))
     moved = torch.cat([parameter.detach().flatten() for parameter in parameters])
     assert moved.norm() == pytest.approx(1.0)
 
@@ -109,6 +129,28 @@ def test_spring_never_steps_further_than_allowed(generator):
 def test_spring_copes_with_repeated_samples(generator):
     weight = nn.Parameter(torch.zeros(3, dtype=torch.float64))
     rows = random(1, 3, generator=generator).expand(6, 3)
-    SPRING([weight], damping=1e-16).step([Factor(weight, rows, None)], torch.ones(6).double(), 1.0)
+    factors, r = [Factor(weight, rows, None)], torch.ones(6).double()
+    SPRING([weight], damping=1e-16).step(factors, r, 1.0, linear([weight], factors, r))
     assert torch.isfinite(weight).all()
     assert torch.allclose(rows @ -weight, torch.ones(6).double(), rtol=1e-3)
+
+
+@pytest.mark.parametrize("start", [0.1, 3.0])
+def test_spring_shortens_steps_that_the_linear_model_does_not_bear_out(start):
+    """Newton's method for arctan(θ) = 0 diverges from 3; shortened steps do not."""
+    theta = nn.Parameter(torch.tensor([start], dtype=torch.float64))
+    optimizer = SPRING([theta], momentum=0.0, max_norm=1e9)
+    for _ in range(60):
+        slope = (1 / (1 + theta.detach() ** 2)).unsqueeze(0)
+        r = torch.atan(theta).detach()
+        optimizer.step([Factor(theta, slope, None)], r, 1.0, lambda: torch.atan(theta).detach())
+    assert abs(theta.item()) < 1e-6
+
+
+def test_spring_lengthens_steps_again_where_the_linear_model_holds():
+    theta = nn.Parameter(torch.tensor([50.0], dtype=torch.float64))
+    optimizer = SPRING([theta], momentum=0.0, max_norm=1e-3)
+    for _ in range(60):
+        r, J = theta.detach().clone(), torch.ones(1, 1).double()
+        optimizer.step([Factor(theta, J, None)], r, 1.0, lambda: theta.detach())
+    assert abs(theta.item()) < 1e-6

@@ -1,0 +1,86 @@
+"""The problems that the benchmarks share: training snapshots, unseen ones, architecture.
+
+The published snapshots are read from the folder that the environment variable
+``SKCOLORA_DATA`` names, with the folders ``vlasov``, ``burgers`` and ``rde``.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from sklearn.preprocessing import FunctionTransformer
+
+from skcolora.datasets import SnapshotData, load_snapshots, make_advection, make_vlasov
+
+
+class Problem(NamedTuple):
+    """What is fitted, what it is judged by, and how the network is set up."""
+
+    name: str
+    X: np.ndarray
+    y: np.ndarray
+    X_new: np.ndarray
+    y_new: np.ndarray
+    data: SnapshotData
+    network: dict[str, Any]
+    """Constructor arguments of `CoLoRARegressor` that are not the defaults."""
+    scaling: FunctionTransformer
+    """What every estimator sees the parameters through."""
+
+
+def data_folder() -> Path:
+    folder = os.environ.get("SKCOLORA_DATA")
+    if not folder:
+        sys.exit(
+            "Set SKCOLORA_DATA to the folder that holds the published snapshots, with the "
+            "folders vlasov, burgers and rde."
+        )
+    return Path(folder)
+
+
+def vlasov() -> Problem:
+    """All seven files; judged at the two parameters of the paper, generated exactly."""
+    data = load_snapshots(data_folder() / "vlasov", period=2.0)
+    new = make_vlasov([0.25, 0.35])
+    return Problem("Vlasov", data.X, data.y, new.X, new.y, data, {}, FunctionTransformer())
+
+
+def burgers() -> Problem:
+    """Eight viscosities, the fourth held out; parameters in their logarithm."""
+    data = load_snapshots(data_folder() / "burgers", period=1.0)
+    return _held_out("2-D Burgers", data, 3, {}, FunctionTransformer(np.log))
+
+
+def rotating_detonation() -> Problem:
+    """Ten parameters, the fifth held out."""
+    data = load_snapshots(data_folder() / "rde", period=2 * np.pi)
+    network = {"adaptation": "diagonal"}
+    return _held_out("Rotating detonation", data, 4, network, FunctionTransformer())
+
+
+def advection() -> Problem:
+    """Seven speeds; the first layer adapted, one latent variable."""
+    data = make_advection(np.linspace(0.5, 1.5, 7))
+    new = make_advection([0.6, 0.9, 1.2, 1.4])
+    network = {"adapted_layers": (0,), "rank": 1}
+    return Problem("Advection", data.X, data.y, new.X, new.y, data, network, FunctionTransformer())
+
+
+def _held_out(
+    name: str, data: SnapshotData, i: int, network: dict[str, Any], scaling: FunctionTransformer
+) -> Problem:
+    rest = np.arange(len(data.X)) != i
+    X, y = data.X, data.y
+    return Problem(name, X[rest], y[rest], X[[i]], y[[i]], data, network, scaling)
+
+
+PROBLEMS = {
+    "vlasov": vlasov,
+    "burgers": burgers,
+    "rde": rotating_detonation,
+    "advection": advection,
+}

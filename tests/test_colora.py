@@ -1,0 +1,291 @@
+"""CoLoRARegressor: accuracy, layouts, latent states, reproducibility, bad input."""
+
+import io
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+
+from skcolora import CoLoRARegressor
+from skcolora.datasets import make_advection
+from skcolora.metrics import relative_l2_error
+
+SPEEDS = np.linspace(0.5, 1.5, 5)
+
+
+@pytest.fixture(scope="module")
+def data():
+    return make_advection(SPEEDS, n_points=48, n_times=9, width=0.1)
+
+
+@pytest.fixture(scope="module")
+def fitted(data):
+    model = CoLoRARegressor(
+        **data.grid, width=10, depth=3, rank=1, adapted_layers=(0,), max_iter=500, random_state=0
+    )
+    return model.fit(data.X, data.y)
+
+
+def quick(**changes):
+    return CoLoRARegressor(**{"width": 6, "depth": 3, "max_iter": 4, "random_state": 0, **changes})
+
+
+def test_learns_advection_with_one_latent_variable(data, fitted):
+    """A linear space of one dimension holds next to nothing of it."""
+    new = make_advection([0.7, 1.3], n_points=48, n_times=9, width=0.1)
+    error = relative_l2_error(new.y, fitted.predict(new.X))
+    assert fitted.n_latent_ == 1
+    assert error < 0.02
+    assert len(fitted.loss_curve_) == fitted.n_iter_ == 500
+
+
+def test_predicts_anywhere_in_space_and_time(fitted):
+    times, points = np.linspace(0.03, 0.9, 5), np.random.RandomState(0).rand(17, 1)
+    fields = fitted.predict([[0.9]], times=times, points=points)
+    distance = points[:, 0] - 0.25 - 0.9 * times[:, None]
+    exact = np.exp(-0.5 * (np.sin(np.pi * distance) / (0.1 * np.pi)) ** 2)
+    assert np.linalg.norm(fields[0] - exact) < 0.02 * np.linalg.norm(exact)
+    beyond = fitted.predict([[0.9]], times=times, points=points + 3)
+    assert np.allclose(fields, beyond, rtol=0, atol=1e-9)
+
+
+def test_weights_of_the_default_network(data):
+    model = CoLoRARegressor(**data.grid, max_iter=1).fit(data.X, data.y)
+    first, hidden = 3 * 25, 6 * (25 * 25 + 25 + 3 * 25 + 3 * 25)
+    last, hyper = 25 + 1 + 3 * 25 + 3, 2 * 15 + 15 + 15 * 15 + 15 + 15 * 7 + 7
+    assert model.n_weights_ == first + hidden + last + hyper
+
+
+def test_same_random_state_same_fit(data):
+    one, two = (quick(**data.grid, max_iter=60).fit(data.X, data.y) for _ in range(2))
+    for a, b in zip(one.network_.parameters(), two.network_.parameters(), strict=True):
+        assert torch.equal(a, b)
+    assert one.loss_curve_ == two.loss_curve_
+    other = quick(**data.grid, max_iter=60, random_state=1).fit(data.X, data.y)
+    assert one.loss_curve_ != other.loss_curve_
+
+
+def test_fit_leaves_the_global_generators_alone(data):
+    def states():
+        return torch.get_rng_state(), np.random.get_state()[1]  # noqa: NPY002
+
+    before = states()
+    quick(**data.grid).fit(data.X, data.y)
+    after = states()
+    assert torch.equal(before[0], after[0])
+    assert np.array_equal(before[1], after[1])
+
+
+def test_prediction_of_a_subset_is_the_subset_of_the_prediction(data, fitted):
+    X = np.random.RandomState(0).uniform(0.5, 1.5, (7, 1))
+    every = fitted.predict(X)
+    assert np.array_equal(fitted.predict(X[[4, 1]]), every[[4, 1]])
+    assert np.array_equal(fitted.predict_latent(X[2:3]), fitted.predict_latent(X)[2:3])
+
+
+def test_blocks_do_not_change_the_prediction(fitted, monkeypatch):
+    expected = fitted.predict([[0.8]])
+    monkeypatch.setattr("skcolora._colora._BLOCK", 20)
+    assert np.allclose(fitted.predict([[0.8]]), expected, rtol=0, atol=1e-13)
+
+
+def test_decode_of_latent_states_is_predict(data, fitted):
+    latent = fitted.predict_latent(data.X)
+    assert latent.shape == (5, 9, 1)
+    assert np.array_equal(fitted.decode(latent), fitted.predict(data.X))
+
+
+@pytest.mark.parametrize("adaptation", ["scalar", "diagonal"])
+@pytest.mark.parametrize("n_fields", [1, 2])
+def test_encode_inverts_decode(adaptation, n_fields):
+    """For latent states that no training state is near to."""
+    axes = np.linspace(0, 1, 12), np.linspace(0, 1, 11)
+    y = np.random.RandomState(0).randn(3, 4, 12, 11, n_fields)
+    model = quick(points=axes, period=(1.0, None), rank=2, adaptation=adaptation)
+    model.fit(np.arange(3.0)[:, None], y)
+    latent = model.predict_latent([[0.3], [1.7]])
+    latent += 0.3 * latent.std() * np.random.RandomState(1).randn(*latent.shape)
+    fields = model.decode(latent)
+    again = model.decode(model.encode(fields))
+    assert relative_l2_error(fields, again, average=False).max() < 1e-6
+
+
+def test_encode_finds_the_states_of_unseen_snapshots(fitted):
+    new = make_advection([0.6], n_points=48, n_times=9, width=0.1)
+    nearest = fitted.decode(fitted.encode(new.y[:, 3:5]))
+    assert nearest.shape == (1, 2, 48)
+    assert relative_l2_error(new.y[:, 3:5], nearest) < 0.01
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_precision_follows_y_unless_told(data, dtype):
+    y = data.y.astype(dtype)
+    assert quick(**data.grid).fit(data.X, y).predict(data.X).dtype == dtype
+    told = quick(**data.grid, dtype="float32").fit(data.X, y)
+    assert told.predict(data.X).dtype == np.float32
+    assert told.network_.u_scale.dtype == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("shape", "points"),
+    [
+        ((3, 4, 15), np.linspace(0, 1, 15)),
+        ((3, 4, 15, 2), np.random.RandomState(0).rand(15, 3)),
+        ((3, 4, 5, 3), (np.arange(5.0), np.arange(3.0))),
+        ((3, 4, 5, 3, 2), (np.arange(5.0), np.arange(3.0))),
+        ((3, 60), np.linspace(0, 1, 15)),
+        ((3, 120), (np.arange(5.0), np.arange(3.0))),
+    ],
+)
+def test_predictions_come_in_the_layout_of_fit(shape, points):
+    y = np.random.RandomState(0).randn(*shape)
+    model = quick(times=np.arange(4.0), points=points).fit([[0], [1], [2]], y)
+    assert model.predict([[0.5], [1.5]]).shape == (2, *shape[1:])
+    assert model.decode(model.encode(y)).shape == shape
+
+
+def test_layouts_mean_the_same(data):
+    whole = quick(**data.grid).fit(data.X, data.y)
+    flat = quick(**data.grid).fit(data.X, data.y.reshape(5, -1))
+    assert np.array_equal(whole.predict(data.X).reshape(5, -1), flat.predict(data.X))
+    assert whole.score(data.X, data.y) == flat.score(data.X, data.y.reshape(5, -1))
+
+
+def test_steady_fields():
+    X = np.linspace(0, 1, 20)[:, None]
+    y = np.sin(np.linspace(0, 3, 30) + X)
+    model = CoLoRARegressor(width=10, depth=3, max_iter=400, random_state=0).fit(X, y)
+    assert model.predict(X).shape == (20, 30)
+    assert relative_l2_error(y, model.predict(X)) < 0.02
+    with pytest.raises(ValueError, match="steady"):
+        model.predict(X, times=[0.5])
+
+
+@pytest.mark.parametrize("scale", [1e-20, 1e20])
+def test_the_unit_of_y_does_not_matter(data, scale):
+    model, scaled = quick(**data.grid), quick(**data.grid)
+    expected = model.set_params(max_iter=50).fit(data.X, data.y).predict(data.X)
+    given = scaled.set_params(max_iter=50).fit(data.X, scale * data.y).predict(data.X)
+    assert np.allclose(given / scale, expected, rtol=0, atol=0.02)
+
+
+def test_a_zero_snapshot_and_a_constant_parameter_do_no_harm(data):
+    y = data.y.copy()
+    y[:, 0] = 0
+    X = np.hstack([data.X, np.ones_like(data.X)])
+    model = quick(**data.grid, max_iter=60).fit(X, y)
+    assert np.isfinite(model.loss_curve_).all()
+    assert np.isfinite(model.predict(X)).all()
+
+
+def test_one_trajectory_is_enough(data):
+    model = quick(**data.grid).fit(data.X[:1], data.y[:1])
+    assert model.predict(data.X[:1]).shape == (1, 9, 48)
+
+
+def test_warm_start_goes_on(data):
+    model = quick(**data.grid, max_iter=200, warm_start=True).fit(data.X, data.y)
+    before = relative_l2_error(data.y, model.predict(data.X))
+    model.set_params(max_iter=30).fit(data.X, data.y)
+    assert relative_l2_error(data.y, model.predict(data.X)) < before
+    assert len(model.loss_curve_) == 230
+    assert model.n_iter_ == 30
+    model.set_params(width=7).fit(data.X, data.y)
+    assert len(model.loss_curve_) == 30
+
+
+def test_max_time_ends_a_long_fit(data):
+    model = quick(**data.grid, max_iter=10**7, max_time=0.5).fit(data.X, data.y)
+    assert model.n_iter_ < 10**6
+
+
+def test_interrupted_fit_is_fitted(data, monkeypatch):
+    def interrupted(self, progress, caution):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("skcolora.training._phases.NaturalGradientPhase.step", interrupted)
+    model = quick(**data.grid, max_iter=50)
+    with pytest.warns(UserWarning, match="interrupted after 40 of 50 steps"):
+        model.fit(data.X, data.y)
+    assert np.isfinite(model.predict(data.X)).all()
+
+
+def test_verbose_shows_progress(data, capsys):
+    quick(**data.grid, max_iter=50, verbose=1).fit(data.X, data.y)
+    assert "50/50" in capsys.readouterr().err
+    quick(**data.grid, max_iter=50).fit(data.X, data.y)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_pickle(data, fitted):
+    again = pickle.loads(pickle.dumps(fitted))
+    assert np.array_equal(again.predict(data.X), fitted.predict(data.X))
+    assert not hasattr(clone(again), "network_")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_fit_on_cuda_and_load_without(data):
+    model = quick(**data.grid, max_iter=50, device="cuda").fit(data.X, data.y)
+    predicted = model.predict(data.X)
+    state = io.BytesIO(pickle.dumps(model))
+    assert model.network_.u_scale.device.type == "cuda"
+    loaded = pickle.load(state).set_params(device="cpu")
+    assert np.allclose(loaded.predict(data.X), predicted, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"rank": 7}, "`rank` must be at most `width`; got rank=7, width=6"),
+        ({"adaptation": "full"}, "'adaptation' parameter .* Got 'full'"),
+        ({"adapted_layers": (3,)}, r"`adapted_layers` .* depth - 1 = 2; got \(3,\)"),
+        ({"adapted_layers": ()}, "`adapted_layers`"),
+        ({"adapted_layers": (1, 1)}, "`adapted_layers`"),
+        ({"device": "abacus"}, "`device` must be 'auto' or .* got 'abacus'"),
+        ({"dtype": "float16"}, "'dtype' parameter .* Got 'float16'"),
+        ({"period": 0.0}, "`period` must be positive"),
+        ({"period": (1.0, 1.0)}, "`period` has 2 entries"),
+        ({"times": np.arange(8.0)}, "`times` has 8 entries, but the snapshots have 9"),
+        ({"points": np.arange(47.0)}, "but `points` are"),
+        ({"max_time": 0}, "'max_time' parameter"),
+        ({"max_iter": 0}, "'max_iter' parameter"),
+        ({"depth": 1}, "'depth' parameter"),
+    ],
+)
+def test_bad_parameters_are_refused_before_training(data, monkeypatch, changes, message):
+    monkeypatch.setattr("skcolora._colora.train", lambda *_, **__: pytest.fail("trained"))
+    with pytest.raises((ValueError, TypeError), match=message):
+        quick(**{**data.grid, **changes}).fit(data.X, data.y)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_values_that_are_not_finite_are_refused(data, bad):
+    X, y = data.X.copy(), data.y.copy()
+    X[0] = y[0, 0, 0] = bad
+    with pytest.raises(ValueError, match="Input y contains"):
+        quick(**data.grid).fit(data.X, y)
+    with pytest.raises(ValueError, match="Input X contains"):
+        quick(**data.grid).fit(X, data.y)
+
+
+def test_other_bad_input(data, fitted):
+    with pytest.raises(ValueError, match="X has 5 rows and y has 4 trajectories"):
+        quick(**data.grid).fit(data.X, data.y[:4])
+    with pytest.raises(ValueError, match=r"0 sample\(s\)"):
+        quick(**data.grid).fit(data.X[:0], data.y[:0])
+    with pytest.raises(ValueError, match="X has 2 features"):
+        fitted.predict([[1.0, 2.0]])
+    with pytest.raises(ValueError, match="`points` have 2 dimension"):
+        fitted.predict([[1.0]], points=np.zeros((3, 2)))
+    with pytest.raises(ValueError, match="`times` must increase"):
+        fitted.predict([[1.0]], times=[1.0, 0.5])
+    with pytest.raises(ValueError, match=r"`latent` has shape \(2, 3\)"):
+        fitted.decode(np.zeros((2, 3)))
+    with pytest.raises(ValueError, match="`latent` must be finite"):
+        fitted.decode(np.full((1, 1, 1), np.nan))
+    with pytest.raises(ValueError, match=r"y has shape \(1, 9, 47\); expected"):
+        fitted.encode(data.y[:1, :, :47])
+    with pytest.raises(ValueError, match="y must be finite"):
+        fitted.encode(data.y[:1] * np.nan)
