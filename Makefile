@@ -3,7 +3,7 @@ PYTHON ?= python3
 DATA ?=
 bin := .venv/bin
 
-.PHONY: demo test test-slow test-oldest lint clean
+.PHONY: demo test test-slow test-oldest lint docs clean
 
 demo: .venv/installed  ## train on snapshots and compare; DATA=folder for your own
 	$(bin)/python examples/plot_quickstart.py $(DATA)
@@ -20,6 +20,9 @@ lint: .venv/installed
 	$(bin)/mypy
 	$(bin)/codespell
 
+docs: .venv/installed  ## HTML in docs/_build
+	$(bin)/python -m sphinx -W -b html docs docs/_build
+
 test-oldest: .venv-oldest/installed  ## the oldest supported dependencies
 	.venv-oldest/bin/python -m pytest -n 2
 
@@ -34,4 +37,4 @@ test-oldest: .venv-oldest/installed  ## the oldest supported dependencies
 	touch $@
 
 clean:
-	rm -rf .venv .venv-oldest
+	rm -rf .venv .venv-oldest docs/_build docs/generated

@@ -97,7 +97,7 @@ class CoLoRARegressor(SnapshotRegressor):
         Steps taken by the last ``fit``.
     n_features_in_ : int
         Number of physics parameters.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the parameters, where X had string column names.
 
     See Also
@@ -205,8 +205,8 @@ class CoLoRARegressor(SnapshotRegressor):
         X : array-like of shape (n_trajectories, n_parameters)
             Physics parameters.
         y : array-like of shape (n_trajectories, n_times, n_points[, n_fields])
-            Snapshots; with a tensor grid (n_trajectories, n_times, *grid[, n_fields]), or
-            flattened to (n_trajectories, n_times * n_points * n_fields).
+            Snapshots; with a tensor grid ``(n_trajectories, n_times, *grid[, n_fields])``,
+            or flattened to ``(n_trajectories, n_times * n_points * n_fields)``.
 
         Returns
         -------

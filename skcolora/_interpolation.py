@@ -45,7 +45,7 @@ class ParameterInterpolator(SnapshotRegressor):
         The method that "auto" stands for.
     n_features_in_ : int
         Number of physics parameters.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the parameters, where X had string column names.
 
     See Also

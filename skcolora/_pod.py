@@ -49,7 +49,7 @@ class PODRegressor(SnapshotRegressor):
 
     Attributes
     ----------
-    components_ : ndarray of shape (n_components_, n_points * n_fields)
+    components_ : ndarray of shape (`n_components_`, n_points * n_fields)
         POD modes, orthonormal.
     singular_values_ : ndarray
         All singular values of the snapshots.
@@ -59,7 +59,7 @@ class PODRegressor(SnapshotRegressor):
         The fitted regressor.
     n_features_in_ : int
         Number of physics parameters.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
         Names of the parameters, where X had string column names.
 
     See Also

@@ -16,13 +16,14 @@ Array = NDArray[np.floating[Any]]
 class SnapshotData:
     """Snapshots of a parametrised evolution equation, with their grid.
 
-    Attributes
+    Parameters
     ----------
     X : ndarray of shape (n_trajectories, n_parameters)
         Physics parameters.
-    y : ndarray of shape (n_trajectories, n_times, *grid[, n_fields])
+    y : ndarray of shape (n_trajectories, n_times, n_0, ...[, n_fields])
         Snapshots.
     times : ndarray of shape (n_times,)
+        Strictly increasing times of the snapshots.
     points : ndarray of shape (n_points, n_dims), or tuple of n_dims axes
         Scattered points, or the axes of a tensor grid (``indexing="ij"``).
     period : None, float or tuple

@@ -43,7 +43,7 @@ def load_snapshots(
     Returns
     -------
     data : SnapshotData
-        Sorted by parameter, with ``y`` of shape (n_trajectories, n_times, *grid) and a
+        Sorted by parameter, with ``y`` of shape ``(n_trajectories, n_times, *grid)`` and a
         last axis of fields where there are several.
 
     Raises

@@ -56,7 +56,7 @@ class FirstOrderPhase:
     LEARNING_RATE = 3e-3
     # Over this many steps, or over this share of a short phase.
     WARM_UP, WARM_UP_SHARE = 100, 0.05
-    # The share of the times that is seen grows from and to 1 in this share of the phase.
+    # The share of the times that is seen at first, and the progress at which it is all.
     FIRST_TIMES, ALL_TIMES_FROM = 0.1, 0.4
     TINY = 1e-12  # keeps the square root differentiable where the error vanishes
 
