@@ -1,12 +1,13 @@
 # Each target sets up its own environment in .venv when it is missing.
 PYTHON ?= python3
 DATA ?=
+ARGS ?=
 bin := .venv/bin
 
 .PHONY: demo test test-slow test-oldest lint docs clean
 
-demo: .venv/installed  ## train on snapshots and compare; DATA=folder for your own
-	$(bin)/python examples/plot_quickstart.py $(DATA)
+demo: .venv/installed  ## train on snapshots and compare; DATA=folder for your own, ARGS=--help
+	$(bin)/python examples/plot_quickstart.py $(DATA) $(ARGS)
 
 test: .venv/installed
 	$(bin)/python -m pytest -n 2

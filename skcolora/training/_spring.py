@@ -18,6 +18,8 @@ class SPRING:
 
         ζ = r - J (β p),   p ← Jᵀ (J Jᵀ + λ̂ I)⁻¹ ζ + β p,   θ ← θ - s min(1, c / ‖p‖) p
 
+    The damping falls with the square of the residual, ``λ = κ min(‖r‖², 1)``, as in
+    Levenberg and Marquardt's method [2]_: bold only where the linear model can be trusted.
     The radius c adapts to the problem: a step is halved until the linear model of the
     batch holds, ``‖r(θ - s p) - (r - s J p)‖ ≤ η ‖r‖``, and may grow again while it holds
     well.  J comes as outer products (`Factor`) and is never formed: ``J Jᵀ`` is a sum of
@@ -29,7 +31,7 @@ class SPRING:
     momentum : float
         β.
     damping : float
-        λ.  Values below 1e-5 need float64.
+        κ, for residuals whose squared norm is a mean squared relative error.
     max_norm : float
         First value of c.
 
@@ -38,8 +40,11 @@ class SPRING:
     .. [1] G. Goldshlager, N. Abrahamsen, L. Lin, "A Kaczmarz-inspired approach to
        accelerate the optimization of neural network wavefunctions", J. Comput.
        Phys. 516 (2024) 113351, arXiv:2401.10190, Algorithm 1.
+    .. [2] N. Yamashita and M. Fukushima, "On the rate of convergence of the
+       Levenberg-Marquardt method", Computing Suppl. 15 (2001), 239-249.
     """
 
+    LEAST_DAMPING = 1e-13  # of λ, about what float64 bears
     LINEARITY = 0.5  # η
     GROWTH = 1.3
     MAX_HALVINGS = 12
@@ -49,7 +54,7 @@ class SPRING:
         parameters: Iterable[nn.Parameter],
         *,
         momentum: float = 0.9,
-        damping: float = 1e-10,
+        damping: float = 1e-4,
         max_norm: float = 2.0,
     ) -> None:
         self.parameters = list(parameters)
@@ -79,7 +84,8 @@ class SPRING:
         rows = [_flatten(factor, residual.shape) for factor in factors]
         r = residual.flatten()
         zeta = r - self.momentum * self._along(rows)
-        multipliers = _solve(gram(rows), zeta, self.damping)
+        damping = max(self.damping * min(float(r.square().sum()), 1.0), self.LEAST_DAMPING)
+        multipliers = _solve(gram(rows), zeta, damping)
         for direction in self._directions.values():
             direction.mul_(self.momentum)
         for parameter, left, right in rows:

@@ -107,10 +107,11 @@ def test_spring_follows_its_formulas(generator):
     optimizer = SPRING(parameters, momentum=momentum, damping=damping, max_norm=1e9)
     p = theta = torch.zeros(J.shape[1], dtype=torch.float64)
     for _ in range(3):
-        r = random(len(J), generator=generator)
+        r = 0.1 * random(len(J), generator=generator)
         optimizer.step(factors, r, step, linear(parameters, factors, r))
         K = J @ J.T
-        K = K + damping * K.diagonal().mean() * torch.eye(len(K), dtype=torch.float64)
+        trust = damping * min(r.square().sum(), 1.0)
+        K = K + trust * K.diagonal().mean() * torch.eye(len(K), dtype=torch.float64)
         p = J.T @ torch.linalg.solve(K, r - momentum * J @ p) + momentum * p
         theta = theta - step * p
     given = torch.cat([parameter.detach().flatten() for parameter in parameters])
