@@ -60,7 +60,10 @@ def _series(times: Array, points: Any, mu: Array) -> Array:
     # On a tensor grid the sums over k are matrix products of the axes' waves.
     shape = points[0].shape
     (x, at_x), (y, at_y) = (np.unique(np.ravel(p), return_inverse=True) for p in points)
-    waves_x, waves_y = np.exp(1j * np.outer(x - center[0], k)), np.exp(1j * np.outer(y - center[1], k))
+    waves_x, waves_y = (
+        np.exp(1j * np.outer(x - center[0], k)),
+        np.exp(1j * np.outer(y - center[1], k)),
+    )
     tensor = len(x) * len(y) <= 2 * at_x.size
     out = np.empty((2, len(times), at_x.size))
     for i, t in enumerate(times):
