@@ -98,7 +98,8 @@ class _Run:
         self.mesh = pde.mesh(n_points)
         self.adapts = n_points is None and all(length is not None for length in pde.period)
         self.most_points = max(self.mesh.shape) * (16 if pde.n_dims == 1 else 4)
-        self.time, self.state = 0.0, np.empty(0)
+        self.time = 0.0
+        self.state: Array = np.empty(0)
 
     def start(self) -> Array:
         """The initial values on a grid that resolves them."""
@@ -107,8 +108,15 @@ class _Run:
             if not np.isfinite(state).all():
                 raise TrajectoryError(0.0, "`initial` returned NaN or infinity")
             if self._tail(state, 2 / 3) <= _TOO_COARSE:
-                return self.mesh.filtered(state)
+                break
             self.mesh = self._finer(0.0)
+        while self._may_coarsen() and self._tail(state, 1 / 3) < _TOO_FINE:
+            self.mesh = self._scaled(0.5)
+            state = self.pde.initial_value(self.mesh.points, self.mu)
+        return self.mesh.filtered(state)
+
+    def _may_coarsen(self) -> bool:
+        return self.adapts and min(self.mesh.shape) >= 2 * _FEWEST_POINTS
 
     def moved(self, t: float, flat: Array, finer: bool) -> Array:
         """The values on a grid twice as fine, or half."""
@@ -141,7 +149,11 @@ class _Run:
     def rate(self, t: float, flat: Array) -> Array:
         """Time derivative of the values on the grid."""
         state = flat.reshape(self.pde.n_fields, *self.mesh.shape)
-        rate = self.mesh.filtered(self.pde.rate(t, GridField(self.mesh, state), self.mu))
+        try:
+            rate = self.pde.rate(t, GridField(self.mesh, state), self.mu)
+        except Exception as error:
+            raise TrajectoryError(t, f"{type(error).__name__}: {error}") from error
+        rate = self.mesh.filtered(rate)
         if self.pde.boundary == "fixed":
             rate = np.array(rate)
             for d, length in enumerate(self.mesh.period):
@@ -150,6 +162,7 @@ class _Run:
         return rate.ravel()
 
     def check_rate(self, t: float, state: Array) -> None:
+        """Raise a TrajectoryError if the right-hand side is not finite."""
         self.time, self.state = t, state.ravel()
         with np.errstate(all="ignore"):
             rate = self.rate(t, self.state)
@@ -172,7 +185,7 @@ class _Run:
             return self._tail(flat.reshape(-1, *self.mesh.shape), 1 / 3) - _TOO_FINE
 
         events: list[Any] = [too_coarse]
-        if self.adapts and min(self.mesh.shape) >= 2 * _FEWEST_POINTS:
+        if self._may_coarsen():
             events.append(too_fine)
         for event, direction in zip(events, (1.0, -1.0), strict=False):
             event.terminal, event.direction = True, direction

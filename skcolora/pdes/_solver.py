@@ -103,7 +103,7 @@ def _message(pde: PDE, parameters: Array, failures: dict[int, Exception]) -> str
     for i, error in list(failures.items())[:5]:
         where = f"  At {describe_parameters(pde, parameters[i])}"
         if isinstance(error, TrajectoryError):
-            lines.append(f"{where}, t = {error.time:.4g}: {error.reason}.")
+            lines.append(f"{where}, t = {error.time:.4g}: {error.reason.rstrip('.')}.")
         else:
             lines.append(f"{where}: {type(error).__name__}: {error}")
     if len(failures) > 5:

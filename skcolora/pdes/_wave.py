@@ -43,7 +43,7 @@ class Wave(PDE):
     def exact(self, t: Any, points: Any, mu: Any) -> Any:
         times = np.asarray(t, dtype=np.float64).ravel()
         parameters = np.stack([np.ravel(entry) for entry in mu], axis=-1)
-        u, v = np.moveaxis([_series(times, points, row) for row in parameters], 1, 0)
+        u, v = np.stack([_series(times, points, row) for row in parameters], axis=1)
         return u, v
 
 

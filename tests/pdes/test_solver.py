@@ -135,10 +135,10 @@ def test_a_solution_that_blows_up():
 @pytest.mark.parametrize(
     ("returned", "message"),
     [
-        (lambda f: f.value[..., :-1], r"rhs returned shape \(1, 127\); expected \(1, 128\)"),
-        (lambda f: (f.value[0], f.value[0]), r"rhs returned shape \(2, 128\)"),
+        (lambda f: f.value[..., :-1], r"rhs returned shape \(1, 31\); expected \(1, 32\)"),
+        (lambda f: (f.value[0], f.value[0]), r"rhs returned shape \(2, 32\)"),
         (lambda f: (f.value[0], f.value), r"rhs returned fields of shapes"),
-        (lambda f: 0.0, r"rhs returned shape \(\); expected \(1, 128\)"),
+        (lambda f: 0.0, r"rhs returned shape \(\); expected \(1, 32\)"),
     ],
 )
 def test_rhs_of_the_wrong_shape(returned, message):
@@ -146,7 +146,9 @@ def test_rhs_of_the_wrong_shape(returned, message):
         def rhs(self, t, field, mu):
             return returned(field)
 
-    with pytest.raises(SolverError, match=r"conductivity = 3[\s\S]*" + message):
+    with pytest.raises(
+        SolverError, match=r"conductivity = 3, t = 0: ValueError: Wrong\." + message
+    ):
         Wrong().solve([3.0], [0.5])
 
 
@@ -155,9 +157,9 @@ def test_an_error_inside_rhs_is_named_and_chained():
         def rhs(self, t, field, mu):
             return field.valeu
 
-    with pytest.raises(SolverError, match="AttributeError.*valeu") as caught:
+    with pytest.raises(SolverError, match=r"t = 0: AttributeError.*valeu") as caught:
         Broken().solve([3.0], [0.5])
-    assert isinstance(caught.value.__cause__, AttributeError)
+    assert isinstance(caught.value.__cause__.__cause__, AttributeError)
 
 
 def test_an_equation_without_rhs():
