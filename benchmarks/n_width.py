@@ -3,8 +3,8 @@
 The error of the best space is that of proper orthogonal decomposition: the share of the
 singular values beyond the n-th, ``sqrt(Σ_{k>n} σ_k² / Σ σ_k²)``, the relative L2 error over all
 snapshots.  Diffusion makes it fall fast.  Transport makes it fall slowly: a front of width w that
-travels a distance L needs about L / w modes before it falls at all, and at a shock, where w is
-zero, it falls like 1 / sqrt(n) only.
+travels a distance L needs about L / w modes before it falls at all, and with a
+shock, where w is zero, it falls like a low power of n only.
 
 Usage: ``python benchmarks/n_width.py [folder]`` prints a table and writes n_width.json and
 n_width.png into the folder, by default the current one.

@@ -155,9 +155,9 @@ def test_rhs_of_the_wrong_shape(returned, message):
 def test_an_error_inside_rhs_is_named_and_chained():
     class Broken(Heat):
         def rhs(self, t, field, mu):
-            return field.valeu
+            return field.slope
 
-    with pytest.raises(SolverError, match=r"t = 0: AttributeError.*valeu") as caught:
+    with pytest.raises(SolverError, match=r"t = 0: AttributeError.*slope") as caught:
         Broken().solve([3.0], [0.5])
     assert isinstance(caught.value.__cause__.__cause__, AttributeError)
 
