@@ -127,10 +127,10 @@ def test_rotating_detonation_agrees_with_itself_on_a_finer_grid():
 
 def test_published_vlasov():
     data = published("vlasov")
-    # Some of the points and times, and every mu.
+    # Some of the points, and every mu and time.
     axes = tuple(axis[::5] for axis in data.points)
-    ours = Vlasov().solve(data.X, data.times[::10], axes)
-    for u, v in zip(ours, data.y[:, ::10, ::5, ::5], strict=True):
+    ours = Vlasov().solve(data.X, data.times, axes)
+    for u, v in zip(ours, data.y[:, :, ::5, ::5], strict=True):
         assert relative(u, v) < 1e-6
 
 
