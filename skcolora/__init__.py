@@ -3,6 +3,7 @@
 from skcolora._colora import CoLoRARegressor
 from skcolora._interpolation import ParameterInterpolator
 from skcolora._pod import PODRegressor
+from skcolora._pod_galerkin import PODGalerkin
 
-__all__ = ["CoLoRARegressor", "PODRegressor", "ParameterInterpolator"]
+__all__ = ["CoLoRARegressor", "PODGalerkin", "PODRegressor", "ParameterInterpolator"]
 __version__ = "0.1.0.dev0"

@@ -1,4 +1,4 @@
-"""Advection of a bump, the plainest problem that no linear space can hold."""
+"""Snapshots of an advected bump."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_scalar
 
-from skcolora.datasets._base import SnapshotData, draw_parameters
+from skcolora.datasets._base import SnapshotData
+from skcolora.datasets._generate import solve_snapshots, uniform_axes
+from skcolora.pdes import Advection
 
 
 def make_advection(
@@ -21,8 +23,7 @@ def make_advection(
 ) -> SnapshotData:
     """Exact snapshots of a bump carried round a periodic domain.
 
-    ``∂ₜu + c ∂ₓu = 0`` on [0, 1) for t in [0, 1], with the speed c as parameter and the
-    periodic bump ``u(0, x) = exp(-(sin(π(x - 1/4)) / (π width))² / 2)``.
+    See `skcolora.pdes.Advection`; on [0, 1) for t in [0, 1].
 
     Parameters
     ----------
@@ -51,13 +52,14 @@ def make_advection(
     >>> make_advection([0.5, 1.0])
     SnapshotData(X: (2, 1), y: (2, 51, 256) float64)
     """
-    check_scalar(n_points, "n_points", int, min_val=2)
     check_scalar(n_times, "n_times", int, min_val=1)
-    check_scalar(width, "width", (int, float), min_val=0, include_boundaries="neither")
-    X = draw_parameters(parameters, 0.5, 1.5, random_state)
-    x = np.arange(n_points) / n_points
-    times = np.linspace(0.0, 1.0, n_times)
-    travelled = X[:, :1, None] * times[:, None]
-    waves = np.sin(np.pi * (x - 0.25 - travelled))
-    y = np.exp(-0.5 * (waves / (np.pi * width)) ** 2)
-    return SnapshotData(X=X, y=y, times=times, points=x[:, None], period=1.0)
+    pde = Advection(width=width)
+    return solve_snapshots(
+        pde,
+        parameters,
+        0.5,
+        1.5,
+        axes=uniform_axes(pde, n_points, ends=False),
+        times=np.linspace(0.0, 1.0, n_times),
+        random_state=random_state,
+    )

@@ -1,0 +1,102 @@
+"""Snapshots of Burgers' equation: viscous, inviscid, and in two dimensions."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from skcolora.datasets._base import SnapshotData
+from skcolora.datasets._generate import solve_snapshots, uniform_axes
+from skcolora.pdes import Burgers, Burgers2D, InviscidBurgers
+
+
+def make_burgers(
+    parameters: ArrayLike | int = 7,
+    *,
+    kind: str = "viscous",
+    n_points: int | None = None,
+    times: ArrayLike | None = None,
+    random_state: Any = None,
+    n_jobs: int | None = None,
+    cache: Any = None,
+) -> SnapshotData:
+    """Snapshots of Burgers' equation.
+
+    ============ ================================== =================== ============
+    kind         equation                           grid                times
+    ============ ================================== =================== ============
+    "viscous"    `skcolora.pdes.Burgers`            256, without end    51 on [0, 1]
+    "inviscid"   `skcolora.pdes.InviscidBurgers`    256, with both ends 51 on [0, 35]
+    "2d"         `skcolora.pdes.Burgers2D`          129², with the ends 51 on [0, 1]
+    ============ ================================== =================== ============
+
+    Parameters
+    ----------
+    parameters : array-like of shape (n, n_parameters), or int, default=7
+        Viscosities, or how many to draw, uniformly in their logarithm, from [0.002, 0.2]
+        ("viscous") or [0.001, 0.01] ("2d"); "inviscid": pairs of inflow and exponent of
+        the source, or how many to draw from [4.25, 5.5] × [0.015, 0.03].
+    kind : {"viscous", "inviscid", "2d"}, default="viscous"
+        Which equation.
+    n_points : int or None, default=None
+        Points along each axis at which the solution is given; the solver has a grid of
+        its own.
+    times : array-like of shape (n_times,) or None, default=None
+        Increasing from 0 or later.
+    random_state : int, RandomState instance or None, default=None
+        Used where ``parameters`` is a number.
+    n_jobs : int or None, default=None
+        Trajectories solved at a time.
+    cache : None, path-like or joblib.Memory, default=None
+        Where solutions are kept from one call to the next.
+
+    Returns
+    -------
+    data : SnapshotData
+        With ``y`` of shape (n, n_times, n_points), or (n, n_times, n_points, n_points)
+        in two dimensions.
+
+    Raises
+    ------
+    ValueError
+        If ``kind``, a parameter, a time or a resolution is out of range.
+    SolverError
+        If a trajectory could not be solved, for example at a much lower viscosity.
+
+    Notes
+    -----
+    The tolerances of the solver are 1e-9 for "viscous" and 1e-6 for "2d", where a
+    trajectory takes seconds at a viscosity of 0.01 and minutes at 0.001.
+
+    Examples
+    --------
+    >>> from skcolora.datasets import make_burgers
+    >>> make_burgers([0.05, 0.1], times=[0.0, 0.1, 0.2])
+    SnapshotData(X: (2, 1), y: (2, 3, 256) float64)
+    """
+    pde: Burgers | InviscidBurgers | Burgers2D
+    low: ArrayLike
+    high: ArrayLike
+    if kind == "viscous":
+        pde, low, high, n, end, tol = Burgers(), 0.002, 0.2, 256, 1.0, 1e-9
+    elif kind == "inviscid":
+        pde, low, high, n, end, tol = InviscidBurgers(), [4.25, 0.015], [5.5, 0.03], 256, 35.0, 1e-9
+    elif kind == "2d":
+        pde, low, high, n, end, tol = Burgers2D(), 0.001, 0.01, 129, 1.0, 1e-6
+    else:
+        raise ValueError(f"`kind` must be 'viscous', 'inviscid' or '2d'; got {kind!r}.")
+    return solve_snapshots(
+        pde,
+        parameters,
+        low,
+        high,
+        axes=uniform_axes(pde, n if n_points is None else n_points, ends=kind != "viscous"),
+        times=np.linspace(0.0, end, 51) if times is None else times,
+        log=kind != "inviscid",
+        random_state=random_state,
+        tol=tol,
+        n_jobs=n_jobs,
+        cache=cache,
+    )
