@@ -12,7 +12,7 @@ from skcolora import CoLoRARegressor
 from skcolora.datasets import make_advection
 from skcolora.metrics import relative_l2_error
 
-SPEEDS = np.linspace(0.5, 1.5, 5)
+SPEEDS = np.linspace(0.5, 1.5, 9)
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,7 @@ def data():
 @pytest.fixture(scope="module")
 def fitted(data):
     model = CoLoRARegressor(
-        **data.grid, width=10, depth=3, rank=1, adapted_layers=(0,), max_iter=500, random_state=0
+        **data.grid, width=10, depth=3, rank=1, adapted_layers=(0,), max_iter=1000, random_state=1
     )
     return model.fit(data.X, data.y)
 
@@ -37,8 +37,8 @@ def test_learns_advection_with_one_latent_variable(data, fitted):
     new = make_advection([0.7, 1.3], n_points=48, n_times=9, width=0.1)
     error = relative_l2_error(new.y, fitted.predict(new.X))
     assert fitted.n_latent_ == 1
-    assert error < 0.02
-    assert len(fitted.loss_curve_) == fitted.n_iter_ == 500
+    assert error < 1e-3
+    assert len(fitted.loss_curve_) == fitted.n_iter_ == 1000
 
 
 def test_predicts_anywhere_in_space_and_time(fitted):
@@ -46,7 +46,7 @@ def test_predicts_anywhere_in_space_and_time(fitted):
     fields = fitted.predict([[0.9]], times=times, points=points)
     distance = points[:, 0] - 0.25 - 0.9 * times[:, None]
     exact = np.exp(-0.5 * (np.sin(np.pi * distance) / (0.1 * np.pi)) ** 2)
-    assert np.linalg.norm(fields[0] - exact) < 0.02 * np.linalg.norm(exact)
+    assert np.linalg.norm(fields[0] - exact) < 1e-3 * np.linalg.norm(exact)
     beyond = fitted.predict([[0.9]], times=times, points=points + 3)
     assert np.allclose(fields, beyond, rtol=0, atol=1e-9)
 
@@ -93,7 +93,7 @@ def test_blocks_do_not_change_the_prediction(fitted, monkeypatch):
 
 def test_decode_of_latent_states_is_predict(data, fitted):
     latent = fitted.predict_latent(data.X)
-    assert latent.shape == (5, 9, 1)
+    assert latent.shape == (9, 9, 1)
     assert np.array_equal(fitted.decode(latent), fitted.predict(data.X))
 
 
@@ -148,9 +148,9 @@ def test_predictions_come_in_the_layout_of_fit(shape, points):
 
 def test_layouts_mean_the_same(data):
     whole = quick(**data.grid).fit(data.X, data.y)
-    flat = quick(**data.grid).fit(data.X, data.y.reshape(5, -1))
-    assert np.array_equal(whole.predict(data.X).reshape(5, -1), flat.predict(data.X))
-    assert whole.score(data.X, data.y) == flat.score(data.X, data.y.reshape(5, -1))
+    flat = quick(**data.grid).fit(data.X, data.y.reshape(9, -1))
+    assert np.array_equal(whole.predict(data.X).reshape(9, -1), flat.predict(data.X))
+    assert whole.score(data.X, data.y) == flat.score(data.X, data.y.reshape(9, -1))
 
 
 def test_steady_fields():
@@ -271,7 +271,7 @@ def test_values_that_are_not_finite_are_refused(data, bad):
 
 
 def test_other_bad_input(data, fitted):
-    with pytest.raises(ValueError, match="X has 5 rows and y has 4 trajectories"):
+    with pytest.raises(ValueError, match="X has 9 rows and y has 4 trajectories"):
         quick(**data.grid).fit(data.X, data.y[:4])
     with pytest.raises(ValueError, match=r"0 sample\(s\)"):
         quick(**data.grid).fit(data.X[:0], data.y[:0])
