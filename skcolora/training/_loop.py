@@ -81,7 +81,9 @@ def train(
     best = _Best(model, sampler.draw(256, 32, torch.float64))
     started = time.perf_counter()
     share_of_time = 0.0
-    with tqdm(total=max_iter, disable=verbose <= 0, unit="step") as bar:
+    # With a limit of time the number of steps is not known beforehand.
+    total = max_iter if max_time is None else None
+    with tqdm(total=total, disable=verbose <= 0, unit="step") as bar:
         try:
             for i, (phase_type, of_steps, of_time) in enumerate(stages):
                 last = i == len(stages) - 1
