@@ -64,7 +64,7 @@ class CoLoRARegressor(SnapshotRegressor):
         first layer's update translates the domain.
     hyper_width, hyper_depth : int, default=15, 3
         Size of the hypernetwork.
-    max_iter : int, default=5000
+    max_iter : int, default=4000
         Training steps.
     max_time : float, default=None
         Seconds that training may take; its schedule is then fitted into them.
@@ -170,7 +170,7 @@ class CoLoRARegressor(SnapshotRegressor):
         adapted_layers: Sequence[int] | None = None,
         hyper_width: int = 15,
         hyper_depth: int = 3,
-        max_iter: int = 5000,
+        max_iter: int = 4000,
         max_time: float | None = None,
         warm_start: bool = False,
         device: str = "auto",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 import warnings
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -16,10 +15,11 @@ from skcolora.nn import CoLoRAModel
 from skcolora.training._phases import FirstOrderPhase, NaturalGradientPhase, Phase
 from skcolora.training._sampling import Batch, SnapshotSampler
 
-# Share of the steps, and of the seconds, that the first phase takes.  A step of the
-# second costs five to seven times as much.
+# Share of the steps, and of the seconds, that the first phase takes at most, and the number
+# of steps beyond which it gains little.  A step of the second costs about five times as much.
 FIRST_PHASE_STEPS = 0.8
-FIRST_PHASE_TIME = 0.35
+FIRST_PHASE_TIME = 0.5
+FIRST_PHASE_ENOUGH = 3000
 # Steps between two looks at the error on a fixed sample, and how far it may rise over
 # the best one before the weights are set back.
 CHECK_EVERY = 25
@@ -69,30 +69,23 @@ def train(
     FloatingPointError
         If the error was not finite from the first step on.
     """
-    stages: Sequence[tuple[type[Phase], float, float]] = (
-        [(NaturalGradientPhase, 1.0, 1.0)]
-        if refine_only
-        else [
-            (FirstOrderPhase, FIRST_PHASE_STEPS, FIRST_PHASE_TIME),
-            (NaturalGradientPhase, 1 - FIRST_PHASE_STEPS, 1 - FIRST_PHASE_TIME),
-        ]
-    )
+    n_first = 0 if refine_only else min(round(FIRST_PHASE_STEPS * max_iter), FIRST_PHASE_ENOUGH)
     result = TrainingResult()
     best = _Best(model, sampler.draw(256, 32, torch.float64))
     started = time.perf_counter()
-    share_of_time = 0.0
+    budget = math.inf if max_time is None else max_time
     # With a limit of time the number of steps is not known beforehand.
     total = max_iter if max_time is None else None
     with tqdm(total=total, disable=verbose <= 0, unit="step") as bar:
         try:
-            for i, (phase_type, of_steps, of_time) in enumerate(stages):
-                last = i == len(stages) - 1
-                n_steps = max_iter - len(result.losses) if last else round(of_steps * max_iter)
-                share_of_time += of_time
-                ends = math.inf if max_time is None else started + share_of_time * max_time
-                _run(phase_type, model, sampler, n_steps, ends, best, result, bar)
+            if n_first:
+                ends = started + FIRST_PHASE_TIME * budget
+                _run(FirstOrderPhase, model, sampler, n_first, ends, best, result, bar)
+            n_left = max_iter - len(result.losses)
+            _run(NaturalGradientPhase, model, sampler, n_left, started + budget, best, result, bar)
         except KeyboardInterrupt:
             result.interrupted = True
+            best.update()
             best.restore()
             warnings.warn(
                 f"Training was interrupted after {len(result.losses)} of {max_iter} steps; the "

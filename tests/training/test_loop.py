@@ -80,6 +80,18 @@ def test_interruption_keeps_the_best_weights_and_warns(monkeypatch):
     assert error_of(model, sampler) < 0.7 * before
 
 
+def test_interruption_in_the_first_step_is_no_failure(monkeypatch):
+    def interrupted(self, progress, caution):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(FirstOrderPhase, "step", interrupted)
+    model, sampler = make_case()
+    before = error_of(model, sampler)
+    with pytest.warns(UserWarning, match="interrupted after 0 of 1000 steps"):
+        train(model, sampler, max_iter=1000)
+    assert error_of(model, sampler) == pytest.approx(before)
+
+
 def test_not_a_number_is_stepped_back_from(monkeypatch):
     model, sampler = make_case()
     step, calls = NaturalGradientPhase.step, []
