@@ -60,7 +60,7 @@ class PODGalerkin(SnapshotRegressor):
 
     Attributes
     ----------
-    components_ : ndarray of shape (n_components_, n_fields, *grid)
+    components_ : ndarray of shape (`n_components_`, n_fields, n_0, ...)
         POD modes, orthonormal over the grid.
     singular_values_ : ndarray
         All singular values of the snapshots.

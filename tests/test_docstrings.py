@@ -7,7 +7,7 @@ import inspect
 import pytest
 from numpydoc.validate import validate
 
-MODULES = ["skcolora", "skcolora.datasets", "skcolora.inspection", "skcolora.metrics"]
+MODULES = [f"skcolora{part}" for part in ("", ".datasets", ".inspection", ".metrics", ".pdes")]
 # Not asked for: an extended summary and examples everywhere, a verb first in a summary,
 # the summary on the line after the quotes, a full stop after each description, types of
 # attributes written as code.
@@ -27,7 +27,8 @@ def public_names():
     for module in map(importlib.import_module, MODULES):
         for name in module.__all__:
             thing = getattr(module, name)
-            if not (inspect.isclass(thing) or inspect.isfunction(thing)):
+            protocol = getattr(thing, "_is_protocol", False)
+            if protocol or not (inspect.isclass(thing) or inspect.isfunction(thing)):
                 continue
             yield f"{module.__name__}.{name}"
             for method, member in vars(thing).items() if inspect.isclass(thing) else ():

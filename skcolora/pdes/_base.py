@@ -98,6 +98,7 @@ class PDE:
         Parameters
         ----------
         points : ndarray of shape (n_dims, ...)
+            Coordinates.
         mu : sequence
             Parameters.
 
@@ -113,8 +114,12 @@ class PDE:
 
         Parameters
         ----------
-        t, points[d], mu[i] : number or ndarray
-            That broadcast with each other.
+        t : number or ndarray
+            Time; broadcasts with ``points[d]`` and ``mu[i]``.
+        points : sequence of n_dims ndarray
+            Coordinates.
+        mu : sequence of numbers or ndarray
+            Parameters.
 
         Returns
         -------
@@ -123,7 +128,20 @@ class PDE:
         raise NotImplementedError(f"{type(self).__name__} has no exact solution.")
 
     def rate(self, t: float, field: Field, mu: Any) -> Any:
-        """`rhs` as one array of shape (n_fields, ...), checked.
+        """`rhs` as one array, its shape checked.
+
+        Parameters
+        ----------
+        t : float
+            Time.
+        field : Field
+            The solution.
+        mu : sequence
+            Parameters.
+
+        Returns
+        -------
+        rate : array of shape (n_fields, ...)
 
         Raises
         ------
@@ -133,7 +151,18 @@ class PDE:
         return stacked(self.rhs(t, field, mu), field.value.shape, field.xp, self, "rhs")
 
     def initial_value(self, points: Any, mu: Any) -> Array:
-        """`initial` as one array of shape (n_fields, ...), checked.
+        """`initial` as one array, its shape checked.
+
+        Parameters
+        ----------
+        points : ndarray of shape (n_dims, ...)
+            Coordinates.
+        mu : sequence
+            Parameters.
+
+        Returns
+        -------
+        value : ndarray of shape (n_fields, ...)
 
         Raises
         ------
@@ -145,7 +174,17 @@ class PDE:
         return np.asarray(value, dtype=np.float64)
 
     def mesh(self, n_points: int | tuple[int, ...] | None = None) -> Mesh:
-        """The uniform grid of n_points along each axis, by default `resolution`."""
+        """The uniform grid of the domain.
+
+        Parameters
+        ----------
+        n_points : int or tuple of int, default=None
+            Points along each axis.  None: `resolution`.
+
+        Returns
+        -------
+        mesh : Mesh
+        """
         n = self.resolution if n_points is None else n_points
         shape = tuple(n) if isinstance(n, tuple) else (n,) * self.n_dims
         return Mesh(self.domain, self.period, shape)
@@ -155,9 +194,10 @@ class PDE:
 
         Parameters
         ----------
-        y : array-like of shape (n, n_times, *mesh.shape[, n_fields])
+        y : array-like of shape (n, n_times, n_0, ...[, n_fields])
             As `solve` returns them with ``points=mesh.axes``.
         mesh : Mesh
+            Their grid.
 
         Returns
         -------
@@ -220,7 +260,7 @@ class PDE:
 
         Returns
         -------
-        y : ndarray of shape (n, n_times, n_points) or (n, n_times, *grid)
+        y : ndarray of shape (n, n_times, n_points) or ``(n, n_times, *grid)``
             With a last axis of n_fields where there are several.
 
         Raises

@@ -45,7 +45,9 @@ class GridField:
     Parameters
     ----------
     mesh : Mesh
-    value : ndarray of shape (n_fields, *mesh.shape)
+        The grid.
+    value : ndarray of shape (n_fields, n_0, ...)
+        Values at its points.
     """
 
     xp = np
@@ -56,7 +58,7 @@ class GridField:
 
     @property
     def points(self) -> Array:
-        """Coordinates, (n_dims, *mesh.shape)."""
+        """Coordinates, (n_dims, n_0, ...)."""
         return self.mesh.points
 
     @cached_property
@@ -66,13 +68,13 @@ class GridField:
 
     @cached_property
     def grad(self) -> Array:
-        """First derivatives, (n_dims, n_fields, *mesh.shape)."""
+        """First derivatives, (n_dims, n_fields, n_0, ...)."""
         parts = zip(self.mesh.derivatives, self._prepared, strict=True)
         return np.stack([op.first(prepared, d + 1) for d, (op, prepared) in enumerate(parts)])
 
     @cached_property
     def laplacian(self) -> Array:
-        """``Σ ∂²u/∂x_d²``, (n_fields, *mesh.shape)."""
+        """``Σ ∂²u/∂x_d²``, (n_fields, n_0, ...)."""
         parts = zip(self.mesh.derivatives, self._prepared, strict=True)
         terms = [op.second(prepared, d + 1) for d, (op, prepared) in enumerate(parts)]
         return np.asarray(sum(terms[1:], start=terms[0]))

@@ -35,15 +35,69 @@ class InviscidBurgers(PDE):
         return np.where(points[0] > self.domain[0][0], 1.0, mu[0])
 
     def flux(self, u: Any, mu: Any) -> Any:
+        """The flux ``u²/2``.
+
+        Parameters
+        ----------
+        u : ndarray
+            Values.
+        mu : sequence
+            Parameters.
+
+        Returns
+        -------
+        flux : ndarray
+        """
         return 0.5 * u * u
 
     def speed(self, u: Any, mu: Any) -> Any:
+        """The derivative of the flux, the speed of small waves.
+
+        Parameters
+        ----------
+        u : ndarray
+            Values.
+        mu : sequence
+            Parameters.
+
+        Returns
+        -------
+        speed : ndarray
+        """
         return u
 
     def source(self, t: float, x: Any, mu: Any) -> Any:
+        """The source ``0.02 exp(μ₂ x)``.
+
+        Parameters
+        ----------
+        t : float
+            Time.
+        x : ndarray
+            Coordinates.
+        mu : sequence
+            Parameters.
+
+        Returns
+        -------
+        source : ndarray
+        """
         return self._source(x, mu, np)
 
     def inflow(self, t: float, mu: Any) -> float:
+        """The value at x = 0.
+
+        Parameters
+        ----------
+        t : float
+            Time.
+        mu : sequence
+            Parameters.
+
+        Returns
+        -------
+        value : float
+        """
         return float(mu[0])
 
     def _source(self, x: Any, mu: Any, xp: Any) -> Any:

@@ -45,7 +45,7 @@ class Mesh:
 
     @cached_property
     def points(self) -> Array:
-        """Coordinates, (n_dims, *shape)."""
+        """Coordinates, (n_dims, n_0, ...)."""
         return np.stack(np.meshgrid(*self.axes, indexing="ij"))
 
     @cached_property
@@ -57,10 +57,17 @@ class Mesh:
         )
 
     def integral(self, values: Array) -> Array:
-        """Integral over the domain, along the last n_dims axes of ``values``.
+        """Integral over the domain: the mean over periodic axes, which is spectrally
+        accurate, and Simpson's rule along the others.
 
-        The mean over periodic axes, which is spectrally accurate, and Simpson's rule along
-        the others.
+        Parameters
+        ----------
+        values : ndarray of shape (..., n_0, n_1, ...)
+            Values on the grid, its axes last.
+
+        Returns
+        -------
+        integral : ndarray of shape (...)
         """
         for axis, length in zip(self.axes[::-1], self.period[::-1], strict=True):
             if length is None:
@@ -93,7 +100,17 @@ class Mesh:
         return (self._relative_wave_number <= 1.0).astype(np.float64)
 
     def filtered(self, values: Array) -> Array:
-        """Values (..., *shape) without their waves of the highest third (the 2/3 rule)."""
+        """Values without their waves of the highest third (the 2/3 rule).
+
+        Parameters
+        ----------
+        values : ndarray of shape (..., n_0, n_1, ...)
+            Values on the grid, its axes last.
+
+        Returns
+        -------
+        filtered : ndarray of the same shape
+        """
         if not self._periodic_axes:
             return values
         sizes = [self.shape[axis] for axis in self._periodic_axes]
@@ -106,7 +123,8 @@ class Mesh:
 
         Parameters
         ----------
-        values : ndarray of shape (n_fields, *shape)
+        values : ndarray of shape (n_fields, n_0, n_1, ...)
+            Values on the grid.
         share : float
             Of the highest wave number kept, above which waves count.
 

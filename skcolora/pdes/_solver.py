@@ -23,9 +23,11 @@ _INTEGRATORS = ("DOP853", "RK45", "RK23", "Radau", "BDF", "LSODA")
 class SolverError(RuntimeError):
     """Some trajectories could not be solved.
 
-    Attributes
+    Parameters
     ----------
-    solutions : ndarray of shape (n, n_times, *grid[, n_fields])
+    message : str
+        What failed, and where.
+    solutions : ndarray of shape (n, n_times, n_0, ...[, n_fields])
         What `PDE.solve` would have returned, NaN where a trajectory failed.
     failed : tuple of int
         Indices of the trajectories that failed.
