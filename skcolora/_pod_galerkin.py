@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import warnings
-from functools import cached_property
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.integrate import solve_ivp
-from scipy.linalg import qr, svd
+from scipy.linalg import svd
 from sklearn.exceptions import ConvergenceWarning
 
 from skcolora._base import SnapshotRegressor
+from skcolora._hyperreduction import SampledField, SampledModes, sample
 from skcolora._snapshots import Array, SnapshotLayout, validate_parameters, validate_snapshots
 from skcolora.pdes import PDE, GridField, Mesh
 from skcolora.pdes._solver import describe_parameters
@@ -156,7 +156,7 @@ class PODGalerkin(SnapshotRegressor):
         modes = modes[: self.n_components_]
         self.components_ = modes.reshape(-1, self.pde.n_fields, *self._mesh.shape)
         self._largest = float(np.linalg.norm(flat @ modes.T, axis=1).max())
-        self._sampled: _Sampled | None = None
+        self._sampled: SampledModes | None = None
         self.sample_points_: NDArray[np.integer[Any]] | None = None
         if self.n_samples is not None:
             if self.n_samples < self.n_components_:
@@ -192,17 +192,8 @@ class PODGalerkin(SnapshotRegressor):
                 for i in chosen
             ]
         )
-        basis = svd(rates, full_matrices=False)[2][:n_samples]
-        by_point = basis.reshape(len(basis), self.pde.n_fields, -1)
-        order = qr(by_point.reshape(-1, by_point.shape[2]), mode="r", pivoting=True)[1]
-        at = np.sort(order[:n_samples])
-        at_points = by_point[:, :, at].reshape(len(basis), -1)
-        modes = self.components_.reshape(self.n_components_, -1)
-        # ⟨v, f⟩ from the values of f at the points, through the fit of its modes to them.
-        weights = np.linalg.lstsq(at_points.T, np.eye(at_points.shape[1]), rcond=1e-10)[0]
-        fields = [GridField(self._mesh, mode) for mode in self.components_]
-        self._sampled = _Sampled(self._mesh, fields, at, modes @ basis.T @ weights)
-        self.sample_points_ = at
+        self._sampled = sample(self._mesh, self.components_, rates, n_samples)
+        self.sample_points_ = self._sampled.at
 
     def _full_rate(self, t: float, state: Array, mu: Array) -> Array:
         field = GridField(self._mesh, state.reshape(self.pde.n_fields, *self._mesh.shape))
@@ -267,7 +258,7 @@ class PODGalerkin(SnapshotRegressor):
         def rate(t: float, a: Array) -> Array:
             if sampled is None:
                 return np.asarray(modes @ self._full_rate(t, a @ modes, mu).ravel())
-            field = _SampledField(sampled, a)
+            field = SampledField(sampled, a)
             return np.asarray(sampled.weights @ pde.rate(t, field, mu).ravel())
 
         def unstable(_: float, a: Array) -> float:
@@ -306,52 +297,6 @@ class PODGalerkin(SnapshotRegressor):
                 stacklevel=3,
             )
         return out
-
-
-class _Sampled:
-    """Modes and their derivatives at the sampled points, computed when asked for."""
-
-    def __init__(self, mesh: Mesh, fields: list[GridField], at: Any, weights: Array) -> None:
-        self._fields, self._at, self.weights = fields, at, weights
-        self.points = mesh.points.reshape(len(mesh.shape), -1)[:, at]
-
-    def _stack(self, arrays: list[Array]) -> Array:
-        n = len(self._fields[0].mesh.shape)
-        return np.stack([a.reshape(*a.shape[:-n], -1)[..., self._at] for a in arrays], axis=-1)
-
-    @cached_property
-    def value(self) -> Array:
-        return self._stack([field.value for field in self._fields])
-
-    @cached_property
-    def grad(self) -> Array:
-        return self._stack([field.grad for field in self._fields])
-
-    @cached_property
-    def laplacian(self) -> Array:
-        return self._stack([field.laplacian for field in self._fields])
-
-
-class _SampledField:
-    """The field of given coefficients at the sampled points."""
-
-    xp = np
-
-    def __init__(self, modes: _Sampled, coefficients: Array) -> None:
-        self._modes, self._coefficients = modes, coefficients
-        self.points = modes.points
-
-    @cached_property
-    def value(self) -> Array:
-        return np.asarray(self._modes.value @ self._coefficients)
-
-    @cached_property
-    def grad(self) -> Array:
-        return np.asarray(self._modes.grad @ self._coefficients)
-
-    @cached_property
-    def laplacian(self) -> Array:
-        return np.asarray(self._modes.laplacian @ self._coefficients)
 
 
 def _mesh_of(pde: PDE, layout: SnapshotLayout) -> tuple[Mesh, NDArray[np.integer[Any]]]:

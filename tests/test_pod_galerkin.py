@@ -1,17 +1,18 @@
 """PODGalerkin: as good as its space, cheap by sampling, and loud where it is unstable."""
 
-import time
+import pickle
 import warnings
 
 import numpy as np
 import pytest
 from sklearn.base import clone
-from sklearn.exceptions import ConvergenceWarning
+from sklearn.exceptions import ConvergenceWarning, NotFittedError
+from sklearn.model_selection import GridSearchCV
+from sklearn.utils import estimator_checks as checks
 
 from skcolora import PODGalerkin, PODRegressor
-from skcolora._pod_galerkin import _SampledField
 from skcolora.datasets import make_advection, make_burgers, make_rotating_detonation
-from skcolora.metrics import relative_l2_error
+from skcolora.metrics import neg_relative_l2_error, relative_l2_error
 
 
 @pytest.fixture(scope="module")
@@ -69,21 +70,49 @@ def test_instability_is_reported_and_not_a_silent_wrong_answer():
     assert np.isnan(predicted[0, -1]).all()
 
 
-@pytest.mark.slow
-def test_the_cost_of_a_sampled_step_does_not_depend_on_the_grid():
-    durations = []
-    for n in (256, 1024, 4096, 16384):
-        data = make_burgers([0.05, 0.1], n_points=n, times=np.linspace(0, 1, 11))
-        model = PODGalerkin(data.pde, **data.grid, n_components=8, n_samples=30)
-        model.fit(data.X, data.y)
-        field = _SampledField(model._sampled, np.ones(8))  # derivatives of the modes
-        data.pde.rate(0.0, field, [0.08])
-        start = time.process_time()
-        for _ in range(2000):
-            field = _SampledField(model._sampled, np.ones(8))
-            model._sampled.weights @ data.pde.rate(0.0, field, [0.08]).ravel()
-        durations.append(time.process_time() - start)
-    assert max(durations) < 2 * min(durations)
+# scikit-learn's checks that bring no data of their own, which no equation could accept.
+WITHOUT_DATA = [
+    checks.check_estimator_cloneable,
+    checks.check_estimator_repr,
+    checks.check_estimator_tags_renamed,
+    checks.check_get_params_invariance,
+    checks.check_mixin_order,
+    checks.check_no_attributes_set_in_init,
+    checks.check_set_params,
+    checks.check_valid_tag_types,
+]
+
+
+@pytest.mark.parametrize("check", WITHOUT_DATA, ids=lambda check: check.__name__)
+def test_scikit_learn_checks(burgers, check):
+    check("PODGalerkin", PODGalerkin(burgers[0].pde))
+
+
+def test_behaves_as_scikit_learn_expects(burgers):
+    """The checks that bring data, on data of the equation."""
+    train, new = burgers
+    model = PODGalerkin(train.pde, **train.grid, n_components=6)
+    before = {name: id(value) for name, value in model.get_params(deep=False).items()}
+    with pytest.raises(NotFittedError):
+        model.predict(new.X)
+    assert model.fit(train.X, train.y) is model
+    assert model.n_features_in_ == 1
+    fitted = dict(vars(model))
+    predicted = model.predict(train.X)
+    assert vars(model).keys() == fitted.keys()
+    assert {name: id(value) for name, value in model.get_params(deep=False).items()} == before
+    assert np.array_equal(model.fit(train.X, train.y).predict(train.X), predicted)
+    assert np.array_equal(model.predict(train.X[1:]), predicted[1:])
+    assert np.allclose(pickle.loads(pickle.dumps(model)).predict(train.X), predicted, rtol=1e-9)
+    with pytest.raises(ValueError, match="X has 2 features"):
+        model.predict(np.ones((1, 2)))
+    with pytest.raises(ValueError, match="NaN"):
+        model.fit(train.X, np.full_like(train.y, np.nan))
+    flat = train.y.reshape(len(train.y), -1)
+    flattened = clone(model).fit(train.X, flat).predict(train.X)
+    assert np.allclose(flattened, predicted.reshape(flat.shape))
+    search = GridSearchCV(model, {"n_components": [1, 4]}, cv=2, scoring=neg_relative_l2_error)
+    assert search.fit(train.X, train.y).best_params_ == {"n_components": 4}
 
 
 def test_clone_and_repr(burgers):
