@@ -22,8 +22,9 @@ from skcolora.metrics import relative_l2_error
 def compare(problem: Problem, *, max_time: float | None, seed: int) -> list[dict[str, Any]]:
     """One row for each model: errors, latent size, weights and times in seconds."""
     grid = problem.data.grid
-    options = {"max_iter": 10**6, "max_time": max_time} if max_time else {}
-    colora = CoLoRARegressor(**grid, **problem.network, **options, random_state=seed, verbose=1)
+    colora = CoLoRARegressor(
+        **grid, **problem.network, max_time=max_time, random_state=seed, verbose=1
+    )
     rows = [_measured("CoLoRARegressor", colora, problem)]
     n = colora.n_latent_
     rows[0].update(n=n, weights=colora.n_weights_)

@@ -65,9 +65,7 @@ print(f"Snapshots: {data!r}; unseen parameters: {X_new.tolist()}")
 # ------
 # The rivals matter: interpolation of the snapshots is a strong one where a parameter is
 # sampled densely, and the projection on POD modes shows how far any linear model can get.
-colora = CoLoRARegressor(
-    **data.grid, max_iter=10**6, max_time=args.max_time, random_state=0, verbose=1
-)
+colora = CoLoRARegressor(**data.grid, max_time=args.max_time, random_state=0, verbose=1)
 n_latent = 7
 models = {
     "CoLoRARegressor": colora,

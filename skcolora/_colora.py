@@ -64,10 +64,10 @@ class CoLoRARegressor(SnapshotRegressor):
         first layer's update translates the domain.
     hyper_width, hyper_depth : int, default=15, 3
         Size of the hypernetwork.
-    max_iter : int, default=4000
-        Training steps.
+    max_iter : int, default=None
+        Training steps.  None: 4000, or as many as fit into ``max_time``.
     max_time : float, default=None
-        Seconds that training may take; its schedule is then fitted into them.
+        Seconds that training may take; its schedule runs to its end in them.
     warm_start : bool, default=False
         Go on from the weights of the last ``fit``, if shapes and architecture are as
         they were.
@@ -148,7 +148,7 @@ class CoLoRARegressor(SnapshotRegressor):
         "adapted_layers": [None, "array-like"],
         "hyper_width": [Interval(Integral, 1, None, closed="left")],
         "hyper_depth": [Interval(Integral, 1, None, closed="left")],
-        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [None, Interval(Integral, 1, None, closed="left")],
         "max_time": [None, Interval(Real, 0, None, closed="neither")],
         "warm_start": ["boolean"],
         "device": [str],
@@ -170,7 +170,7 @@ class CoLoRARegressor(SnapshotRegressor):
         adapted_layers: Sequence[int] | None = None,
         hyper_width: int = 15,
         hyper_depth: int = 3,
-        max_iter: int = 4000,
+        max_iter: int | None = None,
         max_time: float | None = None,
         warm_start: bool = False,
         device: str = "auto",

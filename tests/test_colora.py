@@ -197,7 +197,7 @@ def test_warm_start_goes_on(data):
 
 
 def test_max_time_ends_a_long_fit(data):
-    model = quick(**data.grid, max_iter=10**7, max_time=0.5).fit(data.X, data.y)
+    model = quick(**data.grid, max_iter=None, max_time=0.5).fit(data.X, data.y)
     assert model.n_iter_ < 10**6
 
 
@@ -207,7 +207,7 @@ def test_interrupted_fit_is_fitted(data, monkeypatch):
 
     monkeypatch.setattr("skcolora.training._phases.NaturalGradientPhase.step", interrupted)
     model = quick(**data.grid, max_iter=50)
-    with pytest.warns(UserWarning, match="interrupted after 40 of 50 steps"):
+    with pytest.warns(UserWarning, match="interrupted after 40 steps"):
         model.fit(data.X, data.y)
     assert np.isfinite(model.predict(data.X)).all()
 

@@ -15,6 +15,7 @@ from skcolora.nn import CoLoRAModel
 from skcolora.training._phases import FirstOrderPhase, NaturalGradientPhase, Phase
 from skcolora.training._sampling import Batch, SnapshotSampler
 
+DEFAULT_STEPS, UNLIMITED = 4000, 10**9
 # Share of the steps, and of the seconds, that the first phase takes at most, and the number
 # of steps beyond which it gains little.  A step of the second costs about five times as much.
 FIRST_PHASE_STEPS = 0.8
@@ -40,7 +41,7 @@ def train(
     model: CoLoRAModel,
     sampler: SnapshotSampler,
     *,
-    max_iter: int,
+    max_iter: int | None = None,
     max_time: float | None = None,
     refine_only: bool = False,
     verbose: int = 0,
@@ -51,8 +52,9 @@ def train(
     ----------
     model : CoLoRAModel
     sampler : SnapshotSampler
-    max_iter : int
-        Steps of both phases together.
+    max_iter : int or None
+        Steps of both phases together.  None: `DEFAULT_STEPS`, or with ``max_time`` as many
+        as fit.
     max_time : float or None
         Seconds; the schedule runs to its end in what is reached first.
     refine_only : bool
@@ -69,6 +71,8 @@ def train(
     FloatingPointError
         If the error was not finite from the first step on.
     """
+    if max_iter is None:
+        max_iter = DEFAULT_STEPS if max_time is None else UNLIMITED
     n_first = 0 if refine_only else min(round(FIRST_PHASE_STEPS * max_iter), FIRST_PHASE_ENOUGH)
     result = TrainingResult()
     best = _Best(model, sampler.draw(256, 32, torch.float64))
@@ -88,8 +92,8 @@ def train(
             best.update()
             best.restore()
             warnings.warn(
-                f"Training was interrupted after {len(result.losses)} of {max_iter} steps; the "
-                f"best weights so far are kept (sampled relative error {best.error:.2g}).",
+                f"Training was interrupted after {len(result.losses)} steps; the best weights so "
+                f"far are kept (sampled relative error {best.error:.2g}).",
                 UserWarning,
                 stacklevel=3,
             )
