@@ -42,7 +42,9 @@ PROBLEMS: dict[str, Callable[[], SnapshotData]] = {
     "Burgers, viscosity 0.02 to 0.2": lambda: make_burgers(np.geomspace(0.02, 0.2, 8)),
     "Burgers, viscosity 0.002 to 0.02": lambda: make_burgers(np.geomspace(0.002, 0.02, 8)),
     "inviscid Burgers": lambda: make_burgers(8, kind="inviscid", random_state=0),
-    "2-D Burgers": lambda: make_burgers(np.geomspace(0.004, 0.01, 4), kind="2d", n_points=COARSER),
+    "2-D Burgers": lambda: make_burgers(
+        np.geomspace(0.004, 0.01, 4), kind="2d", n_points=COARSER, tol=1e-6
+    ),
     "Vlasov": lambda: make_vlasov(np.linspace(0.2, 0.4, 7), n_points=COARSER, rtol=1e-7),
     "wave": lambda: make_wave(20, n_points=COARSER - 1, random_state=0),
     "rotating detonation": lambda: make_rotating_detonation(np.linspace(2.0, 3.1, 8)),

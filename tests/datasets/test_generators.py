@@ -96,3 +96,12 @@ def test_the_cache(tmp_path, monkeypatch, as_memory):
 def test_bad_arguments(make, arguments, message):
     with pytest.raises(ValueError, match=message):
         make(**arguments)
+
+
+@pytest.mark.slow
+def test_the_whole_range_of_viscosities_in_two_dimensions_can_be_solved():
+    data = make_burgers([0.001, 0.01], kind="2d")
+    assert np.isfinite(data.y).all()
+    # The spot fades, and sooner the more viscous it is.
+    assert (np.ptp(data.y[:, -1], axis=(1, 2)) < np.ptp(data.y[:, 0], axis=(1, 2))).all()
+    assert np.ptp(data.y[1, -1]) < np.ptp(data.y[0, -1])
