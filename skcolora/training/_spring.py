@@ -114,6 +114,10 @@ class SPRING:
                 break
             length /= 2
             self.max_norm = length * norm / step_size
+        else:  # no step at all, however short, is better than one into the unknown
+            for parameter, origin in zip(self.parameters, start, strict=True):
+                parameter.copy_(origin)
+            return
         if deviation <= self.LINEARITY / 4 * bound:
             self.max_norm *= self.GROWTH
 

@@ -3,10 +3,8 @@
 from sklearn.base import _fit_context as fit_context
 from sklearn.utils._param_validation import (
     HasMethods,
-    Hidden,
     Interval,
-    InvalidParameterError,
     StrOptions,
 )
 
-__all__ = ["HasMethods", "Hidden", "Interval", "InvalidParameterError", "StrOptions", "fit_context"]
+__all__ = ["HasMethods", "Interval", "StrOptions", "fit_context"]

@@ -155,3 +155,10 @@ def test_spring_lengthens_steps_again_where_the_linear_model_holds():
         r, J = theta.detach().clone(), torch.ones(1, 1).double()
         optimizer.step([Factor(theta, J, None)], r, 1.0, lambda: theta.detach())
     assert abs(theta.item()) < 1e-6
+
+
+def test_spring_stays_where_no_step_can_be_trusted():
+    theta = nn.Parameter(torch.ones(1, dtype=torch.float64))
+    r, J = theta.detach().clone(), torch.ones(1, 1).double()
+    SPRING([theta]).step([Factor(theta, J, None)], r, 1.0, lambda: r * torch.nan)
+    assert theta.item() == 1.0
