@@ -1,7 +1,8 @@
 """The CoLoRA network and its hypernetwork as torch modules."""
 
 from skcolora.nn._hypernetwork import Hypernetwork
-from skcolora.nn._layers import CoLoRALayer, Factor, LowRankUpdate, PeriodicLayer
+from skcolora.nn._jet import NetworkJet, first_layer
+from skcolora.nn._layers import CoLoRALayer, Factor, Jet, LowRankUpdate, PeriodicLayer
 from skcolora.nn._model import CoLoRAModel
 from skcolora.nn._network import CoLoRANetwork, Linearization
 
@@ -11,7 +12,10 @@ __all__ = [
     "CoLoRANetwork",
     "Factor",
     "Hypernetwork",
+    "Jet",
     "Linearization",
     "LowRankUpdate",
+    "NetworkJet",
     "PeriodicLayer",
+    "first_layer",
 ]

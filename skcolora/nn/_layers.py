@@ -28,6 +28,17 @@ class Factor(NamedTuple):
     right: Tensor | None
 
 
+class Jet(NamedTuple):
+    """The first layer's output, and its derivatives in space."""
+
+    value: Tensor
+    """(..., n_points, n_out)"""
+    grad: Tensor
+    """(n_dims, ..., n_points, n_out), or what broadcasts to it"""
+    laplacian: Tensor
+    """Sum of the second derivatives, as value, or what broadcasts to it"""
+
+
 class Pullback(NamedTuple):
     """What a layer hands back: sensitivities to its input and to its weights."""
 
@@ -60,15 +71,23 @@ class LowRankUpdate(nn.Module):
         """``A diag(α) B`` for online weights (..., n_online): (..., n_in, n_out)."""
         return self.A @ (alpha.unsqueeze(-1) * self.B)
 
-    def pullback(
-        self, inputs: Tensor, alpha: Tensor, sensitivity: Tensor
-    ) -> tuple[Tensor, list[Factor]]:
-        """Sensitivities to α and to A and B, for ``inputs @ matrix(alpha)``."""
+    def _sensitivities(self, inputs: Tensor, sensitivity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         down = inputs @ self.A
         up = sensitivity @ self.B.T
         online = down * up
         if self.n_online == 1:
             online = online.sum(-1, keepdim=True)
+        return down, up, online
+
+    def online_pullback(self, inputs: Tensor, sensitivity: Tensor) -> Tensor:
+        """Sensitivity to α alone, for ``inputs @ matrix(alpha)``."""
+        return self._sensitivities(inputs, sensitivity)[2]
+
+    def pullback(
+        self, inputs: Tensor, alpha: Tensor, sensitivity: Tensor
+    ) -> tuple[Tensor, list[Factor]]:
+        """Sensitivities to α and to A and B, for ``inputs @ matrix(alpha)``."""
+        down, up, online = self._sensitivities(inputs, sensitivity)
         alpha = alpha.unsqueeze(-2)
         return online, [
             Factor(self.A, inputs, alpha * up),
@@ -139,6 +158,20 @@ class CoLoRALayer(nn.Module):
         """(..., n_points, n_in) and (..., n_online) to (..., n_points, n_out)."""
         weight, bias = self.merged(alpha)
         return torch.matmul(x, weight) + bias
+
+    def jet(self, x: Tensor, alpha: Tensor) -> Jet:
+        """Output and derivatives, for a layer whose inputs are the coordinates."""
+        weight, bias = self.merged(alpha)
+        grad = torch.movedim(weight, -2, 0).unsqueeze(-2)
+        return Jet(torch.matmul(x, weight) + bias, grad, torch.zeros_like(grad[0]))
+
+    def online_pullback(self, x: Tensor, alpha: Tensor, sensitivity: Tensor) -> Tensor | None:
+        """Sensitivity to the online weights, None where there are none."""
+        if self.update is None:
+            return None
+        if self.augmented:
+            x = torch.cat([x, torch.ones_like(x[..., :1])], dim=-1)
+        return self.update.online_pullback(x, sensitivity)
 
     def pullback(self, x: Tensor, alpha: Tensor, sensitivity: Tensor) -> Pullback:
         weight, _ = self.merged(alpha)
@@ -223,6 +256,31 @@ class PeriodicLayer(nn.Module):
         if self.plain:
             waves = waves + x[..., self.plain] @ self.a[:, self.plain].T
         return (waves + self.b.sum(-1)) / self.a.shape[1]
+
+    def jet(self, x: Tensor, alpha: Tensor) -> Jet:
+        """Output and derivatives with respect to the coordinates."""
+        phase = self._phase(x, alpha)
+        n_dims = self.a.shape[1]
+        cosines = self.a[:, self.periodic] * torch.cos(phase) / n_dims
+        sines = self.a[:, self.periodic] * torch.sin(phase) / n_dims
+        value = cosines.sum(-1) + self.b.sum(-1) / n_dims
+        grad = value.new_empty(n_dims, *value.shape)
+        slopes = -sines * self.frequency
+        for i, d in enumerate(self.periodic):
+            grad[d] = slopes[..., i]
+        for d in self.plain:
+            value = value + x[..., d, None] * self.a[:, d] / n_dims
+            grad[d] = self.a[:, d] / n_dims
+        return Jet(value, grad, -(cosines * self.frequency**2).sum(-1))
+
+    def online_pullback(self, x: Tensor, alpha: Tensor, sensitivity: Tensor) -> Tensor | None:
+        """Sensitivity to the online weights, None where there are none."""
+        if self.update is None:
+            return None
+        turn = -(sensitivity / self.a.shape[1]).unsqueeze(-1) * (
+            self.a[:, self.periodic] * torch.sin(self._phase(x, alpha))
+        )
+        return self._pullback_of_shift(alpha, turn)[0]
 
     def pullback(self, x: Tensor, alpha: Tensor, sensitivity: Tensor) -> Pullback:
         n_dims = self.a.shape[1]

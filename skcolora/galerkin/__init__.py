@@ -1,0 +1,1 @@
+"""Neural Galerkin: an equation moves the latent state of a network."""
