@@ -1,0 +1,131 @@
+"""Conserved quantities: the latent state is put back onto I(φ) = I(φ₀) after each step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skcolora.galerkin._field import NetworkField
+from skcolora.galerkin._points import Collocation
+from skcolora.galerkin._projection import Projection
+from skcolora.nn import CoLoRANetwork, first_layer
+
+_MAX_ITER = 8
+_TOL = 1e-14
+# Relative to the largest singular value of J, in the metric of the correction.
+_RIDGE = 1e-4
+# Points of all trajectories evaluated together; bounds the memory of the derivatives.
+_BLOCK = 2**16
+
+
+class Conservation:
+    """The nearest state, in the field, that has the conserved integrals of the first [1]_.
+
+    Newton's method for I(φ) = I₀ with steps ``-M⁻¹Gᵀ (G M⁻¹ Gᵀ)⁻¹ (I(φ) - I₀)``, where
+    G = ∂I/∂φ, and M = JᵀWJ + λI measures the change of the field.
+
+    Parameters
+    ----------
+    network : CoLoRANetwork
+        In float64.
+    densities : mapping of str to callable
+        Functions of a field, as in `PDE.conserved`.
+    quadrature : Collocation
+        The points on which the integrals are those sums that are conserved.
+    projection : Projection
+        Gives M.
+
+    References
+    ----------
+    .. [1] P. Schwerdtner, P. Schulze, J. Berman and B. Peherstorfer, "Nonlinear embeddings
+       for conserving Hamiltonians and other quantities with Neural Galerkin schemes",
+       SIAM J. Sci. Comput. 46 (2024), arXiv:2310.07485.
+    """
+
+    def __init__(
+        self,
+        network: CoLoRANetwork,
+        densities: Mapping[str, Callable[[Any], Any]],
+        quadrature: Collocation,
+        projection: Projection,
+    ) -> None:
+        self._network, self._densities = network, densities
+        self._points, self._weights = quadrature.points, quadrature.weights
+        self._projection = projection
+        adapted = bool(network.splits[0])
+        # Without online weights it is the same for all states.
+        self._first = (
+            None if adapted else first_layer(network, self._points, self._points.new_zeros(1, 0))
+        )
+        self.target = torch.empty(0)
+        self._scale = torch.empty(0)
+
+    @property
+    def _per_block(self) -> int:
+        return max(1, _BLOCK // len(self._points))
+
+    def start(self, latent: Tensor) -> None:
+        """Take the integrals of these states, one for each trajectory, as those to keep."""
+        parts = []
+        with torch.no_grad():
+            for states in latent.split(self._per_block):
+                values = self._density_values(states)
+                sizes = (values.abs() @ self._weights).clamp(min=1e-300)
+                parts.append((values @ self._weights, sizes))
+        self.target, self._scale = (torch.cat(entries) for entries in zip(*parts, strict=True))
+
+    def integrals(self, latent: Tensor) -> Tensor:
+        """(n, n_conserved), as means over the domain."""
+        with torch.no_grad():
+            parts = latent.split(self._per_block)
+            return torch.cat([self._density_values(states) @ self._weights for states in parts])
+
+    def __call__(self, at: Tensor, latent: Tensor) -> Tensor:
+        """States with the integrals of their trajectories ``at``."""
+        chunks = zip(at.split(self._per_block), latent.split(self._per_block), strict=True)
+        return torch.cat([self._corrected(a, states) for a, states in chunks])
+
+    def _corrected(self, at: Tensor, latent: Tensor) -> Tensor:
+        metric = None
+        for _ in range(_MAX_ITER):
+            integrals, G = self._gradient(latent)
+            gap = integrals - self.target[at]
+            off = (gap.abs() > _TOL * self._scale[at]).any(1) & torch.isfinite(gap).all(1)
+            if not off.any():
+                break
+            if metric is None:
+                metric = self._metric(latent)
+            # M⁻¹Gᵀ by two triangular solves, M = RᵀR.
+            half = torch.linalg.solve_triangular(metric.mT, G.mT, upper=False)
+            directions = torch.linalg.solve_triangular(metric, half, upper=True)
+            gram = half.mT @ half
+            step = directions @ torch.linalg.lstsq(gram, gap.unsqueeze(2)).solution
+            latent = torch.where(off.unsqueeze(1), latent - step.squeeze(2), latent)
+        return latent
+
+    def _density_values(self, latent: Tensor) -> Tensor:
+        """(n, n_conserved, n_points)"""
+        field = NetworkField(self._network, latent, self._points, self._first)
+        return torch.stack([density(field) for density in self._densities.values()], dim=1)
+
+    def _gradient(self, latent: Tensor) -> tuple[Tensor, Tensor]:
+        """I, (n, n_conserved), and ∂I/∂φ, (n, n_conserved, n_latent)."""
+        with torch.enable_grad():
+            state = latent.detach().requires_grad_(True)
+            integrals = self._density_values(state) @ self._weights
+            rows = [
+                torch.autograd.grad(column.sum(), state, retain_graph=True)[0]
+                for column in integrals.unbind(1)
+            ]
+        return integrals.detach(), torch.stack(rows, dim=1)
+
+    def _metric(self, latent: Tensor) -> Tensor:
+        """The triangle R of M = JᵀWJ + λI, λ relative to its largest entry."""
+        with torch.no_grad():
+            J = self._projection.jacobian(latent)
+            size = J.square().sum(1).amax(1).sqrt() * _RIDGE
+            ridge = size[:, None, None] * torch.eye(J.shape[2], dtype=J.dtype)
+            return torch.linalg.qr(torch.cat([J, ridge], dim=1), mode="r").R

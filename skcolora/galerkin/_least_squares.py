@@ -1,0 +1,66 @@
+"""The least-squares problem of one time, min ‖J φ̇ - f‖, for a batch of trajectories."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class LeastSquares(NamedTuple):
+    """Solutions of a batch of regularised least-squares problems."""
+
+    solution: Tensor
+    """φ̇, (n, n_latent)"""
+    residual: Tensor
+    """‖J φ̇ - f‖ / ‖f‖, (n,)"""
+    condition: Tensor
+    """σ₁ / σₙ of J, its columns not scaled, (n,)"""
+    effective_rank: Tensor
+    """Number of directions that the filter leaves, Σ σᵢ² / (σᵢ² + λ² σ₁²), (n,)"""
+
+
+def solve_least_squares(J: Tensor, f: Tensor, regularization: float) -> LeastSquares:
+    """``min ‖J φ̇ - f‖² + λ² σ₁² ‖φ̇‖²``, σ₁ the largest singular value of J.
+
+    QR of [J f], and an SVD of the small triangle: the condition number of J is never
+    squared.  The filter ``σ / (σ² + λ² σ₁²)`` is smooth in J; a cut in the rank would make
+    the right-hand side of the latent equation jump.
+
+    Parameters
+    ----------
+    J : Tensor of shape (n, n_rows, n_latent)
+    f : Tensor of shape (n, n_rows)
+    regularization : float
+        λ.
+
+    Returns
+    -------
+    result : LeastSquares
+        NaN where J or f is not finite.
+    """
+    n_latent = J.shape[2]
+    finite = torch.isfinite(J).all(dim=2).all(dim=1) & torch.isfinite(f).all(dim=1)
+    if not finite.all():
+        J = torch.where(finite[:, None, None], J, 0.0)
+        f = torch.where(finite[:, None], f, 0.0)
+    triangle = torch.linalg.qr(torch.cat([J, f.unsqueeze(2)], dim=2), mode="r").R
+    R, target = triangle[:, :n_latent, :n_latent], triangle[:, :n_latent, n_latent]
+    # What no φ̇ can reach; there is none of it where rows are as few as columns.
+    outside = triangle[:, n_latent:, n_latent].square().sum(1)
+    U, sigma, Vh = torch.linalg.svd(R, full_matrices=False)
+    largest = sigma[:, :1].clamp(min=torch.finfo(sigma.dtype).tiny)
+    ridge = (regularization * largest).square()
+    kept = sigma.square() / (sigma.square() + ridge)
+    coefficients = (U.mT @ target.unsqueeze(2)).squeeze(2)
+    safe = sigma.clamp(min=torch.finfo(sigma.dtype).tiny)
+    solution = (Vh.mT @ (kept / safe * coefficients).unsqueeze(2)).squeeze(2)
+    missed = outside + ((1 - kept) * coefficients).square().sum(1)
+    size = triangle[:, :, n_latent].norm(dim=1)
+    relative = torch.where(size > 0, missed.sqrt() / size.clamp(min=1e-300), 0.0)
+    condition = sigma[:, 0] / safe[:, -1]
+    nan = torch.where(finite, 0.0, torch.nan)
+    return LeastSquares(
+        solution + nan.unsqueeze(1), relative + nan, condition + nan, kept.sum(1) + nan
+    )

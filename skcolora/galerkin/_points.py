@@ -1,0 +1,137 @@
+"""Collocation: where the equation is asked to hold, and with which weights."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from scipy.linalg import qr, svd
+from torch import Tensor
+
+from skcolora._snapshots import Array, Grid
+from skcolora.pdes import PDE
+from skcolora.utils._torch import as_tensor
+
+# Share of the sampled points that is spread evenly, whatever the size of the fields there.
+_EVEN = 0.3
+
+
+class Collocation(NamedTuple):
+    """Points with the weights of a sum over them."""
+
+    points: Tensor
+    """(n_points, n_dims)"""
+    weights: Tensor
+    """(n_points,), of sum 1"""
+    fixed: Tensor | None = None
+    """Where the boundary values are prescribed, so that f = 0; None: nowhere"""
+
+
+def quadrature(pde: PDE, grid: Grid) -> Collocation:
+    """All points of a grid, as a quadrature: ends of periods once, halves at other ends.
+
+    On a uniform periodic grid this is spectrally accurate.  Scattered points weigh the same.
+    """
+    if grid.axes is None and grid.n_dims > 1:
+        points, weights = grid.points, np.ones(grid.n_points)
+    else:
+        axes = grid.axes or (grid.points[:, 0],)
+        pairs = [_along(axis, length) for axis, length in zip(axes, pde.period, strict=True)]
+        mesh = np.meshgrid(*(axis for axis, _ in pairs), indexing="ij")
+        points = np.stack([m.ravel() for m in mesh], axis=-1)
+        shares = np.meshgrid(*(weights for _, weights in pairs), indexing="ij")
+        weights = np.prod([s.ravel() for s in shares], axis=0)
+    return _collocation(pde, points, weights)
+
+
+def _along(axis: Array, length: float | None) -> tuple[Array, Array]:
+    """Nodes and weights of the trapezoidal rule along an axis."""
+    order = np.argsort(axis)
+    nodes = axis[order]
+    if length is not None:
+        if len(nodes) > 1 and nodes[-1] - nodes[0] > length * (1 - 1e-5):
+            nodes = nodes[:-1]
+        gaps = np.diff(np.append(nodes, nodes[0] + length))
+        return nodes, 0.5 * (gaps + np.roll(gaps, 1))
+    if len(nodes) == 1:
+        return nodes, np.ones(1)
+    gaps = np.diff(nodes)
+    return nodes, 0.5 * (np.append(gaps, 0.0) + np.append(0.0, gaps))
+
+
+def _collocation(pde: PDE, points: Array, weights: Array) -> Collocation:
+    weights = weights / weights.sum()
+    fixed = None
+    if pde.boundary == "fixed":
+        on_boundary = np.zeros(len(points), dtype=bool)
+        for d, ((low, high), length) in enumerate(zip(pde.domain, pde.period, strict=True)):
+            if length is None:
+                ends = np.minimum(points[:, d] - low, high - points[:, d])
+                on_boundary |= ends <= 1e-9 * (high - low)
+        if on_boundary.any():
+            # The boundary as a whole weighs as much as the domain.
+            weights[on_boundary] = 1.0 / on_boundary.sum()
+            weights /= weights.sum()
+            fixed = as_tensor(on_boundary)
+    return Collocation(as_tensor(points), as_tensor(weights), fixed)
+
+
+def _subset(collocation: Collocation, chosen: Array, weights: Tensor) -> Collocation:
+    at = as_tensor(np.asarray(chosen))
+    fixed = None if collocation.fixed is None else collocation.fixed[at]
+    return Collocation(collocation.points[at], weights / weights.sum(), fixed)
+
+
+def importance_sample(
+    collocation: Collocation, importance: Array, n_points: int, rng: np.random.RandomState
+) -> Collocation:
+    """Points drawn in proportion to their importance, some of them evenly, with the weights
+    that make sums over them unbiased.
+
+    Systematic sampling: no two draws fall into the same n-th of the total.
+
+    Parameters
+    ----------
+    collocation : Collocation
+        Points to draw from.
+    importance : ndarray of shape (n_points,)
+        Not negative.
+    n_points : int
+    rng : RandomState
+    """
+    quadrature_weights = collocation.weights.numpy()
+    share = importance * quadrature_weights
+    share = share / share.sum() if share.sum() > 0 else quadrature_weights
+    density = _EVEN * quadrature_weights + (1 - _EVEN) * share
+    levels = (np.arange(n_points) + rng.uniform()) / n_points
+    drawn = np.searchsorted(np.cumsum(density) / density.sum(), levels).clip(0, len(density) - 1)
+    chosen, counts = np.unique(drawn, return_counts=True)
+    weights = counts * quadrature_weights[chosen] / density[chosen]
+    return _subset(collocation, chosen, as_tensor(weights))
+
+
+def pivoted_qr(collocation: Collocation, rows: Array, n_points: int) -> Collocation:
+    """Points that determine given functions best, by QR with column pivoting (Q-DEIM [1]_).
+
+    The weights make the sums over the points reproduce, as well as weights ≥ 0 can, those
+    over all points.
+
+    Parameters
+    ----------
+    collocation : Collocation
+        Points to choose from.
+    rows : ndarray of shape (n_functions, n_points)
+        Values of the functions, Jacobians and right-hand sides at training states.
+    n_points : int
+
+    References
+    ----------
+    .. [1] Z. Drmač and S. Gugercin, "A new selection operator for the discrete empirical
+       interpolation method", SIAM J. Sci. Comput. 38 (2016), A631-A648.
+    """
+    roots = collocation.weights.sqrt().numpy()
+    basis = svd(rows * roots, full_matrices=False)[2][:n_points]
+    order = qr(basis, mode="r", pivoting=True)[1]
+    chosen = np.sort(order[:n_points])
+    return _subset(collocation, chosen, collocation.weights[as_tensor(chosen)])
