@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from skcolora.nn import CoLoRANetwork
+from skcolora.nn import CoLoRANetwork, NetworkJet
 
 # Points on which the search runs; all points take part in the last steps.
 _SEARCH_POINTS = 1024
 _GUESS_POINTS = 256
-_CHUNK = 2**17  # field values linearised at once
+_CHUNK = 2**15  # field values linearised at once
 
 
 def encode_fields(
@@ -33,7 +33,7 @@ def encode_fields(
         In float64.
     points : Tensor of shape (n_points, n_dims)
     fields : Tensor of shape (n_snapshots, n_points, n_fields)
-    candidates : Tensor of shape (n_candidates, n_latent)
+    candidates : Tensor of shape (n_candidates, n_latent) or (n_snapshots, n_candidates, n_latent)
     max_iter, polish : int
         Steps on the subset and on all points.
 
@@ -41,38 +41,51 @@ def encode_fields(
     -------
     latent : Tensor of shape (n_snapshots, n_latent)
     """
-    few = _spread(fields, _GUESS_POINTS)
-    latent = _nearest(network, points[few], fields[:, few], candidates)
-    some = _spread(fields, _SEARCH_POINTS)
-    for indices, steps in ((some, max_iter), (slice(None), polish)):
-        x, u = points[indices], fields[:, indices]
-        per_chunk = max(1, _CHUNK // (len(x) * network.n_fields))
-        latent = torch.cat(
-            [
-                _levenberg_marquardt(network, x, u_chunk, start, steps)
-                for u_chunk, start in zip(u.split(per_chunk), latent.split(per_chunk), strict=True)
-            ]
-        )
-    return latent
+    parts = []
+    size = max(1, _CHUNK // (min(len(points), _SEARCH_POINTS) * network.n_fields))
+    shared = candidates.ndim == 2
+    for i in range(0, len(fields), size):
+        u = fields[i : i + size]
+        starts = (candidates if shared else candidates[i : i + size]).expand(len(u), -1, -1)
+        latent = _nearest(network, *_chosen(points, u, _GUESS_POINTS), starts)
+        latent = _levenberg_marquardt(network, *_chosen(points, u, _SEARCH_POINTS), latent, max_iter)
+        if len(points) > _SEARCH_POINTS and polish:
+            rows = max(1, _CHUNK // (len(points) * network.n_fields))
+            latent = torch.cat(
+                [
+                    _levenberg_marquardt(network, points.expand(len(v), -1, -1), v, start, polish)
+                    for v, start in zip(u.split(rows), latent.split(rows), strict=True)
+                ]
+            )
+        parts.append(latent)
+    return torch.cat(parts)
 
 
-def _spread(fields: Tensor, n: int) -> Tensor:
-    """Indices of about n points, half evenly spread and half where fields are large."""
+def _chosen(points: Tensor, fields: Tensor, n: int) -> tuple[Tensor, Tensor]:
+    """About n points for each snapshot and the fields there: half evenly spread, half where
+    its fields are large."""
     n_points = fields.shape[1]
     if n_points <= n:
-        return torch.arange(n_points)
-    even = torch.linspace(0, n_points - 1, n // 2).long()
-    energy = fields.square().sum((0, 2)).cumsum(0)
-    levels = torch.linspace(0, 1, n - n // 2, dtype=energy.dtype) * energy[-1]
+        return points.expand(len(fields), -1, -1), fields
+    even = torch.linspace(0, n_points - 1, n // 2, device=fields.device).long()
+    energy = fields.square().sum(2).cumsum(1)
+    levels = torch.linspace(0, 1, n - n // 2).to(energy) * energy[:, -1:]
     heavy = torch.searchsorted(energy, levels).clamp_(max=n_points - 1)
-    return torch.cat([even, heavy]).unique()
+    chosen = torch.cat([even.expand(len(fields), -1), heavy], dim=1)
+    at_fields = chosen.unsqueeze(2).expand(-1, -1, fields.shape[2])
+    return points[chosen], fields.gather(1, at_fields)
 
 
 def _nearest(network: CoLoRANetwork, x: Tensor, u: Tensor, candidates: Tensor) -> Tensor:
-    with torch.no_grad():
-        guesses = network(x, candidates) / network.u_scale
-    distance = torch.cdist((u / network.u_scale).flatten(1), guesses.flatten(1))
-    return candidates[distance.argmin(dim=1)]
+    """Of the candidates (n_snapshots, n_candidates, n_latent) of each snapshot."""
+    if candidates.shape[1] == 1:
+        return candidates[:, 0]
+    chosen = []
+    for points, fields, states in zip(x, u, candidates, strict=True):
+        with torch.no_grad():
+            misfit = ((network(points, states) - fields) / network.u_scale).flatten(1).norm(dim=1)
+        chosen.append(states[misfit.nan_to_num(nan=torch.inf).argmin()])
+    return torch.stack(chosen)
 
 
 def _levenberg_marquardt(
@@ -85,6 +98,8 @@ def _levenberg_marquardt(
     """
     damping = latent.new_full((len(latent), 1, 1), 1e-3)
     error = _residual(network, x, u, latent).square().sum(1)
+    # Each snapshot ends by itself, so that none depends on the others.
+    running = torch.ones_like(error, dtype=torch.bool)
     for _ in range(max_iter):
         R, rotated = _reduced(network, x, u, latent)
         D = torch.diag_embed(R.norm(dim=1)).clamp_(min=1e-300)
@@ -96,13 +111,14 @@ def _levenberg_marquardt(
         delta = torch.linalg.solve_triangular(safe, Q.mT @ target, upper=True).squeeze(2)
         trial = latent - delta
         trial_error = _residual(network, x, u, trial).square().sum(1)
-        better = trial_error < error
+        better = running & (trial_error < error)
         gain = torch.where(better, error - trial_error, 0.0)
         latent = torch.where(better.unsqueeze(1), trial, latent)
         damping = torch.where(better[:, None, None], damping / 10, damping * 10)
         damping = damping.clamp_(1e-16, 1e8)
         error = torch.where(better, trial_error, error)
-        if not (gain > 1e-14 * error).any() and (damping > 1).all():
+        running &= (gain > 1e-14 * error) | (damping[:, 0, 0] <= 1)
+        if not running.any():
             break
     return latent
 
@@ -115,9 +131,9 @@ def _residual(network: CoLoRANetwork, x: Tensor, u: Tensor, latent: Tensor) -> T
 
 def _reduced(network: CoLoRANetwork, x: Tensor, u: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
     """R and Qᵀr for the residual r and its Jacobian J = QR."""
-    scale = (1 / network.u_scale)[:, None, None].expand(-1, len(latent), len(x))
-    at = network.linearize(x, latent, scale)
-    J = at.latent.transpose(0, 1).flatten(1, 2)
-    r = ((at.values - u) / network.u_scale).permute(0, 2, 1).flatten(1)
+    with torch.no_grad():
+        jet = NetworkJet(network, latent, x)
+        J = (jet.jacobian / network.u_scale[:, None, None, None]).transpose(0, 1).flatten(1, 2)
+        r = ((jet.value - u) / network.u_scale).permute(0, 2, 1).flatten(1)
     Q, R = torch.linalg.qr(J)
     return R, Q.mT @ r.unsqueeze(2)

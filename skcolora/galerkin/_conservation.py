@@ -24,7 +24,7 @@ _BLOCK = 2**16
 class Conservation:
     """The nearest state, in the field, that has the conserved integrals of the first [1]_.
 
-    Newton's method for I(φ) = I₀ with steps ``-M⁻¹Gᵀ (G M⁻¹ Gᵀ)⁻¹ (I(φ) - I₀)``, where
+    Newton's method, simplified, for I(φ) = I₀, with steps ``-M⁻¹Gᵀ (G M⁻¹ Gᵀ)⁻¹ (I(φ) - I₀)``, where
     G = ∂I/∂φ, and M = JᵀWJ + λI measures the change of the field.
 
     Parameters
@@ -89,21 +89,22 @@ class Conservation:
         return torch.cat([self._corrected(a, states) for a, states in chunks])
 
     def _corrected(self, at: Tensor, latent: Tensor) -> Tensor:
-        metric = None
+        """The derivatives stay those of the first state: the steps are tiny."""
+        integrals, G = self._gradient(latent)
+        R = self._metric(latent)
+        # M⁻¹Gᵀ by two triangular solves, M = RᵀR.
+        half = torch.linalg.solve_triangular(R.mT, G.mT, upper=False)
+        directions = torch.linalg.solve_triangular(R, half, upper=True)
+        inverse = torch.linalg.pinv(half.mT @ half, hermitian=True)
         for _ in range(_MAX_ITER):
-            integrals, G = self._gradient(latent)
             gap = integrals - self.target[at]
             off = (gap.abs() > _TOL * self._scale[at]).any(1) & torch.isfinite(gap).all(1)
             if not off.any():
                 break
-            if metric is None:
-                metric = self._metric(latent)
-            # M⁻¹Gᵀ by two triangular solves, M = RᵀR.
-            half = torch.linalg.solve_triangular(metric.mT, G.mT, upper=False)
-            directions = torch.linalg.solve_triangular(metric, half, upper=True)
-            gram = half.mT @ half
-            step = directions @ torch.linalg.lstsq(gram, gap.unsqueeze(2)).solution
-            latent = torch.where(off.unsqueeze(1), latent - step.squeeze(2), latent)
+            step = (directions @ (inverse @ gap.unsqueeze(2))).squeeze(2)
+            latent = torch.where(off.unsqueeze(1), latent - step, latent)
+            with torch.no_grad():
+                integrals = self._density_values(latent) @ self._weights
         return latent
 
     def _density_values(self, latent: Tensor) -> Tensor:

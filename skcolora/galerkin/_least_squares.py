@@ -14,9 +14,11 @@ class LeastSquares(NamedTuple):
     solution: Tensor
     """φ̇, (n, n_latent)"""
     residual: Tensor
-    """‖J φ̇ - f‖ / ‖f‖, (n,)"""
+    """‖J φ̇ - f‖, (n,)"""
+    size: Tensor
+    """‖f‖, (n,)"""
     condition: Tensor
-    """σ₁ / σₙ of J, its columns not scaled, (n,)"""
+    """σ₁ / σₙ of J, (n,)"""
     effective_rank: Tensor
     """Number of directions that the filter leaves, Σ σᵢ² / (σᵢ² + λ² σ₁²), (n,)"""
 
@@ -50,17 +52,17 @@ def solve_least_squares(J: Tensor, f: Tensor, regularization: float) -> LeastSqu
     # What no φ̇ can reach; there is none of it where rows are as few as columns.
     outside = triangle[:, n_latent:, n_latent].square().sum(1)
     U, sigma, Vh = torch.linalg.svd(R, full_matrices=False)
-    largest = sigma[:, :1].clamp(min=torch.finfo(sigma.dtype).tiny)
-    ridge = (regularization * largest).square()
-    kept = sigma.square() / (sigma.square() + ridge)
+    tiny = torch.finfo(sigma.dtype).tiny
+    ridge = (regularization * sigma[:, :1]).square()
+    kept = sigma.square() / (sigma.square() + ridge).clamp(min=tiny)
     coefficients = (U.mT @ target.unsqueeze(2)).squeeze(2)
-    safe = sigma.clamp(min=torch.finfo(sigma.dtype).tiny)
-    solution = (Vh.mT @ (kept / safe * coefficients).unsqueeze(2)).squeeze(2)
-    missed = outside + ((1 - kept) * coefficients).square().sum(1)
-    size = triangle[:, :, n_latent].norm(dim=1)
-    relative = torch.where(size > 0, missed.sqrt() / size.clamp(min=1e-300), 0.0)
-    condition = sigma[:, 0] / safe[:, -1]
+    solution = (Vh.mT @ (kept / sigma.clamp(min=tiny) * coefficients).unsqueeze(2)).squeeze(2)
+    missed = (outside + ((1 - kept) * coefficients).square().sum(1)).sqrt()
     nan = torch.where(finite, 0.0, torch.nan)
     return LeastSquares(
-        solution + nan.unsqueeze(1), relative + nan, condition + nan, kept.sum(1) + nan
+        solution=solution + nan.unsqueeze(1),
+        residual=missed + nan,
+        size=triangle[:, :, n_latent].norm(dim=1) + nan,
+        condition=sigma[:, 0] / sigma[:, -1].clamp(min=tiny) + nan,
+        effective_rank=kept.sum(1) + nan,
     )
