@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from skcolora._base import SnapshotRegressor
+from skcolora._decoding import decode_rows
 from skcolora._encoding import encode_fields
 from skcolora._snapshots import (
     Array,
@@ -29,9 +30,6 @@ from skcolora.nn import CoLoRAModel, CoLoRANetwork, Hypernetwork
 from skcolora.training import SnapshotSampler, train
 from skcolora.utils._sklearn import Interval, StrOptions, fit_context
 from skcolora.utils._torch import as_tensor, resolve_device, resolve_dtype
-
-# Points evaluated at once, over all snapshots of a block; bounds the memory of predict.
-_BLOCK = 2**17
 
 
 class CoLoRARegressor(SnapshotRegressor):
@@ -450,23 +448,9 @@ class CoLoRARegressor(SnapshotRegressor):
         paths = [hypernetwork(path) for path in inputs.split(len(times))]
         return torch.stack(paths)
 
-    @torch.no_grad()
     def _evaluate(self, latent: Tensor, layout: SnapshotLayout) -> Array:
-        """Rows of fields, in blocks of bounded memory."""
-        network, _ = self._on_device()
-        points = as_tensor(layout.grid.points).to(network.u_scale)
-        n, n_times = latent.shape[:2]
-        shape = (n, n_times, len(points), layout.n_fields)
-        out = np.empty(shape, dtype=latent.new_empty(0).cpu().numpy().dtype)
-        per_block = min(len(points), _BLOCK)
-        times_per_block = max(1, _BLOCK // per_block)
-        for trajectory, path in zip(out, latent, strict=True):
-            for i in range(0, n_times, times_per_block):
-                at = slice(i, i + times_per_block)
-                for j in range(0, len(points), per_block):
-                    where = slice(j, j + per_block)
-                    trajectory[at, where] = network(points[where], path[at]).cpu().numpy()
-        return out
+        """Rows of fields."""
+        return decode_rows(self._on_device()[0], latent, layout)
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickled networks are on the CPU, so that any machine can load them."""

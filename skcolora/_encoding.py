@@ -48,7 +48,9 @@ def encode_fields(
         u = fields[i : i + size]
         starts = (candidates if shared else candidates[i : i + size]).expand(len(u), -1, -1)
         latent = _nearest(network, *_chosen(points, u, _GUESS_POINTS), starts)
-        latent = _levenberg_marquardt(network, *_chosen(points, u, _SEARCH_POINTS), latent, max_iter)
+        latent = _levenberg_marquardt(
+            network, *_chosen(points, u, _SEARCH_POINTS), latent, max_iter
+        )
         if len(points) > _SEARCH_POINTS and polish:
             rows = max(1, _CHUNK // (len(points) * network.n_fields))
             latent = torch.cat(

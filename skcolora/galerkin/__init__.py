@@ -1,1 +1,42 @@
 """Neural Galerkin: an equation moves the latent state of a network."""
+
+from skcolora.galerkin._checks import check_boundary, check_equation, conserved_densities
+from skcolora.galerkin._conservation import Conservation
+from skcolora.galerkin._diagnosis import diagnose
+from skcolora.galerkin._field import NetworkField
+from skcolora.galerkin._integration import (
+    Path,
+    Status,
+    integrate,
+    integrate_fixed,
+    integrate_implicit,
+)
+from skcolora.galerkin._points import Collocation, importance_sample, pivoted_qr, quadrature
+from skcolora.galerkin._projection import Projection
+from skcolora.galerkin._solution import GalerkinSolution
+from skcolora.galerkin._start import Start, find_start, initial_fields
+from skcolora.galerkin._warnings import warn_of
+
+__all__ = [
+    "Collocation",
+    "Conservation",
+    "GalerkinSolution",
+    "NetworkField",
+    "Path",
+    "Projection",
+    "Start",
+    "Status",
+    "check_boundary",
+    "check_equation",
+    "conserved_densities",
+    "diagnose",
+    "find_start",
+    "importance_sample",
+    "initial_fields",
+    "integrate",
+    "integrate_fixed",
+    "integrate_implicit",
+    "pivoted_qr",
+    "quadrature",
+    "warn_of",
+]

@@ -13,12 +13,13 @@ from skcolora.galerkin._points import Collocation
 from skcolora.galerkin._projection import Projection
 from skcolora.nn import CoLoRANetwork, first_layer
 
-_MAX_ITER = 8
+_MAX_ITER = 10
 _TOL = 1e-14
-# Relative to the largest singular value of J, in the metric of the correction.
-_RIDGE = 1e-4
+# Relative to the largest column of J: directions in which the field hardly changes would
+# be followed so far that the integrals are no longer linear along them.
+_RIDGE = 1e-2
 # Points of all trajectories evaluated together; bounds the memory of the derivatives.
-_BLOCK = 2**16
+_BLOCK = 2**14
 
 
 class Conservation:
@@ -89,23 +90,33 @@ class Conservation:
         return torch.cat([self._corrected(a, states) for a, states in chunks])
 
     def _corrected(self, at: Tensor, latent: Tensor) -> Tensor:
-        """The derivatives stay those of the first state: the steps are tiny."""
+        """Derivatives are kept as long as they bring the integrals nearer tenfold."""
         integrals, G = self._gradient(latent)
-        R = self._metric(latent)
-        # M⁻¹Gᵀ by two triangular solves, M = RᵀR.
-        half = torch.linalg.solve_triangular(R.mT, G.mT, upper=False)
-        directions = torch.linalg.solve_triangular(R, half, upper=True)
-        inverse = torch.linalg.pinv(half.mT @ half, hermitian=True)
+        directions = self._directions(latent, G)
+        before = None
         for _ in range(_MAX_ITER):
             gap = integrals - self.target[at]
             off = (gap.abs() > _TOL * self._scale[at]).any(1) & torch.isfinite(gap).all(1)
             if not off.any():
                 break
-            step = (directions @ (inverse @ gap.unsqueeze(2))).squeeze(2)
+            size = (gap.abs() / self._scale[at]).amax(1)
+            if before is not None and (off & (size > 0.1 * before)).any():
+                _, G = self._gradient(latent)
+                directions = self._directions(latent, G)
+            before = size
+            step = (directions @ gap.unsqueeze(2)).squeeze(2)
             latent = torch.where(off.unsqueeze(1), latent - step, latent)
             with torch.no_grad():
                 integrals = self._density_values(latent) @ self._weights
         return latent
+
+    def _directions(self, latent: Tensor, G: Tensor) -> Tensor:
+        """M⁻¹Gᵀ (G M⁻¹ Gᵀ)⁻¹ by triangular solves, M = RᵀR."""
+        R = self._metric(latent)
+        half = torch.linalg.solve_triangular(R.mT, G.mT, upper=False)
+        return torch.linalg.solve_triangular(R, half, upper=True) @ torch.linalg.pinv(
+            half.mT @ half, hermitian=True
+        )
 
     def _density_values(self, latent: Tensor) -> Tensor:
         """(n, n_conserved, n_points)"""

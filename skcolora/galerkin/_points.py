@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.linalg import qr, svd
@@ -14,6 +14,8 @@ from skcolora.utils._torch import as_tensor
 
 # Share of the sampled points that is spread evenly, whatever the size of the fields there.
 _EVEN = 0.3
+# Relative size of the singular values whose functions count as independent.
+_INDEPENDENT = 1e-6
 
 
 class Collocation(NamedTuple):
@@ -76,19 +78,14 @@ def _collocation(pde: PDE, points: Array, weights: Array) -> Collocation:
     return Collocation(as_tensor(points), as_tensor(weights), fixed)
 
 
-def _subset(collocation: Collocation, chosen: Array, weights: Tensor) -> Collocation:
-    at = as_tensor(np.asarray(chosen))
-    fixed = None if collocation.fixed is None else collocation.fixed[at]
-    return Collocation(collocation.points[at], weights / weights.sum(), fixed)
-
-
 def importance_sample(
     collocation: Collocation, importance: Array, n_points: int, rng: np.random.RandomState
 ) -> Collocation:
     """Points drawn in proportion to their importance, some of them evenly, with the weights
     that make sums over them unbiased.
 
-    Systematic sampling: no two draws fall into the same n-th of the total.
+    Systematic sampling, one draw in each n-th of the total; points drawn twice are kept once,
+    with twice the weight.
 
     Parameters
     ----------
@@ -99,29 +96,28 @@ def importance_sample(
     n_points : int
     rng : RandomState
     """
-    quadrature_weights = collocation.weights.numpy()
-    share = importance * quadrature_weights
-    share = share / share.sum() if share.sum() > 0 else quadrature_weights
-    density = _EVEN * quadrature_weights + (1 - _EVEN) * share
+    every = collocation.weights.numpy()
+    total = importance.sum()
+    share = importance / total if total > 0 else every
+    density = _EVEN * every + (1 - _EVEN) * share
     levels = (np.arange(n_points) + rng.uniform()) / n_points
     drawn = np.searchsorted(np.cumsum(density) / density.sum(), levels).clip(0, len(density) - 1)
     chosen, counts = np.unique(drawn, return_counts=True)
-    weights = counts * quadrature_weights[chosen] / density[chosen]
-    return _subset(collocation, chosen, as_tensor(weights))
+    return _subset(collocation, chosen, counts * every[chosen] / density[chosen])
 
 
-def pivoted_qr(collocation: Collocation, rows: Array, n_points: int) -> Collocation:
+def pivoted_qr(collocation: Collocation, functions: Array, n_points: int) -> Collocation:
     """Points that determine given functions best, by QR with column pivoting (Q-DEIM [1]_).
 
-    The weights make the sums over the points reproduce, as well as weights ≥ 0 can, those
-    over all points.
+    Where more points are wanted than functions are independent, the choice goes on among
+    the points left.  All weigh as they did.
 
     Parameters
     ----------
     collocation : Collocation
         Points to choose from.
-    rows : ndarray of shape (n_functions, n_points)
-        Values of the functions, Jacobians and right-hand sides at training states.
+    functions : ndarray of shape (n_functions, n_points)
+        Jacobians and right-hand sides at training states, times the roots of the weights.
     n_points : int
 
     References
@@ -129,8 +125,20 @@ def pivoted_qr(collocation: Collocation, rows: Array, n_points: int) -> Collocat
     .. [1] Z. Drmač and S. Gugercin, "A new selection operator for the discrete empirical
        interpolation method", SIAM J. Sci. Comput. 38 (2016), A631-A648.
     """
-    roots = collocation.weights.sqrt().numpy()
-    basis = svd(rows * roots, full_matrices=False)[2][:n_points]
-    order = qr(basis, mode="r", pivoting=True)[1]
-    chosen = np.sort(order[:n_points])
-    return _subset(collocation, chosen, collocation.weights[as_tensor(chosen)])
+    _, sigma, basis = svd(functions, full_matrices=False)
+    basis = basis[sigma > _INDEPENDENT * sigma[0]][:n_points]
+    left = np.arange(basis.shape[1])
+    chosen = np.empty(0, dtype=left.dtype)
+    while len(chosen) < n_points:
+        order = qr(basis[:, left], mode="r", pivoting=True)[1]
+        taken = order[: min(len(basis), n_points - len(chosen))]
+        chosen = np.append(chosen, left[taken])
+        left = np.delete(left, taken)
+    chosen.sort()
+    return _subset(collocation, chosen, collocation.weights.numpy()[chosen])
+
+
+def _subset(collocation: Collocation, chosen: Any, weights: Array) -> Collocation:
+    at = as_tensor(chosen)
+    fixed = None if collocation.fixed is None else collocation.fixed[at]
+    return Collocation(collocation.points[at], as_tensor(weights / weights.sum()), fixed)

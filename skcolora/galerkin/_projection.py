@@ -106,6 +106,49 @@ class Projection:
             parts.append((first - second).flatten(1).norm(dim=1) / size.clamp(min=1e-300))
         return torch.cat(parts)
 
+    @torch.no_grad()
+    def size(self, latent: Tensor) -> Tensor:
+        """‖û(φ)‖, (n,), in the norm of the residual."""
+        parts = [self._values(latent[s]) for s in self._blocks(len(latent))]
+        return torch.cat([values.flatten(1).norm(dim=1) for values in parts])
+
+    @torch.no_grad()
+    def leverage(self, at: Tensor, t: Tensor, latent: Tensor) -> Tensor:
+        """How much each point matters for the least-squares problem, (n_points,).
+
+        The leverage scores of [J f], the squared rows of its orthogonal factor, summed over
+        the fields and averaged over the states; points drawn in proportion to them leave
+        the problem's solution almost as it is.
+        """
+        total = latent.new_zeros(len(self._x))
+        for i in range(len(at)):
+            J, f = self.system(at[i : i + 1], t[i : i + 1], latent[i : i + 1])
+            scores = torch.linalg.qr(torch.cat([J, f.unsqueeze(2)], dim=2)[0]).Q.square().sum(1)
+            total += scores.view(-1, len(self._x)).sum(0).nan_to_num()
+        return total / len(at)
+
+    @torch.no_grad()
+    def functions(self, at: Tensor, t: Tensor, latent: Tensor) -> Tensor:
+        """Columns of J and f at states, as functions of the points, (n_functions, n_points).
+
+        Those of a state are made orthonormal first, so that all count the same.
+        """
+        rows = []
+        for i in range(len(at)):
+            J, f = self.system(at[i : i + 1], t[i : i + 1], latent[i : i + 1])
+            Q = torch.linalg.qr(torch.cat([J, f.unsqueeze(2)], dim=2)[0]).Q
+            rows.append(Q.T.reshape(-1, len(self._x)))
+        return torch.cat(rows).nan_to_num()
+
+    @torch.no_grad()
+    def metric(self, latent: Tensor) -> Tensor:
+        """R with RᵀR the mean of JᵀWJ over the states: lengths of latent vectors as the field
+        feels them."""
+        parts = [self.jacobian(latent[s]).flatten(0, 1) for s in self._blocks(len(latent))]
+        triangles = [torch.linalg.qr(part, mode="r").R for part in parts]
+        triangle: Tensor = torch.linalg.qr(torch.cat(triangles), mode="r").R
+        return triangle / len(latent) ** 0.5
+
     def _values(self, latent: Tensor) -> Tensor:
         values = NetworkJet(self.network, latent, self._x, self._first).value
         return values * self._roots.T

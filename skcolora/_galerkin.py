@@ -1,0 +1,364 @@
+"""CoLoRAGalerkin: the equation moves the latent state."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import check_random_state
+from torch import Tensor
+
+from skcolora._base import SnapshotRegressor
+from skcolora._colora import CoLoRARegressor
+from skcolora._decoding import decode_rows
+from skcolora._snapshots import Array, check_period, validate_parameters, validate_snapshots
+from skcolora._unwrap import innermost, transformed
+from skcolora.galerkin import (
+    Collocation,
+    Conservation,
+    GalerkinSolution,
+    Path,
+    Projection,
+    Start,
+    check_boundary,
+    check_equation,
+    conserved_densities,
+    diagnose,
+    find_start,
+    importance_sample,
+    initial_fields,
+    integrate,
+    integrate_fixed,
+    integrate_implicit,
+    pivoted_qr,
+    quadrature,
+    warn_of,
+)
+from skcolora.pdes import PDE
+from skcolora.utils._sklearn import HasMethods, Interval, StrOptions, fit_context
+from skcolora.utils._torch import as_tensor
+
+# Training states that choose the points.
+_MOST_STATES = 40
+
+
+class CoLoRAGalerkin(SnapshotRegressor):
+    """Reduced model whose latent state an equation moves (CoLoRA-EQ).
+
+    The network û(x; θ, φ) of a `CoLoRARegressor` serves as a nonlinear trial space.  Its
+    weights θ stay as trained, and the latent state follows the equation
+    ``∂ₜu = f(t, x, u; μ)`` by the Dirac–Frenkel principle (Neural Galerkin [1]_, [2]_)::
+
+        φ̇ = argmin Σᵢ wᵢ |∂û/∂φ(xᵢ) φ̇ - f(t, xᵢ, û; μ)|²
+
+    from the state that fits the initial field best.  The snapshots are needed to train the
+    network, not to say how parameters act: a few trajectories are often enough.
+
+    Parameters
+    ----------
+    pde : PDE
+        The equation.
+    regressor : CoLoRARegressor or Pipeline, default=None
+        What is fitted to the snapshots; a fitted one can be given in a
+        `~sklearn.frozen.FrozenEstimator`.  None: a `CoLoRARegressor` with the equation's
+        period.  Transform parameters in a pipeline here, see the Notes.
+    collocation : {"sample", "qr", "grid"}, default="sample"
+        Points xᵢ: drawn from those of the snapshots in proportion to the training fields and
+        their rates, chosen by pivoted QR of training Jacobians and right-hand sides, or all
+        of them.
+    n_collocation : int, default=500
+        Number of points, where not all are taken.
+    regularization : float, default=1e-8
+        Of the least-squares problem, relative to the largest singular value of ``∂û/∂φ``.
+    conserve : None, str, sequence or mapping, default=None
+        Quantities whose integrals are kept to rounding error: names in ``pde.conserved``,
+        or densities of your own, functions of a field.  After each step the state is put
+        back to the nearest one that has the integrals of the first [3]_.  The integrals
+        are sums over the points of the snapshots, spectrally accurate on a uniform periodic
+        grid.
+    method : {"RK45", "RK4", "Radau"}, default="RK45"
+        Adaptive Runge–Kutta steps of order 5, for each trajectory by itself; fixed steps of
+        order 4; or an implicit method for stiff equations, one trajectory at a time.
+    tol : float, default=1e-5
+        Error of the field in one step, relative to the field ("RK45"), or of the latent
+        state ("Radau").
+    substeps : int, default=2
+        Steps of "RK4" between two times.
+    max_steps : int, default=2000
+        After which a trajectory is given up.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the points drawn.
+
+    Attributes
+    ----------
+    regressor_ : estimator
+        The fitted regressor.
+    collocation_ : ndarray of shape (n_points, n_dims)
+        The collocation points.
+    n_features_in_ : int
+        Number of physics parameters.
+
+    See Also
+    --------
+    CoLoRARegressor : The same network without the equation.
+    PODGalerkin : The linear counterpart.
+
+    Notes
+    -----
+    The rows of X are the parameters of the equation.  A `~sklearn.preprocessing.StandardScaler`
+    in a pipeline *before* this estimator would change the physics; put transforms inside,
+    ``CoLoRAGalerkin(pde, regressor=make_pipeline(FunctionTransformer(np.log), CoLoRARegressor()))``.
+    Scaling alone is never needed, the hypernetwork standardises its inputs.
+
+    Predictions are computed on the CPU, in float64.
+
+    References
+    ----------
+    .. [1] J. Berman and B. Peherstorfer, "CoLoRA: Continuous low-rank adaptation for
+       reduced implicit neural modeling of parameterized partial differential
+       equations", ICML 2024, arXiv:2402.14646.
+    .. [2] J. Bruna, B. Peherstorfer and E. Vanden-Eijnden, "Neural Galerkin schemes with
+       active learning for high-dimensional evolution equations", J. Comput. Phys. 496
+       (2024), arXiv:2203.01360.
+    .. [3] P. Schwerdtner, P. Schulze, J. Berman and B. Peherstorfer, "Nonlinear embeddings
+       for conserving Hamiltonians and other quantities with Neural Galerkin schemes",
+       SIAM J. Sci. Comput. 46 (2024), arXiv:2310.07485.
+
+    Examples
+    --------
+    >>> from skcolora import CoLoRAGalerkin, CoLoRARegressor
+    >>> from skcolora.datasets import make_advection
+    >>> data = make_advection([0.5, 1.0, 1.5], n_points=64, n_times=11)
+    >>> network = CoLoRARegressor(
+    ...     **data.grid, adapted_layers=(0,), rank=1, max_iter=20, random_state=0
+    ... )
+    >>> model = CoLoRAGalerkin(data.pde, regressor=network).fit(data.X, data.y)
+    >>> model.predict([[0.9]], times=[0.0, 0.1]).shape
+    (1, 2, 64)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "pde": [PDE],
+        "regressor": [None, HasMethods(["fit", "predict"])],
+        "collocation": [StrOptions({"sample", "qr", "grid"})],
+        "n_collocation": [Interval(Integral, 1, None, closed="left")],
+        "regularization": [Interval(Real, 0, 1, closed="left")],
+        "conserve": [None, str, list, tuple, Mapping],
+        "method": [StrOptions({"RK45", "RK4", "Radau"})],
+        "tol": [Interval(Real, 0, 1, closed="neither")],
+        "substeps": [Interval(Integral, 1, None, closed="left")],
+        "max_steps": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        pde: PDE,
+        *,
+        regressor: BaseEstimator | None = None,
+        collocation: str = "sample",
+        n_collocation: int = 500,
+        regularization: float = 1e-8,
+        conserve: str | Sequence[Any] | Mapping[str, Any] | None = None,
+        method: str = "RK45",
+        tol: float = 1e-5,
+        substeps: int = 2,
+        max_steps: int = 2000,
+        random_state: Any = None,
+    ) -> None:
+        self.pde = pde
+        self.regressor = regressor
+        self.collocation = collocation
+        self.n_collocation = n_collocation
+        self.regularization = regularization
+        self.conserve = conserve
+        self.method = method
+        self.tol = tol
+        self.substeps = substeps
+        self.max_steps = max_steps
+        self.random_state = random_state
+
+    @fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(self, X: ArrayLike, y: ArrayLike) -> CoLoRAGalerkin:
+        """Fit the regressor, and choose the points at which the equation is to hold.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_trajectories, n_parameters)
+            Physics parameters.
+        y : array-like of shape (n_trajectories, n_times, n_points[, n_fields])
+            Snapshots; see `CoLoRARegressor.fit` for the other layouts.
+
+        Returns
+        -------
+        self : CoLoRAGalerkin
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the snapshots, the regressor and the equation do not fit together, before any
+            training.
+        """
+        regressor = self.regressor
+        if regressor is None:
+            regressor = CoLoRARegressor(period=self.pde.period, random_state=self.random_state)
+        inner = innermost(regressor)
+        X, _, layout = validate_snapshots(self, X, y, times=inner.times, points=inner.points)
+        check_equation(self.pde, X, layout)
+        check_boundary(self.pde, check_period(inner.period, layout.grid.n_dims))
+        self._densities = conserved_densities(self.pde, self.conserve)
+        self.regressor_ = clone(regressor).fit(X, y)
+        inner = innermost(self.regressor_)
+        self._network = copy.deepcopy(inner.network_).cpu().double()
+        states = inner._latent(inner._X, inner._layout.times).double().cpu()
+        self._training = states.flatten(0, 1)
+        self._quadrature = quadrature(self.pde, inner._layout.grid)
+        self._collocation = self._choose_points(X, inner._layout.times)
+        self.collocation_ = self._collocation.points.numpy()
+        self._layout = inner._layout
+        return self
+
+    def _choose_points(self, X: Array, times: Array) -> Collocation:
+        every = self._quadrature
+        if self.collocation == "grid" or self.n_collocation >= len(every.points):
+            return every
+        inputs = transformed(self.regressor_, X)
+        states = innermost(self.regressor_)._latent(inputs, times).double().cpu().flatten(0, 1)
+        chosen = torch.linspace(0, len(states) - 1, min(len(states), _MOST_STATES)).long()
+        which = chosen // len(times)
+        at = (which, as_tensor(times)[chosen % len(times)], states[chosen])
+        projection = Projection(self._network, self.pde, as_tensor(X), every, 0.0)
+        if self.collocation == "qr":
+            return pivoted_qr(every, projection.functions(*at).numpy(), self.n_collocation)
+        rng = check_random_state(self.random_state)
+        return importance_sample(every, projection.leverage(*at).numpy(), self.n_collocation, rng)
+
+    def predict(
+        self,
+        X: ArrayLike,
+        *,
+        times: ArrayLike | None = None,
+        points: Any = None,
+        initial: Any = None,
+    ) -> Array:
+        """Fields at new parameters, by solving the equation in the latent space.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_trajectories, n_parameters)
+            Physics parameters.
+        times : array-like of shape (n_times,), default=None
+            Strictly increasing, from 0 on, where the initial fields hold; may go beyond those
+            of ``fit``.  None: those of ``fit``.
+        points : array-like of shape (n_points, n_dims) or tuple of axes, default=None
+            Scattered points or a tensor grid.  None: those of ``fit``.
+        initial : array-like or (points, values), default=None
+            Fields at time 0: at the points of ``fit``, of shape
+            ``(n_trajectories, n_points[, n_fields])`` or ``(n_trajectories, *grid[, n_fields])``;
+            or observations (n_trajectories, n_observed[, n_fields]) at points of their own,
+            (n_observed, n_dims).  None: those of ``pde.initial``, or, where the equation has
+            none, what the regressor predicts for time 0.
+
+        Returns
+        -------
+        y : ndarray of float64
+            In the layout that ``fit`` was given; NaN after the time that a trajectory
+            reached.
+
+        Raises
+        ------
+        ValueError
+            If X, times, points or initial do not fit the fitted model.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If a trajectory could not be integrated to the end.
+        UserWarning
+            If the network cannot hold the initial field or follow the equation, or the path
+            leaves the region of the training states.
+        """
+        solution = self.solve(X, times=times, initial=initial)
+        layout = self._layout.at(times, points)
+        return layout.from_rows(decode_rows(self._network, as_tensor(solution.latent), layout))
+
+    def solve(
+        self, X: ArrayLike, *, times: ArrayLike | None = None, initial: Any = None
+    ) -> GalerkinSolution:
+        """Latent paths at new parameters, and how far they are to be trusted.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_trajectories, n_parameters)
+            Physics parameters.
+        times : array-like of shape (n_times,), default=None
+            As in `predict`.
+        initial : array-like or (points, values), default=None
+            As in `predict`.
+
+        Returns
+        -------
+        solution : GalerkinSolution
+            Latent path, residual, condition number, effective rank and an indicator of the
+            error over time; steps, status and time reached of each trajectory.
+        """
+        X = validate_parameters(self, X)
+        layout = self._layout.at(times, None)
+        if layout.times[0] < 0:
+            raise ValueError(
+                f"`times` must not be negative; got {layout.times[0]:g}.  The initial field "
+                "holds at time 0."
+            )
+        known = initial_fields(self.pde, self._layout, X, initial)
+        start = find_start(self._network, known, self._guesses(X), self._training)
+        solution = self._integrate(X, layout.times, start)
+        warn_of(self.pde, X, solution)
+        return solution
+
+    def _guesses(self, X: Array) -> Tensor:
+        """The hypernetwork's states at time 0."""
+        with np.errstate(all="ignore"):
+            inputs = transformed(self.regressor_, X)
+        return innermost(self.regressor_)._latent(inputs, np.zeros(1))[:, 0].double().cpu()
+
+    def _integrate(self, X: Array, times: Array, start: Start) -> GalerkinSolution:
+        mu, at_times = as_tensor(X), as_tensor(times)
+        projection = Projection(self._network, self.pde, mu, self._collocation, self.regularization)
+        conservation = None
+        if self._densities:
+            conservation = Conservation(
+                self._network, self._densities, self._quadrature, projection
+            )
+            conservation.start(start.latent)
+        path = self._path(projection, start.latent, at_times, conservation)
+        return diagnose(path, projection, at_times, start, self._training)
+
+    def _path(self, projection: Projection, start: Tensor, times: Tensor, project: Any) -> Path:
+        if self.method == "RK4":
+            return integrate_fixed(
+                projection.rate, start, times, steps_between=self.substeps, project=project
+            )
+        if self.method == "Radau":
+            return integrate_implicit(
+                projection.rate,
+                start,
+                times,
+                tol=self.tol,
+                project=project,
+                max_steps=self.max_steps,
+            )
+        return integrate(
+            projection.rate,
+            start,
+            times,
+            error_norm=lambda _, new, lower: projection.distance(new, lower) / self.tol,
+            project=project,
+            max_steps=self.max_steps,
+        )

@@ -1,0 +1,66 @@
+"""Whether an equation, snapshots and a network fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from skcolora._snapshots import Array, SnapshotLayout
+from skcolora.pdes import PDE
+
+
+def check_equation(pde: PDE, X: Array, layout: SnapshotLayout) -> None:
+    """A ValueError where the snapshots cannot be solutions of the equation."""
+    name = type(pde).__name__
+    pairs = [
+        ("parameter(s)", X.shape[1], len(pde.parameter_names)),
+        ("field(s)", layout.n_fields, pde.n_fields),
+        ("space dimension(s)", layout.grid.n_dims, pde.n_dims),
+    ]
+    for what, found, expected in pairs:
+        if found != expected:
+            raise ValueError(f"The snapshots have {found} {what}, but {name} has {expected}.")
+    if layout.steady:
+        raise ValueError(
+            f"{name} is an evolution equation, but y holds steady fields; give the regressor "
+            "`times`."
+        )
+    if layout.times[0] < 0:
+        raise ValueError(f"`times` must not be negative; got {layout.times[0]:g}.")
+
+
+def check_boundary(pde: PDE, period: tuple[float | None, ...]) -> None:
+    """A ValueError where the equation is periodic and the network is not."""
+    for d, (wanted, given) in enumerate(zip(pde.period, period, strict=True)):
+        if wanted is not None and given is None:
+            raise ValueError(
+                f"{type(pde).__name__} is periodic in dimension {d}, of period {wanted:g}, but "
+                f"the regressor is not: give it period={pde.period!r}."
+            )
+
+
+def conserved_densities(pde: PDE, conserve: Any) -> dict[str, Callable[[Any], Any]]:
+    """The densities that ``conserve`` means, by name, or a ValueError."""
+    if conserve is None:
+        return {}
+    if isinstance(conserve, Mapping):
+        chosen = dict(conserve)
+    else:
+        entries = [conserve] if isinstance(conserve, str) or callable(conserve) else conserve
+        chosen = {}
+        for i, entry in enumerate(entries):
+            if callable(entry):
+                chosen[getattr(entry, "__name__", f"density {i}")] = entry
+            elif entry in pde.conserved:
+                chosen[entry] = pde.conserved[entry]
+            else:
+                known = ", ".join(map(repr, pde.conserved)) or "none"
+                raise ValueError(
+                    f"`conserve` names {entry!r}, but {type(pde).__name__} conserves {known}."
+                )
+    for name, density in chosen.items():
+        if not callable(density):
+            raise ValueError(
+                f"`conserve` must hold functions of a field; got {density!r} ({name})."
+            )
+    return chosen

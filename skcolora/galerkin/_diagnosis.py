@@ -1,0 +1,80 @@
+"""From latent paths to what is said about them."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skcolora.galerkin._integration import Path, Status
+from skcolora.galerkin._projection import Projection
+from skcolora.galerkin._solution import GalerkinSolution
+from skcolora.galerkin._start import Start
+
+# Training states that say how the field feels lengths in the latent space.
+_FEW = 32
+
+
+def diagnose(
+    path: Path, projection: Projection, times: Tensor, start: Start, training: Tensor
+) -> GalerkinSolution:
+    """Residual, condition and rank at every time, and the indicator of the error.
+
+    Parameters
+    ----------
+    path : Path
+    projection : Projection
+    times : Tensor of shape (n_times,)
+    start : Start
+    training : Tensor of shape (n_states, n_latent)
+        Latent states that the network was trained on.
+    """
+    n, n_times, n_latent = path.states.shape
+    states = path.states.reshape(-1, n_latent)
+    found = projection.solve(torch.arange(n).repeat_interleave(n_times), times.repeat(n), states)
+    per_time = [entry.reshape(n, n_times) for entry in found[1:]]
+    residual, size, condition, rank = per_time
+    fields = projection.size(states).reshape(n, n_times)
+    return GalerkinSolution(
+        times=times.numpy(),
+        latent=path.states.numpy(),
+        residual=(residual / size.clamp(min=1e-300)).numpy(),
+        condition=condition.numpy(),
+        effective_rank=rank.numpy(),
+        error_indicator=_indicator(residual, fields, times, start).numpy(),
+        outside=_outside(path.states, training, projection).numpy(),
+        initial_error=start.misfit.numpy(),
+        status=np.array(status_names(path.status)),
+        time_reached=path.reached.numpy(),
+        n_steps=path.n_steps.numpy(),
+        n_rejected=path.n_rejected.numpy(),
+    )
+
+
+def _indicator(residual: Tensor, fields: Tensor, times: Tensor, start: Start) -> Tensor:
+    """``(‖û(0) - u₀‖ + ∫ residual dt) / ‖û‖``, by the trapezoidal rule."""
+    steps = times.diff(prepend=times.new_zeros(1))
+    before = torch.cat([residual[:, :1], residual[:, :-1]], dim=1)
+    defect = (0.5 * (before + residual) * steps).cumsum(1)
+    first = start.misfit.nan_to_num(nan=0.0) * fields[:, 0]
+    return (first.unsqueeze(1) + defect) / fields.clamp(min=1e-300)
+
+
+def _outside(states: Tensor, training: Tensor, projection: Projection) -> Tensor:
+    """Distance from the box of the training states, relative to its diagonal.
+
+    In the coordinates in which the field feels lengths: what a drift along directions
+    that hardly change the field comes to is next to nothing.
+    """
+    few = training[torch.linspace(0, len(training) - 1, min(len(training), _FEW)).long()]
+    _, scales, axes = torch.linalg.svd(projection.metric(few))
+    inside, paths = (training @ axes.mT) * scales, (states @ axes.mT) * scales
+    low, high = inside.amin(0), inside.amax(0)
+    excess = torch.maximum(low - paths, paths - high).clamp(min=0.0)
+    diagonal = (high - low).norm().clamp(min=1e-300)
+    return excess.nan_to_num(nan=0.0).norm(dim=2).amax(1) / diagonal
+
+
+def status_names(status: Tensor) -> list[str]:
+    """The names of the statuses, in small letters."""
+    return [Status(int(entry)).name.lower() for entry in status]
