@@ -112,8 +112,11 @@ class CoLoRAGalerkin(SnapshotRegressor):
     Notes
     -----
     The rows of X are the parameters of the equation.  A `~sklearn.preprocessing.StandardScaler`
-    in a pipeline *before* this estimator would change the physics; put transforms inside,
-    ``CoLoRAGalerkin(pde, regressor=make_pipeline(FunctionTransformer(np.log), CoLoRARegressor()))``.
+    in a pipeline *before* this estimator would change the physics; put transforms inside::
+
+        log = FunctionTransformer(np.log)
+        CoLoRAGalerkin(pde, regressor=make_pipeline(log, CoLoRARegressor(...)))
+
     Scaling alone is never needed, the hypernetwork standardises its inputs.
 
     Predictions are computed on the CPU, in float64.

@@ -25,7 +25,7 @@ _BLOCK = 2**14
 class Conservation:
     """The nearest state, in the field, that has the conserved integrals of the first [1]_.
 
-    Newton's method, simplified, for I(φ) = I₀, with steps ``-M⁻¹Gᵀ (G M⁻¹ Gᵀ)⁻¹ (I(φ) - I₀)``, where
+    Newton's method for I(φ) = I₀ with steps ``-M⁻¹Gᵀ (G M⁻¹ Gᵀ)⁻¹ (I(φ) - I₀)``, where
     G = ∂I/∂φ, and M = JᵀWJ + λI measures the change of the field.
 
     Parameters

@@ -54,6 +54,9 @@ def _along(axis: Array, length: float | None) -> tuple[Array, Array]:
         if len(nodes) > 1 and nodes[-1] - nodes[0] > length * (1 - 1e-5):
             nodes = nodes[:-1]
         gaps = np.diff(np.append(nodes, nodes[0] + length))
+        if np.ptp(gaps) < 1e-4 * gaps.mean():
+            # Coordinates read in single precision are still those of a uniform grid.
+            return nodes, np.ones(len(nodes))
         return nodes, 0.5 * (gaps + np.roll(gaps, 1))
     if len(nodes) == 1:
         return nodes, np.ones(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -81,7 +82,7 @@ def _least(values: Array) -> Array:
     return np.nan_to_num(values, nan=np.inf).min(axis=1)
 
 
-def _where(pde: PDE, X: Array, indices: Array) -> str:
+def _where(pde: PDE, X: Array, indices: Any) -> str:
     more = f" and {len(indices) - 1} more" if len(indices) > 1 else ""
     return describe_parameters(pde, X[indices[0]]) + more
 
