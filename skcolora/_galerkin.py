@@ -17,15 +17,21 @@ from torch import Tensor
 from skcolora._base import SnapshotRegressor
 from skcolora._colora import CoLoRARegressor
 from skcolora._decoding import decode_rows
+from skcolora._distillation import (
+    LatentPaths,
+    data_driven_residual,
+    distilled,
+    joined,
+    path_metric,
+)
 from skcolora._snapshots import Array, check_period, validate_parameters, validate_snapshots
-from skcolora._unwrap import innermost, transformed
+from skcolora._unwrap import innermost, replaced, transformed
 from skcolora.galerkin import (
     Collocation,
     Conservation,
     GalerkinSolution,
     Path,
     Projection,
-    Start,
     check_boundary,
     check_equation,
     conserved_densities,
@@ -36,6 +42,7 @@ from skcolora.galerkin import (
     integrate,
     integrate_fixed,
     integrate_implicit,
+    interpolated_guesses,
     pivoted_qr,
     quadrature,
     warn_of,
@@ -225,7 +232,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         self._quadrature = quadrature(self.pde, inner._layout.grid)
         self._collocation = self._choose_points(X, inner._layout.times)
         self.collocation_ = self._collocation.points.numpy()
-        self._layout = inner._layout
+        self._layout, self._X = inner._layout, X
         return self
 
     def _choose_points(self, X: Array, times: Array) -> Collocation:
@@ -320,28 +327,114 @@ class CoLoRAGalerkin(SnapshotRegressor):
                 "holds at time 0."
             )
         known = initial_fields(self.pde, self._layout, X, initial)
-        start = find_start(self._network, known, self._guesses(X), self._training)
-        solution = self._integrate(X, layout.times, start)
+        solution = self._solve(X, layout.times, known)
         warn_of(self.pde, X, solution)
         return solution
 
-    def _guesses(self, X: Array) -> Tensor:
-        """The hypernetwork's states at time 0."""
-        with np.errstate(all="ignore"):
-            inputs = transformed(self.regressor_, X)
-        return innermost(self.regressor_)._latent(inputs, np.zeros(1))[:, 0].double().cpu()
+    def distill(
+        self,
+        X: ArrayLike,
+        *,
+        n_solves: int | None = None,
+        hyper_width: int | None = None,
+        max_iter: int = 200,
+    ) -> Any:
+        """A data-driven regressor that has learnt the paths found by the equation.
 
-    def _integrate(self, X: Array, times: Array, start: Start) -> GalerkinSolution:
-        mu, at_times = as_tensor(X), as_tensor(times)
-        projection = Projection(self._network, self.pde, mu, self._collocation, self.regularization)
+        Solves the equation at parameters without snapshots, and fits a new hypernetwork to
+        the latent paths, those of the training parameters among them.  The result predicts
+        at the speed of `CoLoRARegressor`, with about the accuracy of this estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_candidates, n_parameters)
+            Physics parameters to learn from; cover the region in which to predict.
+        n_solves : int, default=None
+            How many of them are solved.  They are chosen one after the other: the one at
+            which the hypernetwork learnt so far violates the equation most, as in the greedy
+            algorithms of reduced-basis methods.  None: all.
+        hyper_width : int, default=None
+            Width of the new hypernetwork.  None: at least 30.
+        max_iter : int, default=200
+            Levenberg–Marquardt iterations of the fit.
+
+        Returns
+        -------
+        regressor : CoLoRARegressor or Pipeline
+            As ``regressor``, fitted.
+
+        Raises
+        ------
+        RuntimeError
+            If no trajectory could be integrated to the end.
+        """
+        candidates = validate_parameters(self, X)
+        inner = innermost(self.regressor_)
+        width = max(30, inner.hyper_width) if hyper_width is None else hyper_width
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        n = len(candidates) if n_solves is None else min(n_solves, len(candidates))
+        options: Any = {"hyper_width": width, "max_iter": max_iter, "seed": seed}
+        if n == len(candidates):
+            paths = self._paths(np.vstack([self._X, candidates]))
+            return replaced(self.regressor_, distilled(inner, paths, **options)[0])
+        paths = self._paths(self._X)
+        for _ in range(n):
+            out, _ = distilled(inner, paths, **options)
+            worst = self._worst(out, candidates)
+            found = self._paths(candidates[[worst]])
+            paths = joined(paths, found)
+            candidates = np.delete(candidates, worst, axis=0)
+        return replaced(self.regressor_, distilled(inner, paths, **options)[0])
+
+    def _worst(self, regressor: CoLoRARegressor, X: Array) -> int:
+        """The parameter at which the regressor violates the equation most."""
+        inputs, projection = transformed(self.regressor_, X), self._projection(X)
+        residuals = [
+            data_driven_residual(regressor.hypernetwork_, projection, i, row, self._layout.times)
+            for i, row in enumerate(inputs)
+        ]
+        return int(np.argmax(residuals))
+
+    def _paths(self, X: Array) -> LatentPaths:
+        """Latent paths of the trajectories that can be solved."""
+        times, projection = self._layout.times, self._projection(X)
+        known = initial_fields(self.pde, self._layout, X, None)
+        solution = self._solve(X, times, known)
+        warn_of(self.pde, X, solution)
+        good = np.flatnonzero(solution.status == "success")
+        if not len(good):
+            raise RuntimeError("No trajectory could be integrated to the end; see the warnings.")
+        latent = as_tensor(solution.latent[good])
+        metric = torch.stack([path_metric(projection, path) for path in latent])
+        return LatentPaths(transformed(self.regressor_, X[good]), times, latent, metric)
+
+    def _solve(self, X: Array, times: Array, known: Any) -> GalerkinSolution:
+        projection = self._projection(X)
+        start = find_start(projection, known, self._guesses(X), self._training)
         conservation = None
         if self._densities:
             conservation = Conservation(
                 self._network, self._densities, self._quadrature, projection
             )
             conservation.start(start.latent)
+        at_times = as_tensor(times)
         path = self._path(projection, start.latent, at_times, conservation)
         return diagnose(path, projection, at_times, start, self._training)
+
+    def _projection(self, X: Array) -> Projection:
+        return Projection(
+            self._network, self.pde, as_tensor(X), self._collocation, self.regularization
+        )
+
+    def _guesses(self, X: Array) -> list[Tensor]:
+        """States at time 0 between those of the training, and those of the hypernetwork."""
+        inner = innermost(self.regressor_)
+        with np.errstate(all="ignore"):
+            inputs = transformed(self.regressor_, X)
+        trained, guess = (
+            inner._latent(rows, np.zeros(1))[:, 0].double().cpu() for rows in (inner._X, inputs)
+        )
+        return [interpolated_guesses(inner._X, trained, inputs), guess]
 
     def _path(self, projection: Projection, start: Tensor, times: Tensor, project: Any) -> Path:
         if self.method == "RK4":

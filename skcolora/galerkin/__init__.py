@@ -14,7 +14,7 @@ from skcolora.galerkin._integration import (
 from skcolora.galerkin._points import Collocation, importance_sample, pivoted_qr, quadrature
 from skcolora.galerkin._projection import Projection
 from skcolora.galerkin._solution import GalerkinSolution
-from skcolora.galerkin._start import Start, find_start, initial_fields
+from skcolora.galerkin._start import Start, find_start, initial_fields, interpolated_guesses
 from skcolora.galerkin._warnings import warn_of
 
 __all__ = [
@@ -36,6 +36,7 @@ __all__ = [
     "integrate",
     "integrate_fixed",
     "integrate_implicit",
+    "interpolated_guesses",
     "pivoted_qr",
     "quadrature",
     "warn_of",

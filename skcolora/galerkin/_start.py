@@ -2,20 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from scipy.interpolate import RBFInterpolator
 from torch import Tensor
 
 from skcolora._encoding import encode_fields
 from skcolora._snapshots import Array, Grid, SnapshotLayout, check_points
+from skcolora.galerkin._projection import Projection
 from skcolora.nn import CoLoRANetwork
 from skcolora.pdes import PDE
 from skcolora.utils._torch import as_tensor
 
-# Training states that encodings may start from, besides the hypernetwork's guess.
+# Training states that encodings may start from, besides the guesses.
 _MOST_CANDIDATES = 64
+# Misfit of the initial field plus relative residual of the equation there, up to which no
+# other guess is tried.
+_GOOD = 0.05
 
 
 class Start(NamedTuple):
@@ -73,33 +79,76 @@ def _checked(values: Array, grid: Grid, n_fields: int, n: int) -> Array:
     return values.reshape(n, grid.n_points, n_fields)
 
 
+def interpolated_guesses(X: Array, states: Tensor, new: Array) -> Tensor:
+    """States at new parameters from those at others, (n_new, n_latent).
+
+    By radial basis functions, which in one dimension are cubic splines: between few
+    training parameters they stray less than a hypernetwork, and they are smooth, so that
+    states encoded from them are smooth functions of the parameters.
+    """
+    scale = np.std(X, axis=0)
+    scale = np.where(scale > 0, scale, 1.0)
+    known, first = np.unique(X / scale, axis=0, return_index=True)
+    values = states.numpy()[first]
+    new = np.where(np.isfinite(new), new, X.mean(axis=0)) / scale
+    if len(known) > known.shape[1] + 1:
+        try:
+            return torch.from_numpy(RBFInterpolator(known, values, kernel="cubic")(new))
+        except np.linalg.LinAlgError:  # parameters on a line or plane
+            pass
+    return torch.from_numpy(RBFInterpolator(known, values, kernel="linear")(new))
+
+
 def find_start(
-    network: CoLoRANetwork, known: tuple[Array, Array] | None, guesses: Tensor, others: Tensor
+    projection: Projection,
+    known: tuple[Array, Array] | None,
+    guesses: Sequence[Tensor],
+    others: Tensor,
 ) -> Start:
-    """Encode the initial fields, each by itself, from the best of the guesses.
+    """Encode the initial fields, each by itself.
+
+    Where the state found from the first guess does not fit the field, or its tangent space
+    does not hold the right-hand side, other guesses are tried, and of all the best is taken.
 
     Parameters
     ----------
-    network : CoLoRANetwork
-        In float64.
+    projection : Projection
+        Of the trajectories.
     known : (points, fields) or None
-        As `initial_fields` gives them.  None: the guesses are the answer.
-    guesses : Tensor of shape (n, n_latent)
-        One for each trajectory.
+        As `initial_fields` gives them.  None: the last of the guesses is the answer.
+    guesses : sequence of Tensor of shape (n, n_latent)
+        In the order of preference, one row for each trajectory.
     others : Tensor of shape (n_others, n_latent)
-        Guesses for all.
+        Of which the one whose field is nearest is the last guess.
     """
     if known is None:
-        return Start(guesses, torch.full((len(guesses),), torch.nan, dtype=guesses.dtype))
-    points, fields = (as_tensor(array).to(network.u_scale) for array in known)
+        nan = torch.full((len(guesses[-1]),), torch.nan, dtype=torch.float64)
+        return Start(guesses[-1], nan)
+    points, fields = (as_tensor(array).double() for array in known)
     if len(others) > _MOST_CANDIDATES:
         others = others[torch.linspace(0, len(others) - 1, _MOST_CANDIDATES).long()]
-    # A transform may have no value at a parameter outside its domain.
-    guesses = torch.where(torch.isfinite(guesses), guesses, others[:1])
-    candidates = torch.cat([guesses.unsqueeze(1), others.expand(len(guesses), -1, -1)], dim=1)
-    latent = encode_fields(network, points, fields, candidates)
+    n = len(fields)
+    latent = others[:1].expand(n, -1).clone()
+    misfit, score = (torch.full((n,), torch.inf, dtype=torch.float64) for _ in range(2))
+    for candidates in [*(guess.unsqueeze(1) for guess in guesses), others.expand(n, -1, -1)]:
+        usable = torch.isfinite(candidates).all(2).all(1)
+        at = (usable & ~(score <= _GOOD)).nonzero().squeeze(1)
+        if not len(at):
+            continue
+        network = projection.network
+        found = encode_fields(network, points, fields[at], candidates[at])
+        gap = _misfit(network, points, fields[at], found)
+        defect = projection.solve(at, torch.zeros(len(at), dtype=torch.float64), found)
+        total = gap + defect.residual / defect.size.clamp(min=1e-300)
+        better = total.nan_to_num(nan=torch.inf, posinf=1e300) < score[at]
+        latent[at[better]] = found[better]
+        misfit[at[better]], score[at[better]] = gap[better], total[better]
+    return Start(latent, misfit)
+
+
+def _misfit(network: CoLoRANetwork, points: Tensor, fields: Tensor, latent: Tensor) -> Tensor:
+    """‖û - u‖ / ‖u‖"""
     with torch.no_grad():
         gaps = [network(points, state) - u for state, u in zip(latent, fields, strict=True)]
     sizes = (fields / network.u_scale).flatten(1).norm(dim=1).clamp(min=1e-300)
-    misfit = (torch.stack(gaps) / network.u_scale).flatten(1).norm(dim=1) / sizes
-    return Start(latent, misfit)
+    return (torch.stack(gaps) / network.u_scale).flatten(1).norm(dim=1) / sizes
