@@ -46,6 +46,7 @@ from skcolora.galerkin import (
     pivoted_qr,
     quadrature,
     warn_of,
+    warn_of_drift,
 )
 from skcolora.pdes import PDE
 from skcolora.utils._sklearn import HasMethods, Interval, StrOptions, fit_context
@@ -419,6 +420,8 @@ class CoLoRAGalerkin(SnapshotRegressor):
             conservation.start(start.latent)
         at_times = as_tensor(times)
         path = self._path(projection, start.latent, at_times, conservation)
+        if conservation is not None:
+            warn_of_drift(self.pde, X, conservation.failed.numpy(), list(self._densities))
         return diagnose(path, projection, at_times, start, self._training)
 
     def _projection(self, X: Array) -> Projection:

@@ -15,7 +15,7 @@ from skcolora.galerkin._points import Collocation, importance_sample, pivoted_qr
 from skcolora.galerkin._projection import Projection
 from skcolora.galerkin._solution import GalerkinSolution
 from skcolora.galerkin._start import Start, find_start, initial_fields, interpolated_guesses
-from skcolora.galerkin._warnings import warn_of
+from skcolora.galerkin._warnings import warn_of, warn_of_drift
 
 __all__ = [
     "Collocation",
@@ -40,4 +40,5 @@ __all__ = [
     "pivoted_qr",
     "quadrature",
     "warn_of",
+    "warn_of_drift",
 ]

@@ -13,8 +13,10 @@ from skcolora.galerkin._points import Collocation
 from skcolora.galerkin._projection import Projection
 from skcolora.nn import CoLoRANetwork, first_layer
 
-_MAX_ITER = 10
+_MAX_ITER = 20
 _TOL = 1e-14
+# Relative gap up to which a quantity counts as kept.
+_KEPT = 1e-12
 # Relative to the largest column of J: directions in which the field hardly changes would
 # be followed so far that the integrals are no longer linear along them.
 _RIDGE = 1e-2
@@ -63,6 +65,7 @@ class Conservation:
         )
         self.target = torch.empty(0)
         self._scale = torch.empty(0)
+        self.failed = torch.zeros(len(projection.mu), dtype=torch.bool)
 
     @property
     def _per_block(self) -> int:
@@ -90,24 +93,30 @@ class Conservation:
         return torch.cat([self._corrected(a, states) for a, states in chunks])
 
     def _corrected(self, at: Tensor, latent: Tensor) -> Tensor:
-        """Derivatives are kept as long as they bring the integrals nearer tenfold."""
+        """Derivatives are kept as long as they bring the integrals nearer tenfold; steps that
+        lead away are taken back and halved."""
         integrals, G = self._gradient(latent)
         directions = self._directions(latent, G)
-        before = None
+        gap = integrals - self.target[at]
+        size = (gap.abs() / self._scale[at]).amax(1)
+        length = torch.ones_like(size)
         for _ in range(_MAX_ITER):
-            gap = integrals - self.target[at]
-            off = (gap.abs() > _TOL * self._scale[at]).any(1) & torch.isfinite(gap).all(1)
+            off = size > _TOL
             if not off.any():
                 break
-            size = (gap.abs() / self._scale[at]).amax(1)
-            if before is not None and (off & (size > 0.1 * before)).any():
-                _, G = self._gradient(latent)
-                directions = self._directions(latent, G)
-            before = size
-            step = (directions @ gap.unsqueeze(2)).squeeze(2)
-            latent = torch.where(off.unsqueeze(1), latent - step, latent)
-            with torch.no_grad():
-                integrals = self._density_values(latent) @ self._weights
+            step = length.unsqueeze(1) * (directions @ gap.unsqueeze(2)).squeeze(2)
+            trial = torch.where(off.unsqueeze(1), latent - step, latent)
+            trial_gap = self.integrals(trial) - self.target[at]
+            trial_size = (trial_gap.abs() / self._scale[at]).amax(1)
+            better = trial_size < size
+            slow = off & ~(trial_size < 0.1 * size)
+            latent = torch.where(better.unsqueeze(1), trial, latent)
+            gap = torch.where(better.unsqueeze(1), trial_gap, gap)
+            size = torch.where(better, trial_size, size)
+            length = torch.where(better, (2 * length).clamp(max=1.0), length / 4)
+            if (slow & (size > _TOL)).any():
+                directions = self._directions(latent, self._gradient(latent)[1])
+        self.failed[at[~(size <= _KEPT) & torch.isfinite(size)]] = True
         return latent
 
     def _directions(self, latent: Tensor, G: Tensor) -> Tensor:

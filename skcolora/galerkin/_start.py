@@ -91,12 +91,15 @@ def interpolated_guesses(X: Array, states: Tensor, new: Array) -> Tensor:
     known, first = np.unique(X / scale, axis=0, return_index=True)
     values = states.numpy()[first]
     new = np.where(np.isfinite(new), new, X.mean(axis=0)) / scale
+    interpolant = None
     if len(known) > known.shape[1] + 1:
         try:
-            return torch.from_numpy(RBFInterpolator(known, values, kernel="cubic")(new))
+            interpolant = RBFInterpolator(known, values, kernel="cubic")
         except np.linalg.LinAlgError:  # parameters on a line or plane
             pass
-    return torch.from_numpy(RBFInterpolator(known, values, kernel="linear")(new))
+    if interpolant is None:
+        interpolant = RBFInterpolator(known, values, kernel="linear")
+    return torch.from_numpy(np.concatenate([interpolant(row[None]) for row in new]))
 
 
 def find_start(
@@ -136,7 +139,13 @@ def find_start(
         if not len(at):
             continue
         network = projection.network
-        found = encode_fields(network, points, fields[at], candidates[at])
+        # One by one: encodings end where rounding errors decide, which differ in a batch.
+        found = torch.cat(
+            [
+                encode_fields(network, points, fields[i, None].clone(), candidates[i].clone())
+                for i in at.tolist()
+            ]
+        )
         gap = _misfit(network, points, fields[at], found)
         defect = projection.solve(at, torch.zeros(len(at), dtype=torch.float64), found)
         total = gap + defect.residual / defect.size.clamp(min=1e-300)

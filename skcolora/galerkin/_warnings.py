@@ -74,6 +74,18 @@ def warn_of(pde: PDE, X: Array, solution: GalerkinSolution) -> None:
             )
 
 
+def warn_of_drift(pde: PDE, X: Array, failed: Any, names: list[str]) -> None:
+    """Warn of trajectories whose conserved quantities could not be kept."""
+    where = np.flatnonzero(failed)
+    if len(where):
+        _warn(
+            f"CoLoRAGalerkin: for {_where(pde, X, where)} no latent state nearby has the "
+            f"integrals to `conserve` ({', '.join(names)}); conserve fewer quantities, or give "
+            "the regressor more online weights.",
+            ConvergenceWarning,
+        )
+
+
 def _most(values: Array) -> Array:
     return np.nan_to_num(values, nan=-np.inf).max(axis=1)
 

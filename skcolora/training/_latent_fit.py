@@ -53,7 +53,7 @@ def fit_latent(
     def shift(step: Tensor) -> None:
         sizes = [p.numel() for p in parameters]
         for p, part in zip(parameters, step.split(sizes), strict=True):
-            p += part.view_as(p)
+            p.add_(part.view_as(p))
 
     r = residual()
     loss, damping = float(r @ r), 1e-2
