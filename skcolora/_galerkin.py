@@ -32,6 +32,7 @@ from skcolora.galerkin import (
     GalerkinSolution,
     Path,
     Projection,
+    Start,
     check_boundary,
     check_equation,
     conserved_densities,
@@ -328,7 +329,8 @@ class CoLoRAGalerkin(SnapshotRegressor):
                 "holds at time 0."
             )
         known = initial_fields(self.pde, self._layout, X, initial)
-        solution = self._solve(X, layout.times, known)
+        start = find_start(self._projection(X), known, self._guesses(X), self._training)
+        solution = self._integrate(X, layout.times, start)
         warn_of(self.pde, X, solution)
         return solution
 
@@ -338,7 +340,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         *,
         n_solves: int | None = None,
         hyper_width: int | None = None,
-        max_iter: int = 200,
+        max_iter: int = 300,
     ) -> Any:
         """A data-driven regressor that has learnt the paths found by the equation.
 
@@ -355,8 +357,8 @@ class CoLoRAGalerkin(SnapshotRegressor):
             which the hypernetwork learnt so far violates the equation most, as in the greedy
             algorithms of reduced-basis methods.  None: all.
         hyper_width : int, default=None
-            Width of the new hypernetwork.  None: at least 30.
-        max_iter : int, default=200
+            Width of the new hypernetwork.  None: at least 20.
+        max_iter : int, default=300
             Levenberg–Marquardt iterations of the fit.
 
         Returns
@@ -370,8 +372,10 @@ class CoLoRAGalerkin(SnapshotRegressor):
             If no trajectory could be integrated to the end.
         """
         candidates = validate_parameters(self, X)
+        known = (candidates[:, None] == self._X).all(axis=2).any(axis=1)
+        candidates = candidates[~known]
         inner = innermost(self.regressor_)
-        width = max(30, inner.hyper_width) if hyper_width is None else hyper_width
+        width = max(20, inner.hyper_width) if hyper_width is None else hyper_width
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         n = len(candidates) if n_solves is None else min(n_solves, len(candidates))
         options: Any = {"hyper_width": width, "max_iter": max_iter, "seed": seed}
@@ -382,7 +386,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         for _ in range(n):
             out, _ = distilled(inner, paths, **options)
             worst = self._worst(out, candidates)
-            found = self._paths(candidates[[worst]])
+            found = self._paths(candidates[[worst]], paths)
             paths = joined(paths, found)
             candidates = np.delete(candidates, worst, axis=0)
         return replaced(self.regressor_, distilled(inner, paths, **options)[0])
@@ -396,22 +400,51 @@ class CoLoRAGalerkin(SnapshotRegressor):
         ]
         return int(np.argmax(residuals))
 
-    def _paths(self, X: Array) -> LatentPaths:
+    def _paths(self, X: Array, before: LatentPaths | None = None) -> LatentPaths:
         """Latent paths of the trajectories that can be solved."""
         times, projection = self._layout.times, self._projection(X)
-        known = initial_fields(self.pde, self._layout, X, None)
-        solution = self._solve(X, times, known)
+        solution = self._integrate(X, times, self._chained(X, before))
         warn_of(self.pde, X, solution)
         good = np.flatnonzero(solution.status == "success")
         if not len(good):
             raise RuntimeError("No trajectory could be integrated to the end; see the warnings.")
         latent = as_tensor(solution.latent[good])
         metric = torch.stack([path_metric(projection, path) for path in latent])
-        return LatentPaths(transformed(self.regressor_, X[good]), times, latent, metric)
+        inputs = transformed(self.regressor_, X[good])
+        return LatentPaths(inputs, times, latent, metric)
 
-    def _solve(self, X: Array, times: Array, known: Any) -> GalerkinSolution:
+    def _chained(self, X: Array, before: LatentPaths | None) -> Start:
+        """Starts of which each is encoded from its neighbour's, from one root on.
+
+        Otherwise neighbours could come to lie in different minima, and no smooth
+        hypernetwork would go through their paths.
+        """
+        known = initial_fields(self.pde, self._layout, X, None)
+        spread = np.ptp(innermost(self.regressor_)._X, axis=0)
+        scale = np.where(spread > 0, spread, 1.0)
+        inputs = transformed(self.regressor_, X) / scale
+        places = [] if before is None else list(before.inputs / scale)
+        states = [] if before is None else list(before.latent[:, 0])
+        starts: dict[int, Start] = {}
+        left = list(range(len(X)))
+        while left:
+            # The middle one is the root; then always the one nearest to those that are done.
+            seen = np.array(places) if places else np.median(inputs, axis=0)[None]
+            gaps = np.linalg.norm(inputs[left][:, None] - seen, axis=2)
+            i = left.pop(int(gaps.min(axis=1).argmin()))
+            guesses = self._guesses(X[[i]])
+            if places:
+                nearest = int(np.linalg.norm(seen - inputs[i], axis=1).argmin())
+                guesses.insert(0, states[nearest][None])
+            field = None if known is None else (known[0], known[1][[i]])
+            starts[i] = find_start(self._projection(X[[i]]), field, guesses, self._training)
+            places.append(inputs[i])
+            states.append(starts[i].latent[0])
+        order = [starts[i] for i in range(len(X))]
+        return Start(*(torch.cat(entries) for entries in zip(*order, strict=True)))
+
+    def _integrate(self, X: Array, times: Array, start: Start) -> GalerkinSolution:
         projection = self._projection(X)
-        start = find_start(projection, known, self._guesses(X), self._training)
         conservation = None
         if self._densities:
             conservation = Conservation(

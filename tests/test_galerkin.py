@@ -35,8 +35,9 @@ def regressor():
     return model.fit(DATA.X, DATA.y)
 
 
-def galerkin(regressor, pde=DATA.pde, **options):
-    return CoLoRAGalerkin(pde, regressor=FrozenEstimator(regressor), **options)
+def galerkin(regressor, pde=DATA.pde, random_state=0, **options):
+    frozen = FrozenEstimator(regressor)
+    return CoLoRAGalerkin(pde, regressor=frozen, random_state=random_state, **options)
 
 
 @pytest.fixture(scope="module")
@@ -106,7 +107,7 @@ def test_converges_with_the_tolerance(regressor):
 
 @pytest.mark.parametrize("collocation", ["sample", "qr"])
 def test_few_points_are_enough(regressor, model, collocation):
-    options = {"collocation": collocation, "n_collocation": 24, "random_state": 0}
+    options = {"collocation": collocation, "n_collocation": 24}
     fitted = galerkin(regressor, **options).fit(DATA.X, DATA.y)
     assert len(fitted.collocation_) <= 24
     error = relative_l2_error(NEW.y, fitted.predict(NEW.X))
@@ -177,11 +178,11 @@ def test_times_and_points_of_your_own(model):
     assert at_points.shape == (2, 21, 2)
     later = model.predict([[0.5]], times=[0.0, 1.5])
     assert np.isfinite(later).all()
-    assert np.array_equal(model.predict(NEW.X, times=[0.0])[:, 0], all_times[:, 0])
+    assert np.allclose(model.predict(NEW.X, times=[0.0])[:, 0], all_times[:, 0], atol=1e-12)
 
 
 def test_distilled_regressor_is_nearly_as_good(model):
-    learnt = model.distill(np.linspace(0.65, 1.35, 4)[:, None], hyper_width=12)
+    learnt = model.distill(np.linspace(0.65, 1.35, 6)[:, None], hyper_width=20)
     assert isinstance(learnt, CoLoRARegressor)
     own = relative_l2_error(NEW.y, model.predict(NEW.X))
     assert relative_l2_error(NEW.y, learnt.predict(NEW.X)) < 1.5 * own

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -93,10 +94,9 @@ def interpolated_guesses(X: Array, states: Tensor, new: Array) -> Tensor:
     new = np.where(np.isfinite(new), new, X.mean(axis=0)) / scale
     interpolant = None
     if len(known) > known.shape[1] + 1:
-        try:
+        # It has none for parameters on a line or plane.
+        with contextlib.suppress(np.linalg.LinAlgError):
             interpolant = RBFInterpolator(known, values, kernel="cubic")
-        except np.linalg.LinAlgError:  # parameters on a line or plane
-            pass
     if interpolant is None:
         interpolant = RBFInterpolator(known, values, kernel="linear")
     return torch.from_numpy(np.concatenate([interpolant(row[None]) for row in new]))
@@ -131,10 +131,10 @@ def find_start(
     if len(others) > _MOST_CANDIDATES:
         others = others[torch.linspace(0, len(others) - 1, _MOST_CANDIDATES).long()]
     n = len(fields)
-    latent = others[:1].expand(n, -1).clone()
+    latent = guesses[0].clone()
     misfit, score = (torch.full((n,), torch.inf, dtype=torch.float64) for _ in range(2))
     for candidates in [*(guess.unsqueeze(1) for guess in guesses), others.expand(n, -1, -1)]:
-        usable = torch.isfinite(candidates).all(2).all(1)
+        usable = torch.isfinite(candidates).all(2).all(1) & bool(candidates.shape[1])
         at = (usable & ~(score <= _GOOD)).nonzero().squeeze(1)
         if not len(at):
             continue
