@@ -146,13 +146,14 @@ class CoLoRAGalerkin(SnapshotRegressor):
     --------
     >>> from skcolora import CoLoRAGalerkin, CoLoRARegressor
     >>> from skcolora.datasets import make_advection
-    >>> data = make_advection([0.5, 1.0, 1.5], n_points=64, n_times=11)
+    >>> data = make_advection([0.6, 1.0, 1.4], n_points=64, n_times=21, width=0.1)
     >>> network = CoLoRARegressor(
-    ...     **data.grid, adapted_layers=(0,), rank=1, max_iter=20, random_state=0
+    ...     **data.grid, width=12, depth=4, adapted_layers=range(4), rank=1, max_iter=300,
+    ...     random_state=0,
     ... )
     >>> model = CoLoRAGalerkin(data.pde, regressor=network).fit(data.X, data.y)
-    >>> model.predict([[0.9]], times=[0.0, 0.1]).shape
-    (1, 2, 64)
+    >>> model.predict([[0.3]], times=[0.0, 0.5, 1.0]).shape
+    (1, 3, 64)
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {

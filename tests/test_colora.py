@@ -87,7 +87,7 @@ def test_prediction_of_a_subset_is_the_subset_of_the_prediction(data, fitted):
 
 def test_blocks_do_not_change_the_prediction(fitted, monkeypatch):
     expected = fitted.predict([[0.8]])
-    monkeypatch.setattr("skcolora._colora._BLOCK", 20)
+    monkeypatch.setattr("skcolora._decoding._BLOCK", 20)
     assert np.allclose(fitted.predict([[0.8]]), expected, rtol=0, atol=1e-13)
 
 

@@ -281,6 +281,7 @@ class WithoutInitial(PDE):
         return -mu[0] * field.grad[0]
 
 
+@pytest.mark.filterwarnings("ignore:CoLoRAGalerkin")
 def test_the_hypernetwork_where_no_initial_field_is_known(regressor):
     fitted = galerkin(regressor, WithoutInitial()).fit(DATA.X, DATA.y)
     latent = fitted.solve(NEW.X).latent[:, 0]

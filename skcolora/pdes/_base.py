@@ -18,7 +18,7 @@ class PDE:
     """A parametrised evolution equation ``∂ₜu = f(t, x, u; μ)``; subclass it for your own.
 
     A subclass sets the attributes below and defines `rhs` and `initial`.  The full-order
-    solver and `PODGalerkin` both run from these two.
+    solver, `PODGalerkin` and `CoLoRAGalerkin` all run from these two.
 
     Inside an equation arrays have their components first, and ``...`` stands for the
     points in whatever shape: ``points`` is (n_dims, ...), ``field.value`` (n_fields, ...),
@@ -79,8 +79,8 @@ class PDE:
 
         Parameters
         ----------
-        t : float
-            Time.
+        t : float or array
+            Time; broadcasts like ``mu[i]`` where several trajectories are taken together.
         field : Field
             The solution: ``value``, ``grad``, ``laplacian``, ``points``, ``xp``.
         mu : sequence
