@@ -25,13 +25,16 @@ from skcolora._snapshots import (
     validate_parameters,
     validate_snapshots,
 )
-from skcolora.nn import CoLoRAModel, CoLoRANetwork, Hypernetwork
+from skcolora.nn import (
+    CoLoRAModel,
+    CoLoRANetwork,
+    Hypernetwork,
+    evaluate_fields,
+    evaluate_latent,
+)
 from skcolora.training import SnapshotSampler, train
 from skcolora.utils._sklearn import Interval, StrOptions, fit_context
 from skcolora.utils._torch import as_tensor, resolve_device, resolve_dtype
-
-# Points evaluated at once, over all snapshots of a block; bounds the memory of predict.
-_BLOCK = 2**17
 
 
 class CoLoRARegressor(SnapshotRegressor):
@@ -439,34 +442,20 @@ class CoLoRARegressor(SnapshotRegressor):
         device = resolve_device(self.device)
         return self.network_.to(device), self.hypernetwork_.to(device)
 
-    @torch.no_grad()
     def _latent(self, X: Array, times: Array) -> Tensor:
-        """(n_trajectories, n_times, n_latent), each trajectory computed by itself.
-
-        So the prediction for one parameter cannot depend, even by rounding, on others.
-        """
+        """(n_trajectories, n_times, n_latent)"""
         _, hypernetwork = self._on_device()
         inputs = as_tensor(parameter_time_rows(X, times)).to(hypernetwork.center)
-        paths = [hypernetwork(path) for path in inputs.split(len(times))]
-        return torch.stack(paths)
+        return evaluate_latent(hypernetwork, inputs.reshape(len(X), len(times), -1))
 
-    @torch.no_grad()
     def _evaluate(self, latent: Tensor, layout: SnapshotLayout) -> Array:
-        """Rows of fields, in blocks of bounded memory."""
+        """Rows of fields, each trajectory computed by itself."""
         network, _ = self._on_device()
         points = as_tensor(layout.grid.points).to(network.u_scale)
-        n, n_times = latent.shape[:2]
-        shape = (n, n_times, len(points), layout.n_fields)
-        out = np.empty(shape, dtype=latent.new_empty(0).cpu().numpy().dtype)
-        per_block = min(len(points), _BLOCK)
-        times_per_block = max(1, _BLOCK // per_block)
+        out = torch.empty(*latent.shape[:2], len(points), layout.n_fields, dtype=latent.dtype)
         for trajectory, path in zip(out, latent, strict=True):
-            for i in range(0, n_times, times_per_block):
-                at = slice(i, i + times_per_block)
-                for j in range(0, len(points), per_block):
-                    where = slice(j, j + per_block)
-                    trajectory[at, where] = network(points[where], path[at]).cpu().numpy()
-        return out
+            evaluate_fields(network, points, path, trajectory)
+        return np.asarray(out.numpy())
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickled networks are on the CPU, so that any machine can load them."""

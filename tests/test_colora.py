@@ -85,12 +85,6 @@ def test_prediction_of_a_subset_is_the_subset_of_the_prediction(data, fitted):
     assert np.array_equal(fitted.predict_latent(X[2:3]), fitted.predict_latent(X)[2:3])
 
 
-def test_blocks_do_not_change_the_prediction(fitted, monkeypatch):
-    expected = fitted.predict([[0.8]])
-    monkeypatch.setattr("skcolora._colora._BLOCK", 20)
-    assert np.allclose(fitted.predict([[0.8]]), expected, rtol=0, atol=1e-13)
-
-
 def test_decode_of_latent_states_is_predict(data, fitted):
     latent = fitted.predict_latent(data.X)
     assert latent.shape == (9, 9, 1)

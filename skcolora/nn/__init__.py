@@ -1,5 +1,6 @@
 """The CoLoRA network and its hypernetwork as torch modules."""
 
+from skcolora.nn._evaluation import evaluate_fields, evaluate_latent
 from skcolora.nn._hypernetwork import Hypernetwork
 from skcolora.nn._layers import CoLoRALayer, Factor, LowRankUpdate, PeriodicLayer
 from skcolora.nn._model import CoLoRAModel
@@ -14,4 +15,6 @@ __all__ = [
     "Linearization",
     "LowRankUpdate",
     "PeriodicLayer",
+    "evaluate_fields",
+    "evaluate_latent",
 ]
