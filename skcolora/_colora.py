@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral, Real
@@ -11,6 +12,8 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import ArrayLike
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
@@ -71,6 +74,13 @@ class CoLoRARegressor(SnapshotRegressor):
         Training steps.  None: 4000, or as many as fit into ``max_time``.
     max_time : float, default=None
         Seconds that training may take; its schedule runs to its end in them.
+    tol : float, default=0.0
+        Training stops as soon as the relative error, on a fixed sample of snapshots and
+        points, is at most ``tol``.  0: the whole budget is used.
+    validation_fraction : float, default=None
+        Share of the trajectories that is not trained on.  Their error then decides which
+        weights are kept, is what ``tol`` refers to, and ends training when it gets no
+        better.  None: all trajectories are trained on and judged by.
     warm_start : bool, default=False
         Go on from the weights of the last ``fit``, if shapes and architecture are as
         they were.
@@ -98,6 +108,9 @@ class CoLoRARegressor(SnapshotRegressor):
         Relative error of the samples in each training step.
     n_iter_ : int
         Steps taken by the last ``fit``.
+    best_loss_ : float
+        Relative error, on a fixed sample, of the weights that were kept: of the
+        trajectories set aside, where ``validation_fraction`` is given.
     n_features_in_ : int
         Number of physics parameters.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -153,6 +166,8 @@ class CoLoRARegressor(SnapshotRegressor):
         "hyper_depth": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [None, Interval(Integral, 1, None, closed="left")],
         "max_time": [None, Interval(Real, 0, None, closed="neither")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "validation_fraction": [None, Interval(Real, 0, 1, closed="neither")],
         "warm_start": ["boolean"],
         "device": [str],
         "dtype": [StrOptions({"auto", "float32", "float64"})],
@@ -175,6 +190,8 @@ class CoLoRARegressor(SnapshotRegressor):
         hyper_depth: int = 3,
         max_iter: int | None = None,
         max_time: float | None = None,
+        tol: float = 0.0,
+        validation_fraction: float | None = None,
         warm_start: bool = False,
         device: str = "auto",
         dtype: str = "auto",
@@ -193,6 +210,8 @@ class CoLoRARegressor(SnapshotRegressor):
         self.hyper_depth = hyper_depth
         self.max_iter = max_iter
         self.max_time = max_time
+        self.tol = tol
+        self.validation_fraction = validation_fraction
         self.warm_start = warm_start
         self.device = device
         self.dtype = dtype
@@ -223,6 +242,8 @@ class CoLoRARegressor(SnapshotRegressor):
 
         Warns
         -----
+        ConvergenceWarning
+            If the budget ended before the error fell to ``tol``.
         UserWarning
             If training is interrupted (Ctrl-C); the best weights so far are kept.
         """
@@ -230,8 +251,12 @@ class CoLoRARegressor(SnapshotRegressor):
         device = resolve_device(self.device)
         X, rows, layout = validate_snapshots(self, X, y, times=self.times, points=self.points)
         period = check_period(self.period, layout.grid.n_dims)
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        generator = torch.Generator().manual_seed(int(seed))
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        judged = np.zeros(len(X), dtype=bool)
+        if self.validation_fraction is not None:
+            fraction = self.validation_fraction
+            _, chosen = train_test_split(range(len(X)), test_size=fraction, random_state=seed)
+            judged[chosen] = True
 
         signature = self._signature(layout, period, adapted_layers)
         continued = self.warm_start and signature == getattr(self, "_fitted_signature", None)
@@ -239,29 +264,47 @@ class CoLoRARegressor(SnapshotRegressor):
             model = copy.deepcopy(CoLoRAModel(self.network_, self.hypernetwork_))
             model.requires_grad_(True)
         else:
-            model = self._new_model(X, rows, layout, period, adapted_layers, generator)
+            generator = torch.Generator().manual_seed(seed)
+            model = self._new_model(
+                X[~judged], rows[~judged], layout, period, adapted_layers, generator
+            )
         model.to(device=device, dtype=torch.float64)
-        n, n_times = rows.shape[:2]
-        sampler = SnapshotSampler(
-            as_tensor(rows.reshape(n * n_times, *rows.shape[2:]), device=device),
-            as_tensor(layout.grid.points, device=device),
-            as_tensor(parameter_time_rows(X, layout.times), device=device),
-            generator=torch.Generator(device=device).manual_seed(int(seed)),
-        )
+
+        def sampler(chosen: Array) -> SnapshotSampler:
+            every = chosen.all()
+            inputs = parameter_time_rows(X if every else X[chosen], layout.times)
+            fields = rows if every else rows[chosen]
+            return SnapshotSampler(
+                as_tensor(fields.reshape(-1, *rows.shape[2:]), device=device),
+                as_tensor(layout.grid.points, device=device),
+                as_tensor(inputs, device=device),
+                generator=torch.Generator(device=device).manual_seed(seed),
+            )
+
         result = train(
             model,
-            sampler,
+            sampler(~judged),
+            validation=sampler(judged) if judged.any() else None,
             max_iter=self.max_iter,
             max_time=self.max_time,
+            tol=self.tol,
             refine_only=continued,
             verbose=int(self.verbose),
         )
+        if result.error > self.tol > 0 and not result.interrupted:
+            warnings.warn(
+                f"Training ended at a relative error of {result.error:.2g}, above tol="
+                f"{self.tol:g}, after {len(result.losses)} steps; raise `max_iter` or `max_time`.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
         model.to(resolve_dtype(self.dtype, rows.dtype)).requires_grad_(False)
         self.network_, self.hypernetwork_ = model.network, model.hypernetwork
         self.n_latent_ = self.network_.n_latent
         self.n_weights_ = sum(p.numel() for p in model.parameters())
         self.loss_curve_ = (self.loss_curve_ if continued else []) + result.losses
         self.n_iter_ = len(result.losses)
+        self.best_loss_ = result.error
         self._layout, self._X, self._fitted_signature = layout, X, signature
         return self
 

@@ -2,11 +2,16 @@
 
 import io
 import pickle
+import warnings
+from types import SimpleNamespace
+from unittest import mock
 
 import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
 
 from skcolora import CoLoRARegressor
 from skcolora.datasets import make_advection
@@ -195,6 +200,53 @@ def test_max_time_ends_a_long_fit(data):
     assert model.n_iter_ < 10**6
 
 
+def test_tol_ends_training_early(data):
+    model = quick(**data.grid, adapted_layers=(0,), rank=1, max_iter=1000, tol=0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        model.fit(data.X, data.y)
+    assert model.n_iter_ < 1000
+    assert model.best_loss_ <= 0.1
+    assert relative_l2_error(data.y, model.predict(data.X)) < 0.2
+
+
+def test_a_budget_too_small_for_tol_warns(data):
+    model = quick(**data.grid, tol=1e-12)
+    with pytest.warns(ConvergenceWarning, match="above tol=1e-12, after 4 steps; raise `max_iter`"):
+        model.fit(data.X, data.y)
+    assert model.n_iter_ == 4
+
+
+def test_trajectories_set_aside_are_not_trained_on(data):
+    """Nothing of them reaches the weights, which their error only chooses."""
+    options = {"max_iter": 30, "validation_fraction": 0.3, **data.grid}
+    _, aside = train_test_split(range(len(data.X)), test_size=0.3, random_state=0)
+    changed = data.y.copy()
+    changed[aside] *= 1 + 1e-9 * np.random.RandomState(0).rand(*changed[aside].shape)
+    seeds = SimpleNamespace(randint=lambda _: 0)
+    with mock.patch("skcolora._colora.check_random_state", return_value=seeds):
+        model = quick(**options).fit(data.X, data.y)
+        again = quick(**options).fit(data.X, changed)
+        changed[:] *= 1 + 1e-9
+        other = quick(**options).fit(data.X, changed)
+    assert np.array_equal(model.predict(data.X), again.predict(data.X))
+    assert model.best_loss_ != again.best_loss_
+    assert not np.array_equal(model.predict(data.X), other.predict(data.X))
+
+
+def test_validation_ends_what_only_overfits(monkeypatch):
+    """Noise, different in each trajectory: nothing that is learnt helps the others."""
+    monkeypatch.setattr("skcolora.training._loop.CHECK_EVERY", 2)
+    y = np.random.RandomState(0).randn(6, 5, 30)
+    model = quick(max_iter=500, validation_fraction=0.5).fit(np.arange(6.0)[:, None], y)
+    assert model.n_iter_ < 500
+
+
+def test_too_few_trajectories_to_set_any_aside(data):
+    with pytest.raises(ValueError, match="train set will be empty"):
+        quick(**data.grid, validation_fraction=0.5).fit(data.X[:1], data.y[:1])
+
+
 def test_interrupted_fit_is_fitted(data, monkeypatch):
     def interrupted(self, progress, caution):
         raise KeyboardInterrupt
@@ -244,6 +296,8 @@ def test_fit_on_cuda_and_load_without(data):
         ({"times": np.arange(8.0)}, "`times` has 8 entries, but the snapshots have 9"),
         ({"points": np.arange(47.0)}, "but `points` are"),
         ({"max_time": 0}, "'max_time' parameter"),
+        ({"tol": -1.0}, "'tol' parameter"),
+        ({"validation_fraction": 1.0}, "'validation_fraction' parameter"),
         ({"max_iter": 0}, "'max_iter' parameter"),
         ({"depth": 1}, "'depth' parameter"),
     ],

@@ -22,6 +22,7 @@ class Phase(Protocol):
     """One stage of training."""
 
     dtype: torch.dtype
+    model: CoLoRAModel
 
     def step(self, progress: float, caution: float) -> Tensor:
         """One step, at ``progress`` in [0, 1], its length multiplied by ``caution`` ≤ 1.
@@ -30,7 +31,7 @@ class Phase(Protocol):
         """
 
     def restart(self) -> None:
-        """Forget the optimiser's memory, after the weights were set back."""
+        """Start the optimiser afresh from the weights as they are."""
 
 
 def batch_shape(sampler: SnapshotSampler, n_values: int, max_points: int) -> tuple[int, int]:
@@ -63,7 +64,6 @@ class FirstOrderPhase:
     def __init__(self, model: CoLoRAModel, sampler: SnapshotSampler) -> None:
         self.model, self.sampler = model, sampler
         self._shape = batch_shape(sampler, 8192 * sampler.n_fields, 128 * sampler.n_fields)
-        self.restart()
 
     def restart(self) -> None:
         self._optimizer = SOAP(self.model.parameters())
@@ -96,7 +96,6 @@ class NaturalGradientPhase:
     def __init__(self, model: CoLoRAModel, sampler: SnapshotSampler) -> None:
         self.model, self.sampler = model, sampler
         self._shape = batch_shape(sampler, 1024, 16)
-        self.restart()
 
     def restart(self) -> None:
         self._optimizer = SPRING(self.model.parameters())
