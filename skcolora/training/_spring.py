@@ -53,7 +53,7 @@ class SPRING:
         self,
         parameters: Iterable[nn.Parameter],
         *,
-        momentum: float = 0.9,
+        momentum: float = 0.95,
         damping: float = 1e-4,
         max_norm: float = 2.0,
     ) -> None:
@@ -118,7 +118,7 @@ class SPRING:
             for parameter, origin in zip(self.parameters, start, strict=True):
                 parameter.copy_(origin)
             return
-        if deviation <= self.LINEARITY / 4 * bound:
+        if deviation <= self.LINEARITY / 4 * bound and self.max_norm < norm:
             self.max_norm *= self.GROWTH
 
 
