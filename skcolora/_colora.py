@@ -302,7 +302,8 @@ class CoLoRARegressor(SnapshotRegressor):
         self.network_, self.hypernetwork_ = model.network, model.hypernetwork
         self.n_latent_ = self.network_.n_latent
         self.n_weights_ = sum(p.numel() for p in model.parameters())
-        self.loss_curve_ = (self.loss_curve_ if continued else []) + result.losses
+        losses = torch.stack(result.losses).tolist() if result.losses else []
+        self.loss_curve_ = (self.loss_curve_ if continued else []) + losses
         self.n_iter_ = len(result.losses)
         self.best_loss_ = result.error
         self._layout, self._X, self._fitted_signature = layout, X, signature

@@ -33,8 +33,8 @@ PATIENCE = 10
 class TrainingResult:
     """What training leaves behind besides the weights."""
 
-    losses: list[float] = field(default_factory=list)
-    """Sampled relative error of each step."""
+    losses: list[Tensor] = field(default_factory=list)
+    """Sampled relative error of each step; on the device, which need not be waited for."""
     error: float = math.inf
     """Relative error of the weights that were kept, on a fixed sample."""
     n_setbacks: int = 0
@@ -142,13 +142,11 @@ def _run(
         spent = 0.0 if math.isinf(ends) else (time.perf_counter() - starts) / available
         if spent >= 1:
             break
-        loss = phase.step(max(n / n_steps, spent), caution).item()
-        result.losses.append(loss)
+        result.losses.append(phase.step(max(n / n_steps, spent), caution))
         bar.update()
-        if n % CHECK_EVERY != CHECK_EVERY - 1 and math.isfinite(loss):
+        if n % CHECK_EVERY != CHECK_EVERY - 1:
             continue
-        before = best.error
-        error = best.update() if math.isfinite(loss) else math.nan
+        before, error = best.error, best.update()
         bar.set_postfix_str(f"error {best.error:.2e}", refresh=False)
         if not error <= MAX_RISE * best.error:
             best.restore()

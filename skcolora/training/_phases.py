@@ -25,10 +25,7 @@ class Phase(Protocol):
     model: CoLoRAModel
 
     def step(self, progress: float, caution: float) -> Tensor:
-        """One step, at ``progress`` in [0, 1], its length multiplied by ``caution`` ≤ 1.
-
-        No step is taken where the error is not finite.
-        """
+        """One step, at ``progress`` in [0, 1], its length multiplied by ``caution`` ≤ 1."""
 
     def restart(self) -> None:
         """Start the optimiser afresh from the weights as they are."""
@@ -50,7 +47,7 @@ class FirstOrderPhase:
     """SOAP in float32 on the mean relative error, with warm-up and cosine decay.
 
     Early times come first: what moves is followed from where it starts, instead of being
-    looked for anywhere.
+    looked for anywhere.  A step waits for no result of the device.
     """
 
     dtype = torch.float32
@@ -75,8 +72,6 @@ class FirstOrderPhase:
         difference = self.model(batch.x, batch.inputs) - batch.u
         squared = (batch.weights * difference).square().sum((1, 2))
         loss = (squared + self.TINY).sqrt().mean()
-        if not torch.isfinite(loss):
-            return loss.detach()
         self._optimizer.zero_grad()
         loss.backward()
         self._n_steps += 1
