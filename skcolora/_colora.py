@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections.abc import Sequence
 from dataclasses import replace
@@ -25,6 +26,7 @@ from skcolora._snapshots import (
     validate_parameters,
     validate_snapshots,
 )
+from skcolora._stored_rows import StoredRows, is_stored, make_sampler, validate_stored
 from skcolora.nn import CoLoRAModel, CoLoRANetwork, Hypernetwork
 from skcolora.training import SnapshotSampler, train
 from skcolora.utils._sklearn import Interval, StrOptions, fit_context
@@ -206,7 +208,8 @@ class CoLoRARegressor(SnapshotRegressor):
             Physics parameters.
         y : array-like of shape (n_trajectories, n_times, n_points[, n_fields])
             Snapshots; with a tensor grid ``(n_trajectories, n_times, *grid[, n_fields])``,
-            or flattened to ``(n_trajectories, n_times * n_points * n_fields)``.
+            or flattened to ``(n_trajectories, n_times * n_points * n_fields)``.  May be a
+            `numpy.memmap`, an h5py or zarr dataset or a dask array; see Notes.
 
         Returns
         -------
@@ -222,37 +225,44 @@ class CoLoRARegressor(SnapshotRegressor):
         -----
         UserWarning
             If training is interrupted (Ctrl-C); the best weights so far are kept.
+
+        Notes
+        -----
+        A memmap, dataset or dask array of more than 512 MB is never read as a whole.  So
+        many bytes of snapshots, drawn at random, are in memory at a time and exchanged for
+        others as training goes on, and `fit` takes at most 1 GB besides what Python and
+        torch need, whatever the size of y, as long as a snapshot takes at most 32 MB.
+        Values are checked as they are read.  Storage in chunks should keep to one snapshot,
+        or a few, a chunk.  scikit-learn's cross-validation copies the trajectories of a fold
+        out of a memmap into memory, and cannot slice h5py and zarr datasets; a dask array
+        over them (``dask.array.from_array``) it slices without reading.
         """
         adapted_layers = self._check_architecture()
         device = resolve_device(self.device)
-        X, rows, layout = validate_snapshots(self, X, y, times=self.times, points=self.points)
+        rows: Array | StoredRows
+        validate = validate_stored if is_stored(y) else validate_snapshots
+        X, rows, layout = validate(self, X, y, times=self.times, points=self.points)
         period = check_period(self.period, layout.grid.n_dims)
         seed = check_random_state(self.random_state).randint(2**31 - 1)
-        generator = torch.Generator().manual_seed(int(seed))
-
         signature = self._signature(layout, period, adapted_layers)
         continued = self.warm_start and signature == getattr(self, "_fitted_signature", None)
-        if continued:
-            model = copy.deepcopy(CoLoRAModel(self.network_, self.hypernetwork_))
-            model.requires_grad_(True)
-        else:
-            model = self._new_model(X, rows, layout, period, adapted_layers, generator)
-        model.to(device=device, dtype=torch.float64)
-        n, n_times = rows.shape[:2]
-        sampler = SnapshotSampler(
-            as_tensor(rows.reshape(n * n_times, *rows.shape[2:]), device=device),
-            as_tensor(layout.grid.points, device=device),
-            as_tensor(parameter_time_rows(X, layout.times), device=device),
-            generator=torch.Generator(device=device).manual_seed(int(seed)),
-        )
-        result = train(
-            model,
-            sampler,
-            max_iter=self.max_iter,
-            max_time=self.max_time,
-            refine_only=continued,
-            verbose=int(self.verbose),
-        )
+        with contextlib.closing(
+            make_sampler(X, rows, layout, device=device, seed=int(seed))
+        ) as sampler:
+            if continued:
+                model = copy.deepcopy(CoLoRAModel(self.network_, self.hypernetwork_))
+                model.requires_grad_(True)
+            else:
+                model = self._new_model(X, sampler, layout, period, adapted_layers, int(seed))
+            model.to(device=device, dtype=torch.float64)
+            result = train(
+                model,
+                sampler,
+                max_iter=self.max_iter,
+                max_time=self.max_time,
+                refine_only=continued,
+                verbose=int(self.verbose),
+            )
         model.to(resolve_dtype(self.dtype, rows.dtype)).requires_grad_(False)
         self.network_, self.hypernetwork_ = model.network, model.hypernetwork
         self.n_latent_ = self.network_.n_latent
@@ -393,13 +403,14 @@ class CoLoRARegressor(SnapshotRegressor):
     def _new_model(
         self,
         X: Array,
-        rows: Array,
+        sampler: SnapshotSampler,
         layout: SnapshotLayout,
         period: tuple[float | None, ...],
         adapted_layers: tuple[int, ...],
-        generator: torch.Generator,
+        seed: int,
     ) -> CoLoRAModel:
         """Initial weights, and the scaling of coordinates, fields, parameters and time."""
+        generator = torch.Generator().manual_seed(seed)
         network = CoLoRANetwork(
             layout.grid.n_dims,
             layout.n_fields,
@@ -422,12 +433,11 @@ class CoLoRARegressor(SnapshotRegressor):
         low, high = layout.grid.points.min(0), layout.grid.points.max(0)
         plain = np.array([length is None for length in period])
         inputs = parameter_time_rows(X, layout.times)
-        fields = rows.reshape(-1, layout.n_fields)
         for buffer, values in (
             (network.x_center, np.where(plain, (low + high) / 2, 0.0)),
             (network.x_scale, np.where(plain & (high > low), (high - low) / 2, 1.0)),
-            (network.u_center, fields.mean(0, dtype=np.float64)),
-            (network.u_scale, _positive(fields.std(0, dtype=np.float64))),
+            (network.u_center, sampler.mean.cpu().numpy()),
+            (network.u_scale, _positive(sampler.std.cpu().numpy())),
             (hypernetwork.center, inputs.mean(0)),
             (hypernetwork.scale, _positive(inputs.std(0))),
         ):

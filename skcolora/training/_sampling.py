@@ -74,11 +74,8 @@ class SnapshotSampler:
         self._unit = torch.where(power > 0, power, 1.0).sqrt()
 
         self._cells = PointCells(points)
-        double = {"dtype": torch.float64, "device": fields.device}
-        self._norms = torch.empty(self.n_snapshots, **double)
-        self._cdf = fields.new_empty(
-            self.n_snapshots, self._cells.n_cells + 1, dtype=torch.float32
-        )
+        self._norms = fields.new_empty(self.n_snapshots, dtype=torch.float64)
+        self._cdf = fields.new_empty(self.n_snapshots, self._cells.n_cells + 1, dtype=torch.float32)
         for rows in _blocks(fields):
             self._observe(rows)
         floor = self.NORM_FLOOR * self._norms.square().mean().sqrt()
@@ -121,6 +118,9 @@ class SnapshotSampler:
             weights.to(dtype),
         )
 
+    def close(self) -> None:
+        """Let go of what is being read; nothing where the snapshots are resident."""
+
     def _random(self, *shape: int) -> Tensor:
         device = self.fields.device
         return torch.rand(*shape, dtype=torch.float64, device=device, generator=self.generator)
@@ -144,14 +144,14 @@ def field_moments(fields: Tensor) -> tuple[Tensor, Tensor]:
     ----------
     fields : Tensor of shape (n_snapshots, n_points, n_fields)
     """
-    count, mean, spread = 0, 0.0, 0.0
+    count = 0
+    mean, spread = fields.new_zeros(2, fields.shape[2], dtype=torch.float64)
     for rows in _blocks(fields):
         # Chan, Golub and LeVeque's update: no cancellation where the mean is large.
         block = fields[rows].double().flatten(0, 1)
         n, block_mean = len(block), block.mean(0)
-        change = block_mean - mean
-        total = count + n
+        total, change = count + n, block_mean - mean
         spread = spread + (block - block_mean).square_().sum(0)
         spread = spread + change.square() * (count * n / total)
         mean, count = mean + change * (n / total), total
-    return torch.as_tensor(mean), (torch.as_tensor(spread) / count).sqrt()
+    return mean, (spread / count).sqrt()
