@@ -228,14 +228,13 @@ class CoLoRARegressor(SnapshotRegressor):
 
         Notes
         -----
-        A memmap, dataset or dask array of more than 512 MB is never read as a whole.  So
-        many bytes of snapshots, drawn at random, are in memory at a time and exchanged for
-        others as training goes on, and `fit` takes at most 1 GB besides what Python and
-        torch need, whatever the size of y, as long as a snapshot takes at most 32 MB.
-        Values are checked as they are read.  Storage in chunks should keep to one snapshot,
-        or a few, a chunk.  scikit-learn's cross-validation copies the trajectories of a fold
-        out of a memmap into memory, and cannot slice h5py and zarr datasets; a dask array
-        over them (``dask.array.from_array``) it slices without reading.
+        A memmap, dataset or dask array of more than 512 MB is never read as a whole.  A pool
+        of snapshots of about that size, drawn at random, is in memory, and they are exchanged
+        for others as training goes on; `fit` takes at most 1 GB besides what Python and torch
+        need, whatever the size of y, as long as a snapshot takes at most 16 MB.  Values are
+        checked as they are read.  A chunk of a dataset should hold one snapshot or a few.
+        scikit-learn's cross-validation copies the trajectories of a fold into memory, save
+        those of a dask array (``dask.array.from_array(dataset)``), which it slices unread.
         """
         adapted_layers = self._check_architecture()
         device = resolve_device(self.device)

@@ -37,10 +37,13 @@ class PointCells:
     Parameters
     ----------
     points : Tensor of shape (n_points, n_dims)
-    max_cells : int, default=4096
+    max_cells : int, default=MAX_CELLS
     """
 
-    def __init__(self, points: Tensor, *, max_cells: int = 4096) -> None:
+    # So many that a cell of a fine grid is small beside what moves on it.
+    MAX_CELLS = 2**14
+
+    def __init__(self, points: Tensor, *, max_cells: int = MAX_CELLS) -> None:
         self.n_points = len(points)
         self.order = space_filling_order(points)
         self.size = -(-self.n_points // max_cells)
@@ -48,6 +51,11 @@ class PointCells:
         self.n_cells = -(-self.n_points // self.size)
         self.sizes = torch.full((self.n_cells,), self.size, device=points.device)
         self.sizes[-1] = self.n_points - (self.n_cells - 1) * self.size
+
+    @classmethod
+    def bytes_for(cls, n_points: int) -> int:
+        """About the memory that the distribution of one snapshot takes."""
+        return 4 * min(n_points, cls.MAX_CELLS)
 
     def distribution(self, magnitude: Tensor, importance: float) -> Tensor:
         """Cumulative probabilities of the cells, in float32.

@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from skcolora.training._points import PointCells
 from skcolora.training._sampling import Batch, SnapshotSampler
 
 
@@ -51,8 +52,8 @@ class PooledSampler(SnapshotSampler):
     times : Tensor of shape (n_times,)
     generator : torch.Generator
     max_bytes : int
-        Size of the pool, though of no fewer than `MIN_SLOTS` snapshots, and no more than
-        `MAX_SLOTS`, since each is read by itself.
+        Size of the pool and of the distributions of its points, though of no fewer than
+        `MIN_SLOTS` snapshots, and no more than `MAX_SLOTS`, since each is read by itself.
     """
 
     MIN_SLOTS, MAX_SLOTS = 16, 2**14
@@ -71,9 +72,13 @@ class PooledSampler(SnapshotSampler):
     ) -> None:
         n_trajectories, n_times, n_points, n_fields = source.shape
         self._source, self._parameters, self._all_times = source, parameters, times
+        self._clock = times.tolist()
         self._rng = np.random.default_rng(generator.initial_seed())
         size = n_points * n_fields * source.dtype.itemsize
-        n_slots = min(max(max_bytes // size, self.MIN_SLOTS), self.MAX_SLOTS)
+        n_slots = min(
+            max(max_bytes // (size + PointCells.bytes_for(n_points)), self.MIN_SLOTS),
+            self.MAX_SLOTS,
+        )
         n_slots = min(n_slots, n_trajectories * n_times)
         self._draws_per_exchange = math.ceil(size / self.BYTES_PER_DRAW)
         self._n_draws = 0
@@ -125,5 +130,5 @@ class PooledSampler(SnapshotSampler):
         self.fields[slot] = torch.from_numpy(values.result())
         self.inputs[slot] = self._inputs_of(snapshot)
         # Slots stay in the order of time, as each takes from its own part only.
-        self._times[slot] = float(self.inputs[slot, -1])
+        self._times[slot] = self._clock[snapshot % len(self._clock)]
         self._observe(slice(slot, slot + 1))
