@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import warnings
 from collections.abc import Sequence
@@ -11,7 +12,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
@@ -28,6 +29,7 @@ from skcolora._snapshots import (
     validate_parameters,
     validate_snapshots,
 )
+from skcolora._stored_rows import StoredRows, is_stored, make_sampler, validate_stored
 from skcolora.nn import (
     CoLoRAModel,
     CoLoRANetwork,
@@ -38,6 +40,9 @@ from skcolora.nn import (
 from skcolora.training import SnapshotSampler, train
 from skcolora.utils._sklearn import Interval, StrOptions, fit_context
 from skcolora.utils._torch import as_tensor, resolve_device, resolve_dtype
+
+# Size of the pool of stored snapshots from which those are drawn that judge the training.
+_VALIDATION_BYTES = 2**27
 
 
 class CoLoRARegressor(SnapshotRegressor):
@@ -228,7 +233,8 @@ class CoLoRARegressor(SnapshotRegressor):
             Physics parameters.
         y : array-like of shape (n_trajectories, n_times, n_points[, n_fields])
             Snapshots; with a tensor grid ``(n_trajectories, n_times, *grid[, n_fields])``,
-            or flattened to ``(n_trajectories, n_times * n_points * n_fields)``.
+            or flattened to ``(n_trajectories, n_times * n_points * n_fields)``.  May be a
+            `numpy.memmap`, an h5py or zarr dataset or a dask array; see Notes.
 
         Returns
         -------
@@ -246,51 +252,52 @@ class CoLoRARegressor(SnapshotRegressor):
             If the budget ended before the error fell to ``tol``.
         UserWarning
             If training is interrupted (Ctrl-C); the best weights so far are kept.
+
+        Notes
+        -----
+        A memmap, dataset or dask array of more than 512 MB is never read as a whole.  A pool
+        of snapshots of about that size, drawn at random, is in memory, and they are exchanged
+        for others as training goes on; `fit` takes at most 1 GB besides what Python and torch
+        need, whatever the size of y, as long as a snapshot takes at most 16 MB.  Values are
+        checked as they are read.  A chunk of a dataset should hold one snapshot or a few.
+        scikit-learn's cross-validation copies the trajectories of a fold into memory, save
+        those of a dask array (``dask.array.from_array(dataset)``), which it slices unread.
         """
         adapted_layers = self._check_architecture()
         device = resolve_device(self.device)
-        X, rows, layout = validate_snapshots(self, X, y, times=self.times, points=self.points)
+        rows: Array | StoredRows
+        validate = validate_stored if is_stored(y) else validate_snapshots
+        X, rows, layout = validate(self, X, y, times=self.times, points=self.points)
         period = check_period(self.period, layout.grid.n_dims)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        judged = np.zeros(len(X), dtype=bool)
-        if self.validation_fraction is not None:
-            fraction = self.validation_fraction
-            _, chosen = train_test_split(range(len(X)), test_size=fraction, random_state=seed)
-            judged[chosen] = True
-
+        aside = _set_aside(len(X), self.validation_fraction, seed)
         signature = self._signature(layout, period, adapted_layers)
         continued = self.warm_start and signature == getattr(self, "_fitted_signature", None)
-        if continued:
-            model = copy.deepcopy(CoLoRAModel(self.network_, self.hypernetwork_))
-            model.requires_grad_(True)
-        else:
-            generator = torch.Generator().manual_seed(seed)
-            model = self._new_model(
-                X[~judged], rows[~judged], layout, period, adapted_layers, generator
-            )
-        model.to(device=device, dtype=torch.float64)
+        with contextlib.ExitStack() as readers:
 
-        def sampler(chosen: Array) -> SnapshotSampler:
-            every = chosen.all()
-            inputs = parameter_time_rows(X if every else X[chosen], layout.times)
-            fields = rows if every else rows[chosen]
-            return SnapshotSampler(
-                as_tensor(fields.reshape(-1, *rows.shape[2:]), device=device),
-                as_tensor(layout.grid.points, device=device),
-                as_tensor(inputs, device=device),
-                generator=torch.Generator(device=device).manual_seed(seed),
-            )
+            def sampler(chosen: NDArray[np.bool_], **options: Any) -> SnapshotSampler:
+                some = X[chosen], rows if chosen.all() else rows[chosen]
+                opened = make_sampler(*some, layout, device=device, seed=seed, **options)
+                return readers.enter_context(contextlib.closing(opened))
 
-        result = train(
-            model,
-            sampler(~judged),
-            validation=sampler(judged) if judged.any() else None,
-            max_iter=self.max_iter,
-            max_time=self.max_time,
-            tol=self.tol,
-            refine_only=continued,
-            verbose=int(self.verbose),
-        )
+            training = sampler(~aside)
+            validation = sampler(aside, max_bytes=_VALIDATION_BYTES) if aside.any() else None
+            if continued:
+                model = copy.deepcopy(CoLoRAModel(self.network_, self.hypernetwork_))
+                model.requires_grad_(True)
+            else:
+                model = self._new_model(X[~aside], training, layout, period, adapted_layers, seed)
+            model.to(device=device, dtype=torch.float64)
+            result = train(
+                model,
+                training,
+                validation=validation,
+                max_iter=self.max_iter,
+                max_time=self.max_time,
+                tol=self.tol,
+                refine_only=continued,
+                verbose=int(self.verbose),
+            )
         if result.error > self.tol > 0 and not result.interrupted:
             warnings.warn(
                 f"Training ended at a relative error of {result.error:.2g}, above tol="
@@ -440,13 +447,14 @@ class CoLoRARegressor(SnapshotRegressor):
     def _new_model(
         self,
         X: Array,
-        rows: Array,
+        sampler: SnapshotSampler,
         layout: SnapshotLayout,
         period: tuple[float | None, ...],
         adapted_layers: tuple[int, ...],
-        generator: torch.Generator,
+        seed: int,
     ) -> CoLoRAModel:
         """Initial weights, and the scaling of coordinates, fields, parameters and time."""
+        generator = torch.Generator().manual_seed(seed)
         network = CoLoRANetwork(
             layout.grid.n_dims,
             layout.n_fields,
@@ -469,12 +477,11 @@ class CoLoRARegressor(SnapshotRegressor):
         low, high = layout.grid.points.min(0), layout.grid.points.max(0)
         plain = np.array([length is None for length in period])
         inputs = parameter_time_rows(X, layout.times)
-        fields = rows.reshape(-1, layout.n_fields)
         for buffer, values in (
             (network.x_center, np.where(plain, (low + high) / 2, 0.0)),
             (network.x_scale, np.where(plain & (high > low), (high - low) / 2, 1.0)),
-            (network.u_center, fields.mean(0, dtype=np.float64)),
-            (network.u_scale, _positive(fields.std(0, dtype=np.float64))),
+            (network.u_center, sampler.mean.cpu().numpy()),
+            (network.u_scale, _positive(sampler.std.cpu().numpy())),
             (hypernetwork.center, inputs.mean(0)),
             (hypernetwork.scale, _positive(inputs.std(0))),
         ):
@@ -512,3 +519,11 @@ class CoLoRARegressor(SnapshotRegressor):
 
 def _positive(scale: Array) -> Array:
     return np.where(scale > 0, scale, 1.0)
+
+
+def _set_aside(n: int, fraction: float | None, seed: int) -> NDArray[np.bool_]:
+    """Which of n trajectories are not trained on, or a ValueError where none would be left."""
+    aside = np.zeros(n, dtype=bool)
+    if fraction is not None:
+        aside[train_test_split(range(n), test_size=fraction, random_state=seed)[1]] = True
+    return aside
