@@ -76,7 +76,7 @@ class CoLoRARegressor(SnapshotRegressor):
     hyper_width, hyper_depth : int, default=15, 3
         Size of the hypernetwork.
     max_iter : int, default=None
-        Training steps.  None: 4000, or as many as fit into ``max_time``.
+        Training steps.  None: 3000, or as many as fit into ``max_time``.
     max_time : float, default=None
         Seconds that training may take; its schedule runs to its end in them.
     tol : float, default=0.0

@@ -15,12 +15,12 @@ from skcolora.nn import CoLoRAModel
 from skcolora.training._phases import FirstOrderPhase, NaturalGradientPhase, Phase
 from skcolora.training._sampling import Batch, SnapshotSampler
 
-DEFAULT_STEPS, UNLIMITED = 4000, 10**9
+DEFAULT_STEPS, UNLIMITED = 3000, 10**9
 # Share of the steps, and of the seconds, that the first phase takes at most, and the number
 # of steps beyond which it gains little.  A step of the second costs about five times as much.
 FIRST_PHASE_STEPS = 0.8
 FIRST_PHASE_TIME = 0.5
-FIRST_PHASE_ENOUGH = 3000
+FIRST_PHASE_ENOUGH = 1500
 # Steps between two looks at the error on a fixed sample, and how far it may rise over
 # the best one before the weights are set back.
 CHECK_EVERY = 25
