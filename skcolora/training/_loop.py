@@ -88,6 +88,7 @@ def train(
     result = TrainingResult()
     judge = sampler if validation is None else validation
     best = _Best(model, judge.draw(256, 32, torch.float64), tol=tol)
+    best.update()
     patience = math.inf if validation is None else PATIENCE
     started = time.perf_counter()
     budget = math.inf if max_time is None else max_time
