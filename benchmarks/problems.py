@@ -14,7 +14,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from sklearn.preprocessing import FunctionTransformer
 
-from skcolora.datasets import SnapshotData, load_snapshots, make_advection, make_vlasov
+from skcolora.datasets import (
+    SnapshotData,
+    load_snapshots,
+    make_advection,
+    make_burgers,
+    make_vlasov,
+    make_wave,
+)
 
 
 class Problem(NamedTuple):
@@ -49,6 +56,13 @@ def vlasov() -> Problem:
     return Problem("Vlasov", data.X, data.y, new.X, new.y, data, {}, FunctionTransformer())
 
 
+def vlasov_of_three() -> Problem:
+    """Three of the files, 0.2, 0.3 and 0.4; judged as `vlasov`."""
+    every = vlasov()
+    chosen = [int(np.abs(every.X[:, 0] - mu).argmin()) for mu in (0.2, 0.3, 0.4)]
+    return every._replace(name="Vlasov, three trajectories", X=every.X[chosen], y=every.y[chosen])
+
+
 def burgers() -> Problem:
     """Eight viscosities, the fourth held out; parameters in their logarithm."""
     data = load_snapshots(data_folder() / "burgers", period=1.0)
@@ -70,6 +84,23 @@ def advection() -> Problem:
     return Problem("Advection", data.X, data.y, new.X, new.y, data, network, FunctionTransformer())
 
 
+def burgers_in_one_dimension() -> Problem:
+    """Eight viscosities from 0.002 to 0.2; judged between them, in their logarithm."""
+    viscosities = np.geomspace(0.002, 0.2, 8)
+    data = make_burgers(viscosities)
+    new = make_burgers(np.sqrt(viscosities[1:-1] * viscosities[2:]))
+    scaling = FunctionTransformer(np.log)
+    return Problem("1-D Burgers", data.X, data.y, new.X, new.y, data, {}, scaling)
+
+
+def wave() -> Problem:
+    """Thirty pulses of random amplitude, place and radius; judged by five more."""
+    data = make_wave(30, random_state=0)
+    new = make_wave(5, random_state=1)
+    network = {"adaptation": "diagonal", "rank": 7}
+    return Problem("Wave", data.X, data.y, new.X, new.y, data, network, FunctionTransformer())
+
+
 def _held_out(
     name: str, data: SnapshotData, i: int, network: dict[str, Any], scaling: FunctionTransformer
 ) -> Problem:
@@ -80,7 +111,10 @@ def _held_out(
 
 PROBLEMS = {
     "vlasov": vlasov,
+    "vlasov3": vlasov_of_three,
     "burgers": burgers,
     "rde": rotating_detonation,
     "advection": advection,
+    "burgers1d": burgers_in_one_dimension,
+    "wave": wave,
 }

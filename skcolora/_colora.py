@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from numbers import Integral, Real
@@ -10,7 +12,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 import torch
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
@@ -26,10 +30,19 @@ from skcolora._snapshots import (
     validate_parameters,
     validate_snapshots,
 )
-from skcolora.nn import CoLoRAModel, CoLoRANetwork, Hypernetwork
+from skcolora._stored_rows import StoredRows, is_stored, make_sampler, validate_stored
+from skcolora.nn import (
+    CoLoRAModel,
+    CoLoRANetwork,
+    Hypernetwork,
+    evaluate_latent,
+)
 from skcolora.training import SnapshotSampler, train
 from skcolora.utils._sklearn import Interval, StrOptions, fit_context
 from skcolora.utils._torch import as_tensor, resolve_device, resolve_dtype
+
+# Size of the pool of stored snapshots from which those are drawn that judge the training.
+_VALIDATION_BYTES = 2**27
 
 
 class CoLoRARegressor(SnapshotRegressor):
@@ -63,9 +76,16 @@ class CoLoRARegressor(SnapshotRegressor):
     hyper_width, hyper_depth : int, default=15, 3
         Size of the hypernetwork.
     max_iter : int, default=None
-        Training steps.  None: 4000, or as many as fit into ``max_time``.
+        Training steps.  None: 3000, or as many as fit into ``max_time``.
     max_time : float, default=None
         Seconds that training may take; its schedule runs to its end in them.
+    tol : float, default=0.0
+        Training stops as soon as the relative error, on a fixed sample of snapshots and
+        points, is at most ``tol``.  0: the whole budget is used.
+    validation_fraction : float, default=None
+        Share of the trajectories that is not trained on.  Their error then decides which
+        weights are kept, is what ``tol`` refers to, and ends training when it gets no
+        better.  None: all trajectories are trained on and judged by.
     warm_start : bool, default=False
         Go on from the weights of the last ``fit``, if shapes and architecture are as
         they were.
@@ -93,6 +113,9 @@ class CoLoRARegressor(SnapshotRegressor):
         Relative error of the samples in each training step.
     n_iter_ : int
         Steps taken by the last ``fit``.
+    best_loss_ : float
+        Relative error, on a fixed sample, of the weights that were kept: of the
+        trajectories set aside, where ``validation_fraction`` is given.
     n_features_in_ : int
         Number of physics parameters.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -148,6 +171,8 @@ class CoLoRARegressor(SnapshotRegressor):
         "hyper_depth": [Interval(Integral, 1, None, closed="left")],
         "max_iter": [None, Interval(Integral, 1, None, closed="left")],
         "max_time": [None, Interval(Real, 0, None, closed="neither")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "validation_fraction": [None, Interval(Real, 0, 1, closed="neither")],
         "warm_start": ["boolean"],
         "device": [str],
         "dtype": [StrOptions({"auto", "float32", "float64"})],
@@ -170,6 +195,8 @@ class CoLoRARegressor(SnapshotRegressor):
         hyper_depth: int = 3,
         max_iter: int | None = None,
         max_time: float | None = None,
+        tol: float = 0.0,
+        validation_fraction: float | None = None,
         warm_start: bool = False,
         device: str = "auto",
         dtype: str = "auto",
@@ -188,6 +215,8 @@ class CoLoRARegressor(SnapshotRegressor):
         self.hyper_depth = hyper_depth
         self.max_iter = max_iter
         self.max_time = max_time
+        self.tol = tol
+        self.validation_fraction = validation_fraction
         self.warm_start = warm_start
         self.device = device
         self.dtype = dtype
@@ -204,7 +233,8 @@ class CoLoRARegressor(SnapshotRegressor):
             Physics parameters.
         y : array-like of shape (n_trajectories, n_times, n_points[, n_fields])
             Snapshots; with a tensor grid ``(n_trajectories, n_times, *grid[, n_fields])``,
-            or flattened to ``(n_trajectories, n_times * n_points * n_fields)``.
+            or flattened to ``(n_trajectories, n_times * n_points * n_fields)``.  May be a
+            `numpy.memmap`, an h5py or zarr dataset or a dask array; see Notes.
 
         Returns
         -------
@@ -218,45 +248,71 @@ class CoLoRARegressor(SnapshotRegressor):
 
         Warns
         -----
+        ConvergenceWarning
+            If the budget ended before the error fell to ``tol``.
         UserWarning
             If training is interrupted (Ctrl-C); the best weights so far are kept.
+
+        Notes
+        -----
+        A memmap, dataset or dask array of more than 512 MB is never read as a whole.  A pool
+        of snapshots of about that size, drawn at random, is in memory, and they are exchanged
+        for others as training goes on; `fit` takes at most 1 GB besides what Python and torch
+        need, whatever the size of y, as long as a snapshot takes at most 16 MB.  Values are
+        checked as they are read.  A chunk of a dataset should hold one snapshot or a few.
+        scikit-learn's cross-validation copies the trajectories of a fold into memory, save
+        those of a dask array (``dask.array.from_array(dataset)``), which it slices unread.
         """
         adapted_layers = self._check_architecture()
         device = resolve_device(self.device)
-        X, rows, layout = validate_snapshots(self, X, y, times=self.times, points=self.points)
+        rows: Array | StoredRows
+        validate = validate_stored if is_stored(y) else validate_snapshots
+        X, rows, layout = validate(self, X, y, times=self.times, points=self.points)
         period = check_period(self.period, layout.grid.n_dims)
-        seed = check_random_state(self.random_state).randint(2**31 - 1)
-        generator = torch.Generator().manual_seed(int(seed))
-
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        aside = _set_aside(len(X), self.validation_fraction, seed)
         signature = self._signature(layout, period, adapted_layers)
         continued = self.warm_start and signature == getattr(self, "_fitted_signature", None)
-        if continued:
-            model = copy.deepcopy(CoLoRAModel(self.network_, self.hypernetwork_))
-            model.requires_grad_(True)
-        else:
-            model = self._new_model(X, rows, layout, period, adapted_layers, generator)
-        model.to(device=device, dtype=torch.float64)
-        n, n_times = rows.shape[:2]
-        sampler = SnapshotSampler(
-            as_tensor(rows.reshape(n * n_times, *rows.shape[2:]), device=device),
-            as_tensor(layout.grid.points, device=device),
-            as_tensor(parameter_time_rows(X, layout.times), device=device),
-            generator=torch.Generator(device=device).manual_seed(int(seed)),
-        )
-        result = train(
-            model,
-            sampler,
-            max_iter=self.max_iter,
-            max_time=self.max_time,
-            refine_only=continued,
-            verbose=int(self.verbose),
-        )
+        with contextlib.ExitStack() as readers:
+
+            def sampler(chosen: NDArray[np.bool_], **options: Any) -> SnapshotSampler:
+                some = X[chosen], rows if chosen.all() else rows[chosen]
+                opened = make_sampler(*some, layout, device=device, seed=seed, **options)
+                return readers.enter_context(contextlib.closing(opened))
+
+            training = sampler(~aside)
+            validation = sampler(aside, max_bytes=_VALIDATION_BYTES) if aside.any() else None
+            if continued:
+                model = copy.deepcopy(CoLoRAModel(self.network_, self.hypernetwork_))
+                model.requires_grad_(True)
+            else:
+                model = self._new_model(X[~aside], training, layout, period, adapted_layers, seed)
+            model.to(device=device, dtype=torch.float64)
+            result = train(
+                model,
+                training,
+                validation=validation,
+                max_iter=self.max_iter,
+                max_time=self.max_time,
+                tol=self.tol,
+                refine_only=continued,
+                verbose=int(self.verbose),
+            )
+        if result.error > self.tol > 0 and not result.interrupted:
+            warnings.warn(
+                f"Training ended at a relative error of {result.error:.2g}, above tol="
+                f"{self.tol:g}, after {len(result.losses)} steps; raise `max_iter` or `max_time`.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
         model.to(resolve_dtype(self.dtype, rows.dtype)).requires_grad_(False)
         self.network_, self.hypernetwork_ = model.network, model.hypernetwork
         self.n_latent_ = self.network_.n_latent
         self.n_weights_ = sum(p.numel() for p in model.parameters())
-        self.loss_curve_ = (self.loss_curve_ if continued else []) + result.losses
+        losses = torch.stack(result.losses).tolist() if result.losses else []
+        self.loss_curve_ = (self.loss_curve_ if continued else []) + losses
         self.n_iter_ = len(result.losses)
+        self.best_loss_ = result.error
         self._layout, self._X, self._fitted_signature = layout, X, signature
         return self
 
@@ -391,13 +447,14 @@ class CoLoRARegressor(SnapshotRegressor):
     def _new_model(
         self,
         X: Array,
-        rows: Array,
+        sampler: SnapshotSampler,
         layout: SnapshotLayout,
         period: tuple[float | None, ...],
         adapted_layers: tuple[int, ...],
-        generator: torch.Generator,
+        seed: int,
     ) -> CoLoRAModel:
         """Initial weights, and the scaling of coordinates, fields, parameters and time."""
+        generator = torch.Generator().manual_seed(seed)
         network = CoLoRANetwork(
             layout.grid.n_dims,
             layout.n_fields,
@@ -420,12 +477,11 @@ class CoLoRARegressor(SnapshotRegressor):
         low, high = layout.grid.points.min(0), layout.grid.points.max(0)
         plain = np.array([length is None for length in period])
         inputs = parameter_time_rows(X, layout.times)
-        fields = rows.reshape(-1, layout.n_fields)
         for buffer, values in (
             (network.x_center, np.where(plain, (low + high) / 2, 0.0)),
             (network.x_scale, np.where(plain & (high > low), (high - low) / 2, 1.0)),
-            (network.u_center, fields.mean(0, dtype=np.float64)),
-            (network.u_scale, _positive(fields.std(0, dtype=np.float64))),
+            (network.u_center, sampler.mean.cpu().numpy()),
+            (network.u_scale, _positive(sampler.std.cpu().numpy())),
             (hypernetwork.center, inputs.mean(0)),
             (hypernetwork.scale, _positive(inputs.std(0))),
         ):
@@ -437,16 +493,11 @@ class CoLoRARegressor(SnapshotRegressor):
         device = resolve_device(self.device)
         return self.network_.to(device), self.hypernetwork_.to(device)
 
-    @torch.no_grad()
     def _latent(self, X: Array, times: Array) -> Tensor:
-        """(n_trajectories, n_times, n_latent), each trajectory computed by itself.
-
-        So the prediction for one parameter cannot depend, even by rounding, on others.
-        """
+        """(n_trajectories, n_times, n_latent)"""
         _, hypernetwork = self._on_device()
         inputs = as_tensor(parameter_time_rows(X, times)).to(hypernetwork.center)
-        paths = [hypernetwork(path) for path in inputs.split(len(times))]
-        return torch.stack(paths)
+        return evaluate_latent(hypernetwork, inputs.reshape(len(X), len(times), -1))
 
     def _evaluate(self, latent: Tensor, layout: SnapshotLayout) -> Array:
         """Rows of fields."""
@@ -463,3 +514,11 @@ class CoLoRARegressor(SnapshotRegressor):
 
 def _positive(scale: Array) -> Array:
     return np.where(scale > 0, scale, 1.0)
+
+
+def _set_aside(n: int, fraction: float | None, seed: int) -> NDArray[np.bool_]:
+    """Which of n trajectories are not trained on, or a ValueError where none would be left."""
+    aside = np.zeros(n, dtype=bool)
+    if fraction is not None:
+        aside[train_test_split(range(n), test_size=fraction, random_state=seed)[1]] = True
+    return aside

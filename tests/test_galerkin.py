@@ -167,7 +167,7 @@ def test_the_indicator_bounds_the_error_of_transport(model):
     """Advection keeps distances, so that the defect adds up and does not grow."""
     solution, predicted = model.solve(NEW.X), model.predict(NEW.X)
     gap = np.linalg.norm(predicted - NEW.y, axis=2) / np.linalg.norm(predicted, axis=2)
-    assert (gap < 1.5 * solution.error_indicator + 1e-5).all()
+    assert (gap < 1.5 * solution.error_indicator + 1e-4).all()
 
 
 def test_times_and_points_of_your_own(model):

@@ -1,5 +1,6 @@
 """The CoLoRA network and its hypernetwork as torch modules."""
 
+from skcolora.nn._evaluation import evaluate_fields, evaluate_latent
 from skcolora.nn._hypernetwork import Hypernetwork
 from skcolora.nn._jet import NetworkJet, first_layer
 from skcolora.nn._layers import CoLoRALayer, Factor, Jet, LowRankUpdate, PeriodicLayer
@@ -17,5 +18,7 @@ __all__ = [
     "LowRankUpdate",
     "NetworkJet",
     "PeriodicLayer",
+    "evaluate_fields",
+    "evaluate_latent",
     "first_layer",
 ]

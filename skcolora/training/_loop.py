@@ -15,24 +15,28 @@ from skcolora.nn import CoLoRAModel
 from skcolora.training._phases import FirstOrderPhase, NaturalGradientPhase, Phase
 from skcolora.training._sampling import Batch, SnapshotSampler
 
-DEFAULT_STEPS, UNLIMITED = 4000, 10**9
+DEFAULT_STEPS, UNLIMITED = 3000, 10**9
 # Share of the steps, and of the seconds, that the first phase takes at most, and the number
 # of steps beyond which it gains little.  A step of the second costs about five times as much.
 FIRST_PHASE_STEPS = 0.8
 FIRST_PHASE_TIME = 0.5
-FIRST_PHASE_ENOUGH = 3000
+FIRST_PHASE_ENOUGH = 1500
 # Steps between two looks at the error on a fixed sample, and how far it may rise over
 # the best one before the weights are set back.
 CHECK_EVERY = 25
 MAX_RISE = 30.0
+# Looks without a better error on set-aside trajectories that end the second phase.
+PATIENCE = 10
 
 
 @dataclass
 class TrainingResult:
     """What training leaves behind besides the weights."""
 
-    losses: list[float] = field(default_factory=list)
-    """Sampled relative error of each step."""
+    losses: list[Tensor] = field(default_factory=list)
+    """Sampled relative error of each step; on the device, which need not be waited for."""
+    error: float = math.inf
+    """Relative error of the weights that were kept, on a fixed sample."""
     n_setbacks: int = 0
     interrupted: bool = False
 
@@ -41,8 +45,10 @@ def train(
     model: CoLoRAModel,
     sampler: SnapshotSampler,
     *,
+    validation: SnapshotSampler | None = None,
     max_iter: int | None = None,
     max_time: float | None = None,
+    tol: float = 0.0,
     refine_only: bool = False,
     verbose: int = 0,
 ) -> TrainingResult:
@@ -52,11 +58,16 @@ def train(
     ----------
     model : CoLoRAModel
     sampler : SnapshotSampler
+    validation : SnapshotSampler or None
+        Trajectories that are not trained on.  Their error then decides which weights are
+        the best, and ends the second phase when it gets no better.
     max_iter : int or None
         Steps of both phases together.  None: `DEFAULT_STEPS`, or with ``max_time`` as many
         as fit.
     max_time : float or None
         Seconds; the schedule runs to its end in what is reached first.
+    tol : float
+        Relative error, on a fixed sample, at which training may stop.
     refine_only : bool
         Go straight to the second phase, for weights that are trained already.
     verbose : int
@@ -75,7 +86,10 @@ def train(
         max_iter = DEFAULT_STEPS if max_time is None else UNLIMITED
     n_first = 0 if refine_only else min(round(FIRST_PHASE_STEPS * max_iter), FIRST_PHASE_ENOUGH)
     result = TrainingResult()
-    best = _Best(model, sampler.draw(256, 32, torch.float64))
+    judge = sampler if validation is None else validation
+    best = _Best(model, judge.draw(256, 32, torch.float64), tol=tol)
+    best.update()
+    patience = math.inf if validation is None else PATIENCE
     started = time.perf_counter()
     budget = math.inf if max_time is None else max_time
     # With a limit of time the number of steps is not known beforehand.
@@ -84,9 +98,12 @@ def train(
         try:
             if n_first:
                 ends = started + FIRST_PHASE_TIME * budget
-                _run(FirstOrderPhase, model, sampler, n_first, ends, best, result, bar)
-            n_left = max_iter - len(result.losses)
-            _run(NaturalGradientPhase, model, sampler, n_left, started + budget, best, result, bar)
+                first = FirstOrderPhase(model, sampler)
+                _run(first, n_first, ends, best, math.inf, result, bar)
+            if not best.good_enough:
+                second = NaturalGradientPhase(model, sampler)
+                n_left = max_iter - len(result.losses)
+                _run(second, n_left, started + budget, best, patience, result, bar)
         except KeyboardInterrupt:
             result.interrupted = True
             best.update()
@@ -98,6 +115,7 @@ def train(
                 stacklevel=3,
             )
     model.to(torch.float64)
+    result.error = best.error
     if not math.isfinite(best.error):
         raise FloatingPointError(
             "The training error was not finite from the first step on; rescale y, whose values "
@@ -107,49 +125,54 @@ def train(
 
 
 def _run(
-    phase_type: type[Phase],
-    model: CoLoRAModel,
-    sampler: SnapshotSampler,
+    phase: Phase,
     n_steps: int,
     ends: float,
     best: _Best,
+    patience: float,
     result: TrainingResult,
     bar: tqdm[None],
 ) -> None:
     """One phase, from the best weights to better ones."""
-    model.to(phase_type.dtype)
-    phase = phase_type(model, sampler)  # type: ignore[call-arg]
+    phase.model.to(phase.dtype)
+    phase.restart()
     starts = time.perf_counter()
-    caution = 1.0
+    available = max(ends - starts, 1e-9)
+    caution, n_looks_since_best = 1.0, 0
     for n in range(n_steps):
-        spent = (
-            0.0 if math.isinf(ends) else (time.perf_counter() - starts) / max(ends - starts, 1e-9)
-        )
+        spent = 0.0 if math.isinf(ends) else (time.perf_counter() - starts) / available
         if spent >= 1:
             break
-        loss = phase.step(max(n / n_steps, spent), caution).item()
-        result.losses.append(loss)
+        result.losses.append(phase.step(max(n / n_steps, spent), caution))
         bar.update()
-        if n % CHECK_EVERY == CHECK_EVERY - 1 or not math.isfinite(loss):
-            error = best.update() if math.isfinite(loss) else math.nan
-            bar.set_postfix_str(f"error {best.error:.2e}", refresh=False)
-            if not error <= MAX_RISE * best.error:
-                best.restore()
-                phase.restart()
-                caution *= 0.5
-                result.n_setbacks += 1
+        if n % CHECK_EVERY != CHECK_EVERY - 1:
+            continue
+        before, error = best.error, best.update()
+        bar.set_postfix_str(f"error {best.error:.2e}", refresh=False)
+        if not error <= MAX_RISE * best.error:
+            best.restore()
+            phase.restart()
+            caution *= 0.5
+            result.n_setbacks += 1
+        n_looks_since_best = 0 if best.error < before else n_looks_since_best + 1
+        if best.good_enough or n_looks_since_best >= patience:
+            break
     best.update()
     best.restore()
-    model.zero_grad(set_to_none=True)
+    phase.model.zero_grad(set_to_none=True)
 
 
 class _Best:
     """The best weights so far, by the error on one fixed sample."""
 
-    def __init__(self, model: CoLoRAModel, sample: Batch) -> None:
-        self.model, self._sample = model, sample
+    def __init__(self, model: CoLoRAModel, sample: Batch, *, tol: float) -> None:
+        self.model, self._sample, self._tol = model, sample, tol
         self._weights = self._copy()
         self.error = math.inf
+
+    @property
+    def good_enough(self) -> bool:
+        return self.error <= self._tol
 
     def _copy(self) -> list[Tensor]:
         return [p.detach().clone() for p in self.model.parameters()]

@@ -22,15 +22,13 @@ class Phase(Protocol):
     """One stage of training."""
 
     dtype: torch.dtype
+    model: CoLoRAModel
 
     def step(self, progress: float, caution: float) -> Tensor:
-        """One step, at ``progress`` in [0, 1], its length multiplied by ``caution`` ≤ 1.
-
-        No step is taken where the error is not finite.
-        """
+        """One step, at ``progress`` in [0, 1], its length multiplied by ``caution`` ≤ 1."""
 
     def restart(self) -> None:
-        """Forget the optimiser's memory, after the weights were set back."""
+        """Start the optimiser afresh from the weights as they are."""
 
 
 def batch_shape(sampler: SnapshotSampler, n_values: int, max_points: int) -> tuple[int, int]:
@@ -49,7 +47,7 @@ class FirstOrderPhase:
     """SOAP in float32 on the mean relative error, with warm-up and cosine decay.
 
     Early times come first: what moves is followed from where it starts, instead of being
-    looked for anywhere.
+    looked for anywhere.  A step waits for no result of the device.
     """
 
     dtype = torch.float32
@@ -63,7 +61,6 @@ class FirstOrderPhase:
     def __init__(self, model: CoLoRAModel, sampler: SnapshotSampler) -> None:
         self.model, self.sampler = model, sampler
         self._shape = batch_shape(sampler, 8192 * sampler.n_fields, 128 * sampler.n_fields)
-        self.restart()
 
     def restart(self) -> None:
         self._optimizer = SOAP(self.model.parameters())
@@ -75,8 +72,6 @@ class FirstOrderPhase:
         difference = self.model(batch.x, batch.inputs) - batch.u
         squared = (batch.weights * difference).square().sum((1, 2))
         loss = (squared + self.TINY).sqrt().mean()
-        if not torch.isfinite(loss):
-            return loss.detach()
         self._optimizer.zero_grad()
         loss.backward()
         self._n_steps += 1
@@ -96,7 +91,6 @@ class NaturalGradientPhase:
     def __init__(self, model: CoLoRAModel, sampler: SnapshotSampler) -> None:
         self.model, self.sampler = model, sampler
         self._shape = batch_shape(sampler, 1024, 16)
-        self.restart()
 
     def restart(self) -> None:
         self._optimizer = SPRING(self.model.parameters())

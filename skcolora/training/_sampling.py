@@ -2,16 +2,22 @@
 
 The cost of a training step must not depend on the grid, so a step sees a few
 snapshots at a few points each.  Both are stratified; points are drawn where the
-field is large and weighted so that every estimate stays unbiased.
+field is large (`PointCells`) and weighted so that every estimate stays unbiased.
 """
 
 from __future__ import annotations
 
 import bisect
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
+
+from skcolora.training._points import PointCells
+
+# Field values taken at once in a pass over the snapshots; they stay in the cache.
+_BLOCK = 2**18
 
 
 class Batch(NamedTuple):
@@ -39,6 +45,11 @@ class SnapshotSampler:
     generator : torch.Generator
     importance : float, default=0.7
         Share of the points that is drawn in proportion to |u|; the others are uniform.
+
+    Attributes
+    ----------
+    mean, std : Tensor of shape (n_fields,)
+        Of each field over all snapshots and points, in float64.
     """
 
     # The relative error of a snapshot of norm zero is measured against this share of
@@ -55,29 +66,28 @@ class SnapshotSampler:
         importance: float = 0.7,
     ) -> None:
         self.fields, self.points, self.inputs = fields, points, inputs
-        self.generator = generator
+        self.generator, self.importance = generator, importance
         self.n_snapshots, self.n_points, self.n_fields = fields.shape
+        self.mean, self.std = field_moments(fields)
         # Each field counts equally, whatever its unit.
-        squared = fields.double().square()
-        power = squared.mean((0, 1))
-        power = torch.where(power > 0, power, 1.0)
-        squared = (squared / power).sum(-1)
-        norms = squared.sum(-1)
-        floor = self.NORM_FLOOR**2 * norms.mean()
-        norms = torch.clamp(norms, min=floor if floor > 0 else 1.0)
-        self._scale = 1 / (norms.unsqueeze(-1) * power).sqrt()
+        power = self.mean.square() + self.std.square()
+        self._unit = torch.where(power > 0, power, 1.0).sqrt()
 
-        magnitude = squared.sqrt()
-        total = magnitude.sum(-1, keepdim=True)
-        uniform = 1 / self.n_points
-        share = torch.where(total > 0, magnitude / torch.where(total > 0, total, 1.0), uniform)
-        self._density = importance * share + (1 - importance) * uniform
-        # Snapshot s owns the interval [s, s + 1) of one long distribution function.
-        cdf = self._density.cumsum(-1)
-        cdf = cdf / cdf[:, -1:] + torch.arange(len(cdf), device=cdf.device).unsqueeze(-1)
-        self._cdf = cdf.flatten()
+        self._cells = PointCells(points)
+        self._norms = fields.new_empty(self.n_snapshots, dtype=torch.float64)
+        self._cdf = fields.new_empty(self.n_snapshots, self._cells.n_cells + 1, dtype=torch.float32)
+        for rows in _blocks(fields):
+            self._observe(rows)
+        floor = self.NORM_FLOOR * self._norms.square().mean().sqrt()
+        self._floor = torch.where(floor > 0, floor, 1.0)
         self._in_time = inputs[:, -1].argsort(stable=True)
         self._times = inputs[self._in_time, -1].tolist()
+
+    def _observe(self, rows: slice) -> None:
+        """Norms of some snapshots, and where they are large."""
+        squared = (self.fields[rows] / self._unit).square().sum(-1)
+        self._norms[rows] = squared.sum(-1).sqrt()
+        self._cdf[rows] = self._cells.distribution(squared.sqrt_(), self.importance)
 
     def draw(
         self, n_snapshots: int, n_points: int, dtype: torch.dtype, *, reach: float = 1.0
@@ -91,13 +101,16 @@ class SnapshotSampler:
         n_within = self.n_snapshots if reach >= 1 else n_within
         place = self._strata((), n_snapshots) * n_within
         snapshots = self._in_time[place.long().clamp_(max=n_within - 1)]
-        place = self._strata((n_snapshots,), n_points) + snapshots.unsqueeze(-1)
-        flat = torch.searchsorted(self._cdf, place)
-        flat = torch.minimum(flat, (snapshots.unsqueeze(-1) + 1) * self.n_points - 1)
-        points = flat - snapshots.unsqueeze(-1) * self.n_points
+        points, probability = self._cells.draw(
+            self._cdf[snapshots],
+            self._strata((n_snapshots,), n_points),
+            self._random(n_snapshots, n_points),
+        )
+        flat = points + snapshots.unsqueeze(-1) * self.n_points
         u = self.fields.reshape(-1, self.n_fields)[flat]
-        density = self._density.flatten()[flat]
-        weights = self._scale[snapshots].unsqueeze(1) / (n_points * density).sqrt().unsqueeze(-1)
+        norms = torch.clamp(self._norms[snapshots], min=self._floor)
+        scale = 1 / (norms.unsqueeze(-1) * self._unit)
+        weights = scale.unsqueeze(1) / (n_points * probability).sqrt().unsqueeze(-1)
         return Batch(
             self.points[points].to(dtype),
             u.to(dtype),
@@ -105,8 +118,40 @@ class SnapshotSampler:
             weights.to(dtype),
         )
 
+    def close(self) -> None:
+        """Let go of what is being read; nothing where the snapshots are resident."""
+
+    def _random(self, *shape: int) -> Tensor:
+        device = self.fields.device
+        return torch.rand(*shape, dtype=torch.float64, device=device, generator=self.generator)
+
     def _strata(self, shape: tuple[int, ...], n: int) -> Tensor:
         """One random number in each of the n equal parts of [0, 1)."""
-        device = self.fields.device
-        jitter = torch.rand(*shape, n, dtype=torch.float64, device=device, generator=self.generator)
-        return (torch.arange(n, dtype=torch.float64, device=device) + jitter) / n
+        parts = torch.arange(n, dtype=torch.float64, device=self.fields.device)
+        return (parts + self._random(*shape, n)) / n
+
+
+def _blocks(fields: Tensor) -> Iterator[slice]:
+    """Runs of snapshots of about `_BLOCK` values each."""
+    n_rows = max(1, _BLOCK // fields[0].numel())
+    return (slice(first, first + n_rows) for first in range(0, len(fields), n_rows))
+
+
+def field_moments(fields: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean and standard deviation of each field, in float64 and in blocks.
+
+    Parameters
+    ----------
+    fields : Tensor of shape (n_snapshots, n_points, n_fields)
+    """
+    count = 0
+    mean, spread = fields.new_zeros(2, fields.shape[2], dtype=torch.float64)
+    for rows in _blocks(fields):
+        # Chan, Golub and LeVeque's update: no cancellation where the mean is large.
+        block = fields[rows].double().flatten(0, 1)
+        n, block_mean = len(block), block.mean(0)
+        total, change = count + n, block_mean - mean
+        spread = spread + (block - block_mean).square_().sum(0)
+        spread = spread + change.square() * (count * n / total)
+        mean, count = mean + change * (n / total), total
+    return mean, (spread / count).sqrt()

@@ -57,6 +57,7 @@ class SOAP:
         correction1 = 1 - beta1**self._n_steps
         correction2 = 1 - beta2**self._n_steps
         for stack in self._stacks:
+            stack.grad.nan_to_num_(0.0, 0.0, 0.0)  # no trust in what is not finite
             stack.observe(beta1, beta2, refresh=self._n_steps % self.refresh == 1)
             mean = stack.rotate(stack.mean)
             scale = (stack.second / correction2).sqrt_().add_(self.eps)

@@ -29,7 +29,7 @@ class SPRING:
     ----------
     parameters : iterable of nn.Parameter
     momentum : float
-        β.
+        β, after the first steps.
     damping : float
         κ, for residuals whose squared norm is a mean squared relative error.
     max_norm : float
@@ -48,18 +48,20 @@ class SPRING:
     LINEARITY = 0.5  # η
     GROWTH = 1.3
     MAX_HALVINGS = 12
+    WARM_UP = 5.0  # of the momentum, n / (n + 5) in the n-th step
 
     def __init__(
         self,
         parameters: Iterable[nn.Parameter],
         *,
-        momentum: float = 0.9,
+        momentum: float = 0.95,
         damping: float = 1e-4,
         max_norm: float = 2.0,
     ) -> None:
         self.parameters = list(parameters)
         self.momentum, self.damping, self.max_norm = momentum, damping, max_norm
         self._directions = {p: torch.zeros_like(p) for p in self.parameters}
+        self._n_steps = 0
 
     @torch.no_grad()
     def step(
@@ -83,11 +85,13 @@ class SPRING:
         """
         rows = [_flatten(factor, residual.shape) for factor in factors]
         r = residual.flatten()
-        zeta = r - self.momentum * self._along(rows)
+        self._n_steps += 1
+        momentum = min(self.momentum, self._n_steps / (self._n_steps + self.WARM_UP))
+        zeta = r - momentum * self._along(rows)
         damping = max(self.damping * min(float(r.square().sum()), 1.0), self.LEAST_DAMPING)
         multipliers = _solve(gram(rows), zeta, damping)
         for direction in self._directions.values():
-            direction.mul_(self.momentum)
+            direction.mul_(momentum)
         for parameter, left, right in rows:
             gradient = _transposed_product(left, right, multipliers)
             self._directions[parameter].add_(gradient.view_as(parameter))
@@ -118,7 +122,7 @@ class SPRING:
             for parameter, origin in zip(self.parameters, start, strict=True):
                 parameter.copy_(origin)
             return
-        if deviation <= self.LINEARITY / 4 * bound:
+        if deviation <= self.LINEARITY / 4 * bound and self.max_norm < norm:
             self.max_norm *= self.GROWTH
 
 

@@ -10,7 +10,7 @@ from skcolora.training import SnapshotSampler, _loop, train
 from skcolora.training._phases import FirstOrderPhase, NaturalGradientPhase, batch_shape
 
 
-def make_case():
+def make_case(device="cpu"):
     generator = torch.Generator().manual_seed(0)
     network = CoLoRANetwork(
         1,
@@ -26,8 +26,11 @@ def make_case():
     hypernetwork = Hypernetwork(1, network.n_latent, width=6, depth=2, generator=generator)
     x, t = torch.linspace(0, 0.95, 20).double(), torch.linspace(0, 1, 8).double()
     fields = torch.sin(2 * torch.pi * (x - 0.3 * t[:, None]))[..., None]
-    sampler = SnapshotSampler(fields, x[:, None], t[:, None], generator=generator)
-    return CoLoRAModel(network, hypernetwork).double(), sampler
+    if device != "cpu":
+        generator = torch.Generator(device).manual_seed(0)
+    data = (fields.to(device), x[:, None].to(device), t[:, None].to(device))
+    sampler = SnapshotSampler(*data, generator=generator)
+    return CoLoRAModel(network, hypernetwork).double().to(device), sampler
 
 
 def error_of(model, sampler):
@@ -108,7 +111,7 @@ def test_not_a_number_is_stepped_back_from(monkeypatch):
     monkeypatch.setattr(NaturalGradientPhase, "step", broken)
     result = train(model, sampler, max_iter=500)
     assert result.n_setbacks >= 1
-    assert calls[30] < calls[28]
+    assert calls[50] < calls[48]
     assert error_of(model, sampler) < 0.05
 
 
@@ -117,6 +120,20 @@ def test_a_loss_that_is_never_finite_is_an_error():
     sampler.fields = sampler.fields + math.inf
     with pytest.raises(FloatingPointError, match="rescale y"):
         train(model, sampler, max_iter=20)
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_a_step_of_the_first_phase_does_not_wait_for_the_device():
+    model, sampler = make_case("cuda")
+    phase = FirstOrderPhase(model.float(), sampler)
+    phase.restart()
+    for _ in range(3):
+        phase.step(0.0, 1.0)
+    torch.cuda.set_sync_debug_mode("error")
+    try:
+        phase.step(0.5, 1.0)
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
 
 
 def test_batches_are_no_larger_than_the_data():

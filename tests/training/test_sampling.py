@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from skcolora.training import SnapshotSampler
+from skcolora.training import SnapshotSampler, _sampling
 
 
 def make_sampler(fields, importance=0.7):
@@ -76,3 +76,18 @@ def test_reach_bounds_the_times_and_leaves_steady_fields_alone():
         generator=torch.Generator().manual_seed(0),
     )
     assert sampler.draw(64, 2, torch.float64, reach=0.0).inputs[:, 0].max() == 9
+
+
+def test_moments_in_blocks(monkeypatch):
+    monkeypatch.setattr(_sampling, "_BLOCK", 50)
+    fields = torch.rand(7, 20, 2, generator=torch.Generator().manual_seed(0)).double()
+    fields = fields * torch.tensor([1.0, 1e-6]) + 1e3
+    mean, std = _sampling.field_moments(fields)
+    assert torch.allclose(mean, fields.mean((0, 1)), rtol=1e-14)
+    assert torch.allclose(std, fields.std((0, 1), correction=0), rtol=1e-6)
+
+
+def test_memory_beside_the_snapshots_does_not_grow_with_the_grid():
+    sampler = make_sampler(torch.rand(2, 50_000, 1))
+    extra = [t for t in vars(sampler).values() if torch.is_tensor(t) and t.shape[:1] == (2,)]
+    assert sum(t.nbytes for t in extra if t is not sampler.fields) < 2**18

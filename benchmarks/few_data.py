@@ -1,0 +1,218 @@
+"""Error at unseen parameters over the number of training trajectories, of every estimator.
+
+    SKCOLORA_DATA=folder python benchmarks/few_data.py vlasov burgers rde wave --counts 2 3 5 7
+
+One network is trained for each count.  It predicts by its hypernetwork (CoLoRA-D), moved by the
+equation (CoLoRA-EQ), and by a hypernetwork that has learnt paths of the equation at parameters
+without snapshots (distilled).  "Manifold" is the best fit of its decoder to the unseen snapshots.
+Writes ``few_data_<problem>.json`` and ``.png``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import matplotlib
+
+matplotlib.use("Agg")
+import matplotlib.pyplot as plt
+import numpy as np
+from problems import data_folder
+from scipy.stats import qmc, spearmanr
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from skcolora import (
+    CoLoRAGalerkin,
+    CoLoRARegressor,
+    ParameterInterpolator,
+    PODGalerkin,
+    PODRegressor,
+)
+from skcolora.datasets import SnapshotData, load_snapshots, make_vlasov, make_wave
+from skcolora.metrics import relative_l2_error
+from skcolora.pdes import PDE, Burgers2D, RotatingDetonation, Vlasov, Wave
+
+
+class Case(NamedTuple):
+    """A pool of trajectories, those that are trained on for each count, and the equation."""
+
+    data: SnapshotData
+    pde: PDE
+    chosen: Callable[[int], np.ndarray]
+    """Indices of the training trajectories."""
+    unseen: tuple[np.ndarray, np.ndarray] | None
+    """Parameters and snapshots besides those of the pool that are not trained on."""
+    candidates: np.ndarray
+    """Parameters that the distillation learns from."""
+    scaling: FunctionTransformer
+    network: dict[str, Any]
+
+
+def _spread(values: np.ndarray) -> Callable[[int], np.ndarray]:
+    """The nearest to evenly spread ones, both ends among them."""
+
+    def chosen(n: int) -> np.ndarray:
+        targets = np.linspace(values.min(), values.max(), n)
+        free = np.ones(len(values), dtype=bool)
+        picks = []
+        for target in targets:
+            picks.append(int(np.where(free, np.abs(values - target), np.inf).argmin()))
+            free[picks[-1]] = False
+        return np.sort(picks)
+
+    return chosen
+
+
+def vlasov() -> Case:
+    data = load_snapshots(data_folder() / "vlasov", period=2.0)
+    new = make_vlasov([0.25, 0.35])
+    candidates = np.linspace(0.2, 0.4, 9)[:, None]
+    chosen = _spread(data.X[:, 0])
+    return Case(data, Vlasov(), chosen, (new.X, new.y), candidates, FunctionTransformer(), {})
+
+
+def burgers() -> Case:
+    """The middle one of three is 0.00496; in log μ otherwise as in the other cases."""
+    data = load_snapshots(data_folder() / "burgers", period=1.0)
+    candidates = np.geomspace(0.001, 0.01, 13)[:, None]
+    chosen = _spread(data.X[:, 0])
+    return Case(data, Burgers2D(), chosen, None, candidates, FunctionTransformer(np.log), {})
+
+
+def rotating_detonation() -> Case:
+    data = load_snapshots(data_folder() / "rde", period=2 * np.pi)
+    candidates = np.linspace(2.0, 3.1, 9)[:, None]
+    chosen = _spread(data.X[:, 0])
+    network = {"adaptation": "diagonal"}
+    pde = RotatingDetonation()
+    return Case(data, pde, chosen, None, candidates, FunctionTransformer(), network)
+
+
+def wave() -> Case:
+    """Four parameters: pulses of a Sobol sequence, judged by five more."""
+    low, high = np.array([0.5, -0.5, -0.5, 0.1]), np.array([1.5, 0.5, 0.5, 0.2])
+    parameters = qmc.scale(qmc.Sobol(4, rng=0).random(32), low, high)
+    data, new = make_wave(parameters), make_wave(5, random_state=1)
+    network = {"adaptation": "diagonal", "rank": 7}
+    return Case(
+        data,
+        Wave(),
+        np.arange,
+        (new.X, new.y),
+        qmc.scale(qmc.Sobol(4, rng=1).random(32), low, high),
+        FunctionTransformer(),
+        network,
+    )
+
+
+CASES = {"vlasov": vlasov, "burgers": burgers, "rde": rotating_detonation, "wave": wave}
+
+
+def run(case: Case, count: int, max_time: float, seed: int) -> dict[str, Any]:
+    """Errors of every estimator, averaged over the unseen parameters."""
+    data, grid = case.data, case.data.grid
+    chosen = case.chosen(count)
+    X, y = data.X[chosen], data.y[chosen]
+    if case.unseen is not None:
+        X_new, y_new = case.unseen
+    else:
+        rest = np.setdiff1d(np.arange(len(data.X)), chosen)
+        X_new, y_new = data.X[rest], data.y[rest]
+    result: dict[str, Any] = {"trajectories": count, "X": X.tolist(), "X_new": X_new.tolist()}
+
+    def record(name: str, predict: Callable[[], np.ndarray]) -> None:
+        started = time.perf_counter()
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            try:
+                predicted = predict()
+            except (ValueError, RuntimeError, np.linalg.LinAlgError) as error:
+                result[name] = {"error": None, "reason": str(error)}
+                return
+        each = relative_l2_error(y_new, np.nan_to_num(predicted), average=False)
+        result[name] = {
+            "error": float(np.mean(each)),
+            "errors": each.tolist(),
+            "seconds": time.perf_counter() - started,
+            "warnings": sorted({str(w.message) for w in caught}),
+        }
+        print(f"  {name:24}{result[name]['error']:10.2e}", flush=True)
+
+    network = CoLoRARegressor(**grid, **case.network, max_time=max_time, random_state=seed)
+    galerkin = CoLoRAGalerkin(
+        case.pde, regressor=make_pipeline(case.scaling, network), random_state=seed
+    ).fit(X, y)
+    regressor = galerkin.regressor_
+    inner = regressor[-1]
+    record("CoLoRA-D", lambda: regressor.predict(X_new))
+    record("CoLoRA-EQ", lambda: galerkin.predict(X_new))
+    record("distilled", lambda: galerkin.distill(case.candidates).predict(X_new))
+    record("manifold", lambda: inner.decode(inner.encode(y_new)))
+
+    def rival(model: Any) -> Callable[[], np.ndarray]:
+        return lambda: make_pipeline(case.scaling, model).fit(X, y).predict(X_new)
+
+    n = inner.n_latent_
+    record("ParameterInterpolator", rival(ParameterInterpolator(**grid)))
+    record("PODRegressor", rival(PODRegressor(**grid, n_components=n)))
+    record(
+        "PODGalerkin",
+        lambda: PODGalerkin(case.pde, **grid, n_components=n).fit(X, y).predict(X_new),
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        indicator = galerkin.solve(X_new).error_indicator[:, -1]
+    result["training error"] = relative_l2_error(y, regressor.predict(X))
+    result["indicator"] = indicator.tolist()
+    if len(X_new) > 2:
+        result["rank correlation of indicator and error"] = float(
+            spearmanr(indicator, result["CoLoRA-EQ"]["errors"]).statistic
+        )
+    return result
+
+
+def draw(name: str, results: list[dict[str, Any]], path: str) -> None:
+    figure, ax = plt.subplots(figsize=(5.5, 4.0), layout="constrained")
+    styles = {
+        "CoLoRA-EQ": "o-",
+        "distilled": "s--",
+        "CoLoRA-D": "^-",
+        "ParameterInterpolator": "x:",
+        "PODRegressor": "+:",
+        "PODGalerkin": "d:",
+    }
+    for model, style in styles.items():
+        rows = [row for row in results if row[model]["error"] is not None]
+        counts, errors = [r["trajectories"] for r in rows], [r[model]["error"] for r in rows]
+        ax.semilogy(counts, errors, style, label=model)
+    ax.set(xlabel="training trajectories", ylabel="error at unseen parameters", title=name)
+    ax.legend(frameon=False, fontsize=8)
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("problems", nargs="+", choices=sorted(CASES))
+    parser.add_argument("--counts", type=int, nargs="+", default=[2, 3, 4, 5, 7])
+    parser.add_argument("--max-time", type=float, default=240.0, help="seconds of each training")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    for name in args.problems:
+        case, results = CASES[name](), []
+        for count in args.counts:
+            print(f"{name}, {count} trajectories", flush=True)
+            results.append(run(case, count, args.max_time, args.seed))
+            Path(f"few_data_{name}.json").write_text(json.dumps(results, indent=1))
+            draw(name, results, f"few_data_{name}.png")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,140 @@
+"""Time of a solution: full-order solver coarsened to the same error, and the reduced models.
+
+    python benchmarks/galerkin_speed.py
+
+2-D Burgers; networks are trained on five viscosities that our own solver gave.  The full-order
+solver takes the cheapest of several grids and tolerances whose error at unseen viscosities is no
+larger than that of `CoLoRAGalerkin`.  Then one trajectory and 100 at once, by every model: the
+whole fields on 129² points and 51 times, the latent states alone, and the fields at 100 places.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from skcolora import CoLoRAGalerkin, CoLoRARegressor, PODGalerkin
+from skcolora.datasets import make_burgers
+from skcolora.metrics import relative_l2_error
+from skcolora.pdes import Burgers2D, SolverError
+
+N_POINTS, TOLERANCES = (24, 32, 40, 48, 64, 80, 96, 128), (1e-2, 1e-3, 1e-4)
+
+
+def seconds(run: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    run()
+    return time.perf_counter() - started
+
+
+def matched_solver(
+    times: np.ndarray, axes: tuple[np.ndarray, ...], X: np.ndarray, y: np.ndarray, error: float
+) -> tuple[int, float, float, float]:
+    """Grid, tolerance, error and seconds a trajectory of the cheapest that is as accurate."""
+    best = (0, 0.0, np.inf, np.inf)
+    for n in N_POINTS:
+        for tol in TOLERANCES:
+
+            def solve(n: int = n, tol: float = tol) -> np.ndarray:
+                return Burgers2D().solve(X, times, axes, n_points=n, rtol=tol, atol=tol)
+
+            started = time.perf_counter()
+            try:
+                reached = relative_l2_error(y, solve())
+            except SolverError:
+                continue
+            took = (time.perf_counter() - started) / len(X)
+            if reached <= error and took < best[3]:
+                best = (n, tol, reached, took)
+    return best
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--max-time", type=float, default=240.0, help="seconds of training")
+    parser.add_argument("--low", type=float, default=0.002, help="smallest viscosity")
+    args = parser.parse_args()
+    data = make_burgers(np.geomspace(args.low, 0.01, 5), kind="2d")
+    new = make_burgers(np.geomspace(args.low, 0.01, 9)[1::2], kind="2d")
+    network = CoLoRARegressor(**data.grid, max_time=args.max_time, random_state=0)
+    log = FunctionTransformer(np.log)
+    galerkin = CoLoRAGalerkin(data.pde, regressor=make_pipeline(log, network), random_state=0)
+    galerkin.fit(data.X, data.y)
+    regressor = galerkin.distill(np.geomspace(args.low, 0.01, 13)[:, None])
+    pod = PODGalerkin(data.pde, **data.grid, n_components=20, n_samples=60).fit(data.X, data.y)
+
+    many = np.geomspace(args.low, 0.01, 100)[:, None]
+    places = np.random.default_rng(0).random((100, 2))
+    models = {"CoLoRAGalerkin": galerkin, "CoLoRARegressor (distilled)": regressor}
+    errors = {
+        name: relative_l2_error(new.y, model.predict(new.X)) for name, model in models.items()
+    }
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        errors["PODGalerkin, 20 modes"] = relative_l2_error(
+            new.y, np.nan_to_num(pod.predict(new.X), nan=1e3)
+        )
+    target = errors["CoLoRAGalerkin"]
+    n, tol, reached, _ = matched_solver(data.times, data.points, new.X, new.y, target)
+    print(f"{torch.get_num_threads()} thread(s); full-order: {n}² points, tolerance {tol:g}")
+
+    def full_order(X: np.ndarray) -> None:
+        Burgers2D().solve(X, data.times, data.points, n_points=n, rtol=tol, atol=tol)
+
+    def timed(name: str, error: float, run: Callable[[np.ndarray], object]) -> None:
+        run(many[:1])
+        one = min(seconds(lambda: run(many[50:51])) for _ in range(3))
+        hundred = seconds(lambda: run(many))
+        reference.setdefault("one", one)
+        reference.setdefault("hundred", hundred)
+        ratios = f"{reference['one'] / one:9.1f}{reference['hundred'] / hundred:9.1f}"
+        print(f"{name:44}{error:10.1e}{one:10.4f}{hundred:10.3f}{ratios}", flush=True)
+
+    reference: dict[str, float] = {}
+    print(f"{'':44}{'error':>10}{'one, s':>10}{'100, s':>10}{'times':>9}{'times':>9}")
+    timed("full-order solver, whole fields", reached, full_order)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        name = "PODGalerkin, 20 modes"
+        timed(name, errors[name], pod.predict)
+        for name, model in models.items():
+            timed(f"{name}, whole fields", errors[name], model.predict)
+
+        def states(X: np.ndarray) -> np.ndarray:
+            return regressor[-1].predict_latent(log.transform(X))
+
+        timed("CoLoRAGalerkin, states", errors["CoLoRAGalerkin"], galerkin.solve)
+        timed("CoLoRARegressor, states", errors["CoLoRARegressor (distilled)"], states)
+        timed(
+            "CoLoRAGalerkin, 100 places",
+            errors["CoLoRAGalerkin"],
+            lambda X: galerkin.predict(X, points=places),
+        )
+        timed(
+            "CoLoRARegressor, 100 places",
+            errors["CoLoRARegressor (distilled)"],
+            lambda X: regressor[-1].predict(log.transform(X), points=places),
+        )
+
+        print(f"\n{'points':>8}{'error':>10}{'one, s':>10}{'100, s':>10}")
+        for n_collocation in (50, 100, 200, 500, 1000, 2000, 10000):
+            frozen = FrozenEstimator(galerkin.regressor_)
+            model = CoLoRAGalerkin(
+                data.pde, regressor=frozen, n_collocation=n_collocation, random_state=0
+            ).fit(data.X, data.y)
+            error = relative_l2_error(new.y, np.nan_to_num(model.predict(new.X)))
+            one = seconds(lambda model=model: model.solve(many[50:51]))
+            hundred = seconds(lambda model=model: model.solve(many))
+            print(f"{n_collocation:8}{error:10.1e}{one:10.3f}{hundred:10.3f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()

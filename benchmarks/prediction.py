@@ -1,0 +1,90 @@
+"""Time of a prediction against the bare matrix products of the same shapes.
+
+    python benchmarks/prediction.py
+
+The published architecture on whole grids, in both precisions: `predict`, the matrix products of
+the same shapes alone, and the same network evaluated as it is written, in one call; then latent
+states of 1,000 parameters at 100 times.  The best of several runs each, all in one process.
+"""
+
+from __future__ import annotations
+
+import time
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skcolora import CoLoRARegressor
+from skcolora._snapshots import parameter_time_rows
+
+N_TIMES, AXIS = 63, 101
+
+
+def seconds(run: Callable[[], object], repeats: int = 5) -> float:
+    run()
+    best = np.inf
+    for _ in range(repeats):
+        started = time.perf_counter()
+        run()
+        best = min(best, time.perf_counter() - started)
+    return best
+
+
+def fitted(dtype: str) -> CoLoRARegressor:
+    """The published architecture; how well it is trained does not matter here."""
+    axis = np.linspace(-1.0, 1.0, AXIS)
+    points = (axis, axis)
+    y = np.random.default_rng(0).standard_normal((3, N_TIMES, AXIS, AXIS)).astype(dtype)
+    model = CoLoRARegressor(points=points, period=2.0, max_iter=1, random_state=0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return model.fit(np.arange(3.0)[:, None], y)
+
+
+@torch.no_grad()
+def bare_products(model: CoLoRARegressor) -> Callable[[], None]:
+    """One product a hidden layer and snapshot, nothing else."""
+    weights = [layer.W for layer in model.network_.layers[1:]]
+    inputs = torch.randn(AXIS**2, model.width, dtype=weights[0].dtype)
+    outputs = [inputs.new_empty(AXIS**2, w.shape[1]) for w in weights]
+
+    def run() -> None:
+        for _ in range(N_TIMES):
+            for weight, out in zip(weights, outputs, strict=True):
+                torch.mm(inputs, weight, out=out)
+
+    return run
+
+
+@torch.no_grad()
+def naive(model: CoLoRARegressor, X: np.ndarray) -> Tensor:
+    """The forward pass as it is written, all snapshots and points at once."""
+    rows = torch.as_tensor(parameter_time_rows(X, model._layout.times)).to(model.network_.u_scale)
+    points = torch.as_tensor(model._layout.grid.points).to(rows)
+    fields: Tensor = model.network_(points, model.hypernetwork_(rows))
+    return fields
+
+
+def main() -> None:
+    X = np.array([[0.5]])
+    many, times = np.linspace(0.0, 2.0, 1000)[:, None], np.linspace(0.0, 1.0, 100)
+    print(f"{N_TIMES} snapshots at {AXIS**2} points; {torch.get_num_threads()} thread(s)")
+    for dtype in ("float32", "float64"):
+        model = fitted(dtype)
+        predict = seconds(lambda model=model: model.predict(X))
+        products = seconds(bare_products(model))
+        written = seconds(lambda model=model: naive(model, X))
+        print(
+            f"{dtype}: predict {predict:.3f} s, bare products {products:.3f} s "
+            f"(ratio {predict / products:.2f}), forward pass as written {written:.3f} s "
+            f"(ratio {predict / written:.2f})"
+        )
+        latent = seconds(lambda model=model: model.predict_latent(many, times=times))
+        print(f"{dtype}: latent states of 1000 parameters at 100 times {1e3 * latent:.0f} ms")
+
+
+if __name__ == "__main__":
+    main()
