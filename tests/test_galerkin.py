@@ -302,7 +302,7 @@ def test_pipelines_inside_leave_the_physics_alone():
 
 @pytest.mark.filterwarnings("ignore:CoLoRAGalerkin")
 def test_searches_pickles_and_clones():
-    model = CoLoRAGalerkin(DATA.pde, regressor=small())
+    model = CoLoRAGalerkin(DATA.pde, regressor=small(), method="RK4", substeps=1)
     grid = {"regressor__rank": [1, 2]}
     search = GridSearchCV(model, grid, cv=3, scoring=neg_relative_l2_error)
     fitted = search.fit(DATA.X, DATA.y).best_estimator_
@@ -317,7 +317,8 @@ def test_searches_pickles_and_clones():
 
 @pytest.mark.filterwarnings("ignore:CoLoRAGalerkin")
 def test_behaves_as_scikit_learn_expects():
-    model = CoLoRAGalerkin(DATA.pde, regressor=small(), random_state=0)
+    options = {"method": "RK4", "substeps": 1, "random_state": 0}
+    model = CoLoRAGalerkin(DATA.pde, regressor=small(), **options)
     before = {name: id(value) for name, value in model.get_params(deep=False).items()}
     with pytest.raises(NotFittedError):
         model.predict(NEW.X)
