@@ -20,7 +20,7 @@ def encode_fields(
     candidates: Tensor,
     *,
     max_iter: int = 60,
-    polish: int = 4,
+    polish: int = 2,
 ) -> Tensor:
     """Latent states minimising ``‖û(·; φ) - u‖`` for each snapshot by itself.
 
