@@ -21,10 +21,8 @@ DEFAULT_STEPS, UNLIMITED = 3000, 10**9
 FIRST_PHASE_STEPS = 0.8
 FIRST_PHASE_TIME = 0.5
 FIRST_PHASE_ENOUGH = 1500
-# Steps between two looks at the error on a fixed sample, and how far it may rise over
-# the best one before the weights are set back.
+# Steps between two looks at the error on a fixed sample.
 CHECK_EVERY = 25
-MAX_RISE = 30.0
 # Looks without a better error on set-aside trajectories that end the second phase.
 PATIENCE = 10
 
@@ -149,7 +147,7 @@ def _run(
             continue
         before, error = best.error, best.update()
         bar.set_postfix_str(f"error {best.error:.2e}", refresh=False)
-        if not error <= MAX_RISE * best.error:
+        if not error <= phase.max_rise * best.error:
             best.restore()
             phase.restart()
             caution *= 0.5

@@ -23,6 +23,8 @@ class Phase(Protocol):
 
     dtype: torch.dtype
     model: CoLoRAModel
+    max_rise: float
+    """How far the error may rise over the best one before the weights are set back."""
 
     def step(self, progress: float, caution: float) -> Tensor:
         """One step, at ``progress`` in [0, 1], its length multiplied by ``caution`` ≤ 1."""
@@ -51,6 +53,7 @@ class FirstOrderPhase:
     """
 
     dtype = torch.float32
+    max_rise = math.inf  # at late times, which are not trained yet, it rises at first
     LEARNING_RATE = 3e-3
     # Over this many steps, or over this share of a short phase.
     WARM_UP, WARM_UP_SHARE = 100, 0.05
@@ -85,6 +88,7 @@ class NaturalGradientPhase:
     """SPRING in float64 on the mean squared relative error, its step falling linearly."""
 
     dtype = torch.float64
+    max_rise = 30.0
     STEP_SIZE = 0.5
     DECAY_FROM = 0.4  # share of the phase at which the step begins to fall
 
