@@ -15,6 +15,7 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
+from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
@@ -41,6 +42,8 @@ from skcolora.training import SnapshotSampler, train
 from skcolora.utils._sklearn import Interval, StrOptions, fit_context
 from skcolora.utils._torch import as_tensor, resolve_device, resolve_dtype
 
+# Distance of neighbouring training parameters in the input of the hypernetwork, at most.
+_PARAMETER_SPACING = 0.15
 # Size of the pool of stored snapshots from which those are drawn that judge the training.
 _VALIDATION_BYTES = 2**27
 
@@ -483,7 +486,7 @@ class CoLoRARegressor(SnapshotRegressor):
             (network.u_center, sampler.mean.cpu().numpy()),
             (network.u_scale, _positive(sampler.std.cpu().numpy())),
             (hypernetwork.center, inputs.mean(0)),
-            (hypernetwork.scale, _positive(inputs.std(0))),
+            (hypernetwork.scale, _input_scale(X, layout.times)),
         ):
             buffer.copy_(torch.from_numpy(values))
         return model
@@ -514,6 +517,20 @@ class CoLoRARegressor(SnapshotRegressor):
 
 def _positive(scale: Array) -> Array:
     return np.where(scale > 0, scale, 1.0)
+
+
+def _input_scale(X: Array, times: Array) -> Array:
+    """Units of parameters and time in which the hypernetwork is given them.
+
+    Standard deviations; but where few parameters are known they are brought as close to
+    each other as many would be, so that the latent states are as smooth between them.
+    """
+    spread = _positive(X.std(0))
+    known = np.unique(X / spread, axis=0)
+    if len(known) > 1:
+        nearest = NearestNeighbors(n_neighbors=1).fit(known).kneighbors()[0]
+        spread = spread * max(1.0, float(np.median(nearest)) / _PARAMETER_SPACING)
+    return np.append(spread, _positive(times.std(keepdims=True)))
 
 
 def _set_aside(n: int, fraction: float | None, seed: int) -> NDArray[np.bool_]:
