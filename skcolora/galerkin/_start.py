@@ -22,7 +22,7 @@ from skcolora.utils._torch import as_tensor
 _MOST_CANDIDATES = 64
 # Misfit of the initial field plus relative residual of the equation there, up to which no
 # other guess is tried.
-_GOOD = 0.05
+_GOOD = 3e-3
 
 
 class Start(NamedTuple):
