@@ -10,6 +10,8 @@ from skcolora.nn import CoLoRANetwork, NetworkJet
 # Points on which the search runs; all points take part in the last steps.
 _SEARCH_POINTS = 1024
 _GUESS_POINTS = 256
+# Relative decrease of the squared misfit that is not worth a step.
+_NO_GAIN = 1e-13
 _CHUNK = 2**15  # field values linearised at once
 
 
@@ -113,13 +115,15 @@ def _levenberg_marquardt(
         delta = torch.linalg.solve_triangular(safe, Q.mT @ target, upper=True).squeeze(2)
         trial = latent - delta
         trial_error = _residual(network, x, u, trial).square().sum(1)
+        model = (rotated - R @ delta.unsqueeze(2)).square().sum((1, 2))
+        worth = rotated.square().sum((1, 2)) - model > _NO_GAIN * error
         better = running & (trial_error < error)
         gain = torch.where(better, error - trial_error, 0.0)
         latent = torch.where(better.unsqueeze(1), trial, latent)
         damping = torch.where(better[:, None, None], damping / 10, damping * 10)
         damping = damping.clamp_(1e-16, 1e8)
         error = torch.where(better, trial_error, error)
-        running &= (gain > 1e-14 * error) | (damping[:, 0, 0] <= 1)
+        running &= worth & ((gain > _NO_GAIN * error) | (damping[:, 0, 0] <= 1))
         if not running.any():
             break
     return latent

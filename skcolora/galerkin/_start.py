@@ -142,7 +142,7 @@ def find_start(
         # One by one: encodings end where rounding errors decide, which differ in a batch.
         found = torch.cat(
             [
-                encode_fields(network, points, fields[i, None].clone(), candidates[i].clone())
+                encode_fields(network, points, fields[i, None], candidates[i].clone(), polish=0)
                 for i in at.tolist()
             ]
         )
@@ -152,6 +152,12 @@ def find_start(
         better = total.nan_to_num(nan=torch.inf, posinf=1e300) < score[at]
         latent[at[better]] = found[better]
         misfit[at[better]], score[at[better]] = gap[better], total[better]
+    latent = torch.cat(
+        [
+            encode_fields(projection.network, points, u[None], state[None], max_iter=0)
+            for u, state in zip(fields, latent, strict=True)
+        ]
+    )
     return Start(latent, misfit)
 
 
