@@ -86,6 +86,13 @@ def test_fits_all_snapshots_though_few_are_in_memory(data, tmp_path):
     assert fitted.network_.u_scale.item() == pytest.approx(data.y.std(), rel=0.02)
 
 
+def test_stored_trajectories_can_be_set_aside(data, tmp_path):
+    options = {"max_iter": 30, "validation_fraction": 0.3}
+    stored = model(data, **options).fit(data.X, as_memmap(data.y, tmp_path))
+    resident = model(data, **options).fit(data.X, data.y)
+    assert stored.best_loss_ == pytest.approx(resident.best_loss_, rel=0.3)
+
+
 @pytest.mark.parametrize("store", STORES)
 def test_every_store_gives_the_same_fit(data, tmp_path, store):
     y = STORES[store](data.y, tmp_path)
