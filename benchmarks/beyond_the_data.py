@@ -49,6 +49,8 @@ def report(
         warnings.simplefilter("always")
         solution = galerkin.solve(X, initial=initial)
         moved = galerkin.predict(X, initial=initial)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
         errors = {"EQ": moved, "D": galerkin.regressor_.predict(X)}
         errors |= {key: model.predict(X) for key, model in rivals.items()}
     row = "".join(
