@@ -8,7 +8,7 @@ from torch import Tensor
 from skcolora.nn import CoLoRANetwork, NetworkJet
 
 # Points on which the search runs; all points take part in the last steps.
-_SEARCH_POINTS = 1024
+_SEARCH_POINTS = 512
 _GUESS_POINTS = 256
 # Relative decrease of the squared misfit that is not worth a step.
 _NO_GAIN = 1e-13

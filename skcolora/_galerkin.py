@@ -53,6 +53,8 @@ from skcolora.pdes import PDE
 from skcolora.utils._sklearn import HasMethods, Interval, StrOptions, fit_context
 from skcolora.utils._torch import as_tensor
 
+# Collocation points where their number is not given.
+_LEAST_POINTS, _POINTS_PER_WEIGHT = 200, 10
 # Training states that choose the points.
 _MOST_STATES = 40
 
@@ -81,8 +83,9 @@ class CoLoRAGalerkin(SnapshotRegressor):
         Points xᵢ: drawn from those of the snapshots in proportion to the training fields and
         their rates, chosen by pivoted QR of training Jacobians and right-hand sides, or all
         of them.
-    n_collocation : int, default=500
-        Number of points, where not all are taken.
+    n_collocation : int, default=None
+        Number of points, where not all are taken.  None: ten for each online weight, and at
+        least 200.
     regularization : float, default=1e-8
         Of the least-squares problem, relative to the largest singular value of ``∂û/∂φ``.
     conserve : None, str, sequence or mapping, default=None
@@ -160,7 +163,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         "pde": [PDE],
         "regressor": [None, HasMethods(["fit", "predict"])],
         "collocation": [StrOptions({"sample", "qr", "grid"})],
-        "n_collocation": [Interval(Integral, 1, None, closed="left")],
+        "n_collocation": [None, Interval(Integral, 1, None, closed="left")],
         "regularization": [Interval(Real, 0, 1, closed="left")],
         "conserve": [None, str, list, tuple, Mapping],
         "method": [StrOptions({"RK45", "RK4", "Radau"})],
@@ -176,7 +179,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         *,
         regressor: BaseEstimator | None = None,
         collocation: str = "sample",
-        n_collocation: int = 500,
+        n_collocation: int | None = None,
         regularization: float = 1e-8,
         conserve: str | Sequence[Any] | Mapping[str, Any] | None = None,
         method: str = "RK45",
@@ -239,8 +242,10 @@ class CoLoRAGalerkin(SnapshotRegressor):
         return self
 
     def _choose_points(self, X: Array, times: Array) -> Collocation:
-        every = self._quadrature
-        if self.collocation == "grid" or self.n_collocation >= len(every.points):
+        every, n_points = self._quadrature, self.n_collocation
+        if n_points is None:
+            n_points = max(_LEAST_POINTS, _POINTS_PER_WEIGHT * self._network.n_latent)
+        if self.collocation == "grid" or n_points >= len(every.points):
             return every
         inputs = transformed(self.regressor_, X)
         states = innermost(self.regressor_)._latent(inputs, times).double().cpu().flatten(0, 1)
@@ -249,9 +254,9 @@ class CoLoRAGalerkin(SnapshotRegressor):
         at = (which, as_tensor(times)[chosen % len(times)], states[chosen])
         projection = Projection(self._network, self.pde, as_tensor(X), every, 0.0)
         if self.collocation == "qr":
-            return pivoted_qr(every, projection.functions(*at).numpy(), self.n_collocation)
+            return pivoted_qr(every, projection.functions(*at).numpy(), n_points)
         rng = check_random_state(self.random_state)
-        return importance_sample(every, projection.leverage(*at).numpy(), self.n_collocation, rng)
+        return importance_sample(every, projection.leverage(*at).numpy(), n_points, rng)
 
     def predict(
         self,
