@@ -85,7 +85,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         of them.
     n_collocation : int, default=None
         Number of points, where not all are taken.  None: ten for each online weight, and at
-        least 500; 200 take half the time and cost little accuracy.
+        least 500.  Fewer cost less time.
     regularization : float, default=1e-8
         Of the least-squares problem, relative to the largest singular value of ``∂û/∂φ``.
     conserve : None, str, sequence or mapping, default=None
