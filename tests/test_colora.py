@@ -253,7 +253,7 @@ def test_trajectories_set_aside_are_not_trained_on(data):
     with mock.patch("skcolora._colora.check_random_state", return_value=seeds):
         model = quick(**options).fit(data.X, data.y)
         again = quick(**options).fit(data.X, changed)
-        changed[:] += 1e-2 * data.y ** 2
+        changed[:] += 1e-2 * data.y**2
         other = quick(**options).fit(data.X, changed)
     assert np.array_equal(model.predict(data.X), again.predict(data.X))
     assert model.best_loss_ != again.best_loss_
