@@ -15,6 +15,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skcolora._base import SnapshotRegressor
 from skcolora._hyperreduction import SampledField, SampledModes, sample
 from skcolora._snapshots import Array, SnapshotLayout, validate_parameters, validate_snapshots
+from skcolora.galerkin import check_equation
 from skcolora.pdes import PDE, GridField, Mesh
 from skcolora.pdes._solver import describe_parameters
 from skcolora.utils._sklearn import Interval, StrOptions, fit_context
@@ -144,7 +145,7 @@ class PODGalerkin(SnapshotRegressor):
             If the arguments do not fit together or to the equation.
         """
         X, rows, layout = validate_snapshots(self, X, y, times=self.times, points=self.points)
-        self._check_equation(X, layout)
+        check_equation(self.pde, X, layout)
         self._mesh, self._from_mesh = _mesh_of(self.pde, layout)
         inside = np.full(self._mesh.points[0].size, -1)
         inside[self._from_mesh] = np.arange(len(self._from_mesh))
@@ -167,19 +168,6 @@ class PODGalerkin(SnapshotRegressor):
             self._choose_points(X, flat, layout.times)
         self._layout = layout
         return self
-
-    def _check_equation(self, X: Array, layout: SnapshotLayout) -> None:
-        pde, name = self.pde, type(self.pde).__name__
-        pairs = [
-            ("parameter(s)", X.shape[1], len(pde.parameter_names)),
-            ("field(s)", layout.n_fields, pde.n_fields),
-            ("space dimension(s)", layout.grid.n_dims, pde.n_dims),
-        ]
-        for what, found, expected in pairs:
-            if found != expected:
-                raise ValueError(f"The snapshots have {found} {what}, but {name} has {expected}.")
-        if layout.times[0] < 0:
-            raise ValueError(f"`times` must not be negative; got {layout.times[0]:g}.")
 
     def _choose_points(self, X: Array, flat: Array, times: Array) -> None:
         """Q-DEIM: the points that determine the leading modes of f best."""

@@ -22,8 +22,7 @@ def check_equation(pde: PDE, X: Array, layout: SnapshotLayout) -> None:
             raise ValueError(f"The snapshots have {found} {what}, but {name} has {expected}.")
     if layout.steady:
         raise ValueError(
-            f"{name} is an evolution equation, but y holds steady fields; give the regressor "
-            "`times`."
+            f"{name} is an evolution equation, but y holds steady fields; give `times`."
         )
     if layout.times[0] < 0:
         raise ValueError(f"`times` must not be negative; got {layout.times[0]:g}.")
