@@ -15,7 +15,6 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
-from sklearn.neighbors import NearestNeighbors
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
@@ -23,6 +22,7 @@ from torch import Tensor
 from skcolora._base import SnapshotRegressor
 from skcolora._decoding import decode_rows
 from skcolora._encoding import encode_fields
+from skcolora._scaling import input_scale, positive
 from skcolora._snapshots import (
     Array,
     SnapshotLayout,
@@ -42,8 +42,6 @@ from skcolora.training import SnapshotSampler, train
 from skcolora.utils._sklearn import Interval, StrOptions, fit_context
 from skcolora.utils._torch import as_tensor, resolve_device, resolve_dtype
 
-# Distance of neighbouring training parameters in the input of the hypernetwork, at most.
-_PARAMETER_SPACING = 0.15
 # Size of the pool of stored snapshots from which those are drawn that judge the training.
 _VALIDATION_BYTES = 2**27
 
@@ -484,9 +482,9 @@ class CoLoRARegressor(SnapshotRegressor):
             (network.x_center, np.where(plain, (low + high) / 2, 0.0)),
             (network.x_scale, np.where(plain & (high > low), (high - low) / 2, 1.0)),
             (network.u_center, sampler.mean.cpu().numpy()),
-            (network.u_scale, _positive(sampler.std.cpu().numpy())),
+            (network.u_scale, positive(sampler.std.cpu().numpy())),
             (hypernetwork.center, inputs.mean(0)),
-            (hypernetwork.scale, _input_scale(X, layout.times)),
+            (hypernetwork.scale, input_scale(X, layout.times)),
         ):
             buffer.copy_(torch.from_numpy(values))
         return model
@@ -513,24 +511,6 @@ class CoLoRARegressor(SnapshotRegressor):
             if name in state and next(state[name].parameters()).device.type != "cpu":
                 state[name] = copy.deepcopy(state[name]).cpu()
         return state
-
-
-def _positive(scale: Array) -> Array:
-    return np.where(scale > 0, scale, 1.0)
-
-
-def _input_scale(X: Array, times: Array) -> Array:
-    """Units of parameters and time in which the hypernetwork is given them.
-
-    Standard deviations; but where few parameters are known they are brought as close to
-    each other as many would be, so that the latent states are as smooth between them.
-    """
-    spread = _positive(X.std(0))
-    known = np.unique(X / spread, axis=0)
-    if len(known) > 1:
-        nearest = NearestNeighbors(n_neighbors=1).fit(known).kneighbors()[0]
-        spread = spread * max(1.0, float(np.median(nearest)) / _PARAMETER_SPACING)
-    return np.append(spread, _positive(times.std(keepdims=True)))
 
 
 def _set_aside(n: int, fraction: float | None, seed: int) -> NDArray[np.bool_]:
