@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor
 
@@ -20,7 +18,6 @@ def fit_latent(
     metric: Tensor,
     *,
     max_iter: int = 200,
-    callback: Callable[[int, float], None] | None = None,
 ) -> list[float]:
     """Minimise ``Σ ‖R (h(μ, t) - φ)‖²`` over the weights of h.
 
@@ -37,8 +34,6 @@ def fit_latent(
     metric : Tensor of shape (n_states, n_latent, n_latent)
         R of each state, so that ‖R δ‖ is what a change δ means for the field.
     max_iter : int
-    callback : callable, optional
-        Called with the iteration and the error.
 
     Returns
     -------
@@ -59,7 +54,7 @@ def fit_latent(
     loss, damping = float(r @ r), 1e-2
     errors: list[float] = []
     stalled = 0
-    for i in range(max_iter):
+    for _ in range(max_iter):
         J = _jacobian(hypernetwork, parameters, inputs, metric)
         gram, gradient = J.T @ J, J.T @ r
         scale = gram.diagonal().clamp(min=1e-12 * float(gram.diagonal().max()))
@@ -79,8 +74,6 @@ def fit_latent(
         gain = 1 - new / loss if loss else 0.0
         r, loss, damping = r_new, new, max(damping / 3, 1e-14)
         errors.append((loss / len(inputs)) ** 0.5)
-        if callback is not None:
-            callback(i, errors[-1])
         stalled = stalled + 1 if gain < _SMALL_GAIN else 0
         if stalled >= 10 or not loss:
             break
