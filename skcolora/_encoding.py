@@ -7,7 +7,7 @@ from torch import Tensor
 
 from skcolora.nn import CoLoRANetwork, NetworkJet
 
-# Points on which the search runs; all points take part in the last steps.
+# Points on which the search runs; more take part in the last steps.
 _SEARCH_POINTS = 512
 _GUESS_POINTS = 256
 # Relative decrease of the squared misfit that is not worth a step.
@@ -23,11 +23,12 @@ def encode_fields(
     *,
     max_iter: int = 60,
     polish: int = 2,
+    polish_points: int | None = None,
 ) -> Tensor:
     """Latent states minimising ``‖û(·; φ) - u‖`` for each snapshot by itself.
 
     Levenberg–Marquardt from the candidate whose field is nearest, on a subset of the
-    points and then on all of them.
+    points and then on more of them.
 
     Parameters
     ----------
@@ -37,7 +38,9 @@ def encode_fields(
     fields : Tensor of shape (n_snapshots, n_points, n_fields)
     candidates : Tensor of shape (n_candidates, n_latent) or (n_snapshots, n_candidates, n_latent)
     max_iter, polish : int
-        Steps on the subset and on all points.
+        Steps on the subset, and after it.
+    polish_points : int, optional
+        How many points take part in the last steps; all by default.
 
     Returns
     -------
@@ -54,13 +57,10 @@ def encode_fields(
             network, *_chosen(points, u, _SEARCH_POINTS), latent, max_iter
         )
         if len(points) > _SEARCH_POINTS and polish:
-            rows = max(1, _CHUNK // (len(points) * network.n_fields))
-            latent = torch.cat(
-                [
-                    _levenberg_marquardt(network, points.expand(len(v), -1, -1), v, start, polish)
-                    for v, start in zip(u.split(rows), latent.split(rows), strict=True)
-                ]
-            )
+            x, v = _chosen(points, u, polish_points or len(points))
+            rows = max(1, _CHUNK // (x.shape[1] * network.n_fields))
+            pieces = zip(x.split(rows), v.split(rows), latent.split(rows), strict=True)
+            latent = torch.cat([_levenberg_marquardt(network, *piece, polish) for piece in pieces])
         parts.append(latent)
     return torch.cat(parts)
 

@@ -13,6 +13,8 @@ from skcolora.galerkin._start import Start
 
 # Training states that say how the field feels lengths in the latent space.
 _FEW = 32
+# Times of a path at which the equation is looked at again; between them it varies little.
+_TIMES = 33
 
 
 def diagnose(
@@ -29,12 +31,13 @@ def diagnose(
     training : Tensor of shape (n_states, n_latent)
         Latent states that the network was trained on.
     """
-    n, n_times, n_latent = path.states.shape
-    states = path.states.reshape(-1, n_latent)
-    found = projection.solve(torch.arange(n).repeat_interleave(n_times), times.repeat(n), states)
-    per_time = [entry.reshape(n, n_times) for entry in found[1:]]
-    residual, size, condition, rank = per_time
-    fields = projection.size(states).reshape(n, n_times)
+    at, when = _looked_at(path.states)
+    states = path.states[at, when]
+    found = projection.solve(at, times[when], states)
+    entries = [*found[1:], projection.size(states)]
+    residual, size, condition, rank, fields = (
+        _between(entry, at, times[when], path.states, times) for entry in entries
+    )
     return GalerkinSolution(
         times=times.numpy(),
         latent=path.states.numpy(),
@@ -49,6 +52,26 @@ def diagnose(
         n_steps=path.n_steps.numpy(),
         n_rejected=path.n_rejected.numpy(),
     )
+
+
+def _looked_at(paths: Tensor) -> tuple[Tensor, Tensor]:
+    """Trajectories and times, evenly spread from the start to where each path ends."""
+    ends = torch.isfinite(paths).all(2).sum(1).tolist()
+    picks = [
+        torch.linspace(0, end - 1, min(end, _TIMES), dtype=torch.float64).round().long()
+        for end in ends
+    ]
+    at = torch.arange(len(ends)).repeat_interleave(torch.tensor([len(p) for p in picks]))
+    return at, torch.cat(picks)
+
+
+def _between(values: Tensor, at: Tensor, when: Tensor, paths: Tensor, times: Tensor) -> Tensor:
+    """Values at the times looked at, linearly continued to all times that were reached."""
+    out = np.full(paths.shape[:2], np.nan)
+    for i in at.unique().tolist():
+        here = (at == i).numpy()
+        out[i] = np.interp(times.numpy(), when.numpy()[here], values.numpy()[here])
+    return torch.from_numpy(np.where(torch.isfinite(paths).all(2).numpy(), out, np.nan))
 
 
 def _indicator(residual: Tensor, fields: Tensor, times: Tensor, start: Start) -> Tensor:

@@ -20,9 +20,11 @@ from skcolora.utils._torch import as_tensor
 
 # Training states that encodings may start from, besides the guesses.
 _MOST_CANDIDATES = 64
-# Misfit of the initial field plus relative residual of the equation there, up to which no
-# other guess is tried.
-_GOOD = 3e-3
+# No other guess is tried where misfit of the initial field and relative residual of the
+# equation together are small, or hardly larger than those of the states trained on.
+_GOOD, _AS_GOOD_AS_TRAINED = 3e-3, 1.5
+# Points and steps of the last improvement.
+_LAST_POINTS, _LAST_STEPS = 4096, 1
 
 
 class Start(NamedTuple):
@@ -152,9 +154,10 @@ def find_start(
         better = total.nan_to_num(nan=torch.inf, posinf=1e300) < score[at]
         latent[at[better]] = found[better]
         misfit[at[better]], score[at[better]] = gap[better], total[better]
+    last = {"max_iter": 0, "polish": _LAST_STEPS, "polish_points": _LAST_POINTS}
     latent = torch.cat(
         [
-            encode_fields(projection.network, points, u[None], state[None], max_iter=0)
+            encode_fields(projection.network, points, u[None], state[None], **last)
             for u, state in zip(fields, latent, strict=True)
         ]
     )
