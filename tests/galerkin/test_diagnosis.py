@@ -13,7 +13,8 @@ def test_paths_are_looked_at_from_start_to_end():
     at, when = _looked_at(paths)
     for i, end in enumerate((200, 60, 5)):
         here = when[at == i]
-        assert here[0] == 0 and here[-1] == end - 1
+        assert here[0] == 0
+        assert here[-1] == end - 1
         assert len(here) == min(_TIMES, end)
         assert (here.diff() >= 1).all()
 
@@ -23,7 +24,8 @@ def test_a_path_that_never_started_is_not_looked_at():
     paths[0] = 0.0
     at, when = _looked_at(paths)
     out = _between(torch.ones(len(at)), at, torch.arange(50.0)[when], paths, torch.arange(50.0))
-    assert (out[0] == 1).all() and out[1].isnan().all()
+    assert (out[0] == 1).all()
+    assert out[1].isnan().all()
 
 
 def test_linear_functions_of_time_are_continued_exactly():
