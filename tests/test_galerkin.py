@@ -12,7 +12,6 @@ from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils import estimator_checks as checks
 
 from skcolora import CoLoRAGalerkin, CoLoRARegressor
 from skcolora.datasets import make_advection, make_rotating_detonation
@@ -335,21 +334,3 @@ def test_behaves_as_scikit_learn_expects():
         model.predict(np.ones((1, 2)))
     with pytest.raises(ValueError, match="NaN"):
         model.fit(DATA.X, np.full_like(DATA.y, np.nan))
-
-
-# scikit-learn's checks that bring no data of their own, which no equation could accept.
-WITHOUT_DATA = [
-    checks.check_estimator_cloneable,
-    checks.check_estimator_repr,
-    checks.check_estimator_tags_renamed,
-    checks.check_get_params_invariance,
-    checks.check_mixin_order,
-    checks.check_no_attributes_set_in_init,
-    checks.check_set_params,
-    checks.check_valid_tag_types,
-]
-
-
-@pytest.mark.parametrize("check", WITHOUT_DATA, ids=lambda check: check.__name__)
-def test_scikit_learn_checks(check):
-    check("CoLoRAGalerkin", CoLoRAGalerkin(DATA.pde))
