@@ -17,7 +17,8 @@ from skcolora._colora import CoLoRARegressor
 from skcolora._decoding import decode_rows
 from skcolora._distillation import distilled
 from skcolora._latent_equation import LatentEquation
-from skcolora._snapshots import Array, check_period, validate_parameters, validate_snapshots
+from skcolora._snapshots import Array, check_period, validate_parameters
+from skcolora._stored_rows import validate_rows
 from skcolora._unwrap import innermost, replaced, transformed
 from skcolora.galerkin import (
     Collocation,
@@ -192,7 +193,8 @@ class CoLoRAGalerkin(SnapshotRegressor):
         X : array-like of shape (n_trajectories, n_parameters)
             Physics parameters.
         y : array-like of shape (n_trajectories, n_times, n_points[, n_fields])
-            Snapshots; see `CoLoRARegressor.fit` for the other layouts.
+            Snapshots; see `CoLoRARegressor.fit` for the other layouts, and for those that are
+            stored and larger than memory.
 
         Returns
         -------
@@ -209,7 +211,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         if regressor is None:
             regressor = CoLoRARegressor(period=self.pde.period, random_state=self.random_state)
         inner = innermost(regressor)
-        X, _, layout = validate_snapshots(self, X, y, times=inner.times, points=inner.points)
+        X, _, layout = validate_rows(self, X, y, times=inner.times, points=inner.points)
         check_equation(self.pde, X, layout)
         check_boundary(self.pde, check_period(inner.period, layout.grid.n_dims))
         self._densities = conserved_densities(self.pde, self.conserve)
