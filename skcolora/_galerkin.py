@@ -17,7 +17,7 @@ from skcolora._colora import CoLoRARegressor
 from skcolora._decoding import decode_rows
 from skcolora._distillation import distilled
 from skcolora._latent_equation import LatentEquation
-from skcolora._snapshots import Array, check_period, validate_parameters
+from skcolora._snapshots import Array, SnapshotLayout, check_period, validate_parameters
 from skcolora._stored_rows import validate_rows
 from skcolora._unwrap import innermost, replaced, transformed
 from skcolora.galerkin import (
@@ -27,6 +27,7 @@ from skcolora.galerkin import (
     check_boundary,
     check_equation,
     conserved_densities,
+    gauss_legendre,
     importance_sample,
     initial_fields,
     pivoted_qr,
@@ -63,12 +64,17 @@ class CoLoRAGalerkin(SnapshotRegressor):
         What is fitted to the snapshots; a fitted one can be given in a
         `~sklearn.frozen.FrozenEstimator`.  None: a `CoLoRARegressor` with the equation's
         period.  Transform parameters in a pipeline here, see the Notes.
-    collocation : {"sample", "qr", "grid"}, default="sample"
+    collocation : {"sample", "qr", "grid", "gauss"}, default="sample"
         Points xᵢ: drawn from those of the snapshots in proportion to the training fields and
         their rates, chosen by pivoted QR of training Jacobians and right-hand sides, or all
-        of them.
+        of them.  "gauss" does not depend on where the snapshots have points: Gauss–Legendre
+        points of the box around them, along periodic axes equispaced points of one period,
+        and, where the equation prescribes values on the boundary, points there.  It suits
+        smooth fields on a whole box; elsewhere the network would be asked where it has not
+        been trained.
     n_collocation : int, default=None
-        Number of points, where not all are taken.  None: ten for each online weight, and at
+        Number of points, where not all are taken; of "gauss" the nearest product of numbers
+        along the axes that are as equal as can be.  None: ten for each online weight, and at
         least 500.  Fewer cost less time.
     regularization : float, default=1e-8
         Of the least-squares problem, relative to the largest singular value of ``∂û/∂φ``.
@@ -146,7 +152,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "pde": [PDE],
         "regressor": [None, HasMethods(["fit", "predict"])],
-        "collocation": [StrOptions({"sample", "qr", "grid"})],
+        "collocation": [StrOptions({"sample", "qr", "grid", "gauss"})],
         "n_collocation": [None, Interval(Integral, 1, None, closed="left")],
         "regularization": [Interval(Real, 0, 1, closed="left")],
         "conserve": [None, str, list, tuple, Mapping],
@@ -221,18 +227,20 @@ class CoLoRAGalerkin(SnapshotRegressor):
         states = inner._latent(inner._X, inner._layout.times).double().cpu()
         self._training = states.flatten(0, 1)
         self._quadrature = quadrature(self.pde, inner._layout.grid)
-        self._collocation = self._choose_points(X, inner._layout.times)
+        self._collocation = self._choose_points(X, inner._layout)
         self.collocation_ = self._collocation.points.numpy()
         self._layout, self._X = inner._layout, X
         return self
 
-    def _choose_points(self, X: Array, times: Array) -> Collocation:
+    def _choose_points(self, X: Array, layout: SnapshotLayout) -> Collocation:
         every, n_points = self._quadrature, self.n_collocation
         if n_points is None:
             n_points = max(_LEAST_POINTS, _POINTS_PER_WEIGHT * self._network.n_latent)
+        if self.collocation == "gauss":
+            return gauss_legendre(self.pde, layout.grid, n_points)
         if self.collocation == "grid" or n_points >= len(every.points):
             return every
-        inputs = transformed(self.regressor_, X)
+        inputs, times = transformed(self.regressor_, X), layout.times
         states = innermost(self.regressor_)._latent(inputs, times).double().cpu().flatten(0, 1)
         chosen = torch.linspace(0, len(states) - 1, min(len(states), _MOST_STATES)).long()
         which = chosen // len(times)

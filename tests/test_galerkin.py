@@ -114,6 +114,22 @@ def test_few_points_are_enough(regressor, model, collocation):
     assert error < 4 * best(regressor, NEW.y)
 
 
+class OpenAdvection(Advection):
+    """Without the period, which the network of the regressor has all the same."""
+
+    period = (None,)
+
+
+@pytest.mark.parametrize("pde", [DATA.pde, OpenAdvection(width=0.1)])
+def test_gauss_points_are_as_good_as_the_grid(regressor, pde):
+    on_grid = galerkin(regressor, collocation="grid").fit(DATA.X, DATA.y).predict(NEW.X)
+    fitted = galerkin(regressor, pde, collocation="gauss", n_collocation=51).fit(DATA.X, DATA.y)
+    assert len(fitted.collocation_) == 51
+    assert not np.isin(fitted.collocation_[1:], DATA.points).any()
+    predicted = fitted.predict(NEW.X)
+    assert relative_l2_error(on_grid, predicted) < 0.1 * relative_l2_error(NEW.y, on_grid)
+
+
 def integral(y):
     return y.mean(axis=2)
 
