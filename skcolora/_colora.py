@@ -29,9 +29,8 @@ from skcolora._snapshots import (
     check_period,
     parameter_time_rows,
     validate_parameters,
-    validate_snapshots,
 )
-from skcolora._stored_rows import StoredRows, is_stored, make_sampler, validate_stored
+from skcolora._stored_rows import make_sampler, validate_rows
 from skcolora.nn import (
     CoLoRAModel,
     CoLoRANetwork,
@@ -266,9 +265,7 @@ class CoLoRARegressor(SnapshotRegressor):
         """
         adapted_layers = self._check_architecture()
         device = resolve_device(self.device)
-        rows: Array | StoredRows
-        validate = validate_stored if is_stored(y) else validate_snapshots
-        X, rows, layout = validate(self, X, y, times=self.times, points=self.points)
+        X, rows, layout = validate_rows(self, X, y, times=self.times, points=self.points)
         period = check_period(self.period, layout.grid.n_dims)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         aside = _set_aside(len(X), self.validation_fraction, seed)

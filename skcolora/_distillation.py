@@ -3,66 +3,72 @@
 from __future__ import annotations
 
 import copy
-from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from skcolora._colora import CoLoRARegressor
+from skcolora._latent_equation import LatentEquation
+from skcolora._latent_paths import LatentPaths, joined, solve_paths
 from skcolora._snapshots import Array, parameter_time_rows
+from skcolora._unwrap import innermost, transformed
 from skcolora.galerkin import Projection
 from skcolora.nn import Hypernetwork
 from skcolora.training._latent_fit import fit_latent
 from skcolora.utils._torch import as_tensor
 
-# Of the largest singular value of ∂û/∂φ: how much directions that hardly change the field
-# count, so that the hypernetwork stays near the paths in them too.
-_FLOOR = 1e-3
-
-
-class LatentPaths(NamedTuple):
-    """Paths of some trajectories."""
-
-    inputs: Array
-    """Parameters as the regressor takes them, (n, n_parameters)"""
-    times: Array
-    latent: Tensor
-    """(n, n_times, n_latent)"""
-    metric: Tensor
-    """(n, n_times, n_latent, n_latent): ‖R δ‖ is the relative change of the field"""
-
-
-def joined(first: LatentPaths, second: LatentPaths) -> LatentPaths:
-    """The paths of both, at the same times."""
-    return LatentPaths(
-        np.vstack([first.inputs, second.inputs]),
-        first.times,
-        torch.cat([first.latent, second.latent]),
-        torch.cat([first.metric, second.metric]),
-    )
-
-
-@torch.no_grad()
-def path_metric(projection: Projection, latent: Tensor) -> Tensor:
-    """R of each state of a path, (n_times, n_latent, n_latent)."""
-    J = projection.jacobian(latent) / projection.size(latent)[:, None, None]
-    R = torch.linalg.qr(J, mode="r").R
-    floor = _FLOOR * torch.linalg.matrix_norm(R, 2)
-    ridge = floor[:, None, None] * torch.eye(R.shape[2], dtype=R.dtype)
-    triangle: Tensor = torch.linalg.qr(torch.cat([R, ridge], dim=1), mode="r").R
-    return triangle
-
 
 def distilled(
-    regressor: CoLoRARegressor,
-    paths: LatentPaths,
+    equation: LatentEquation,
+    X: Array,
+    candidates: Array,
     *,
+    n_solves: int,
     hyper_width: int,
     max_iter: int,
     seed: int,
-) -> tuple[CoLoRARegressor, list[float]]:
-    """A copy of the regressor whose hypernetwork has learnt the paths, and its errors."""
+) -> CoLoRARegressor:
+    """A copy of the regressor whose hypernetwork has learnt paths of the equation.
+
+    Parameters
+    ----------
+    equation : LatentEquation
+    X : ndarray of shape (n, n_parameters)
+        Those of the training, which are solved in any case.
+    candidates : ndarray of shape (n_candidates, n_parameters)
+        Others.
+    n_solves : int
+        How many of the candidates are solved: one after the other, that at which the
+        hypernetwork learnt so far violates the equation most.
+    hyper_width, max_iter, seed : int
+        Of the hypernetwork and its fit.
+
+    Raises
+    ------
+    RuntimeError
+        If no trajectory could be integrated to the end.
+    """
+    inner = innermost(equation.regressor)
+
+    def learnt(paths: LatentPaths) -> CoLoRARegressor:
+        return _learnt(inner, paths, hyper_width=hyper_width, max_iter=max_iter, seed=seed)
+
+    if n_solves >= len(candidates):
+        return learnt(solve_paths(equation, np.vstack([X, candidates])))
+    paths = solve_paths(equation, X)
+    out = learnt(paths)
+    for _ in range(n_solves):
+        worst = _worst(equation, out, candidates)
+        paths = joined(paths, solve_paths(equation, candidates[[worst]], paths))
+        candidates = np.delete(candidates, worst, axis=0)
+        out = learnt(paths)
+    return out
+
+
+def _learnt(
+    regressor: CoLoRARegressor, paths: LatentPaths, *, hyper_width: int, max_iter: int, seed: int
+) -> CoLoRARegressor:
+    """A copy of the regressor whose hypernetwork has learnt the paths."""
     out = copy.deepcopy(regressor)
     dtype = out.network_.u_scale.dtype
     rows = as_tensor(parameter_time_rows(paths.inputs, paths.times))
@@ -79,23 +85,33 @@ def distilled(
     hypernetwork.scale.copy_(torch.where(spread > 0, spread, 1.0))
     targets, metric = paths.latent.flatten(0, 1), paths.metric.flatten(0, 1)
     hypernetwork.biases[-1].copy_(targets.mean(0))
-    errors = fit_latent(hypernetwork, rows, targets, metric, max_iter=max_iter)
+    fit_latent(hypernetwork, rows, targets, metric, max_iter=max_iter)
     weights = sum(p.numel() for p in out.hypernetwork_.parameters())
     out.n_weights_ += sum(p.numel() for p in hypernetwork.parameters()) - weights
     out.hypernetwork_ = hypernetwork.to(dtype)
     out.hyper_width, out._X = hyper_width, paths.inputs
     # The weights are no longer those that a further `fit` could start from.
     out._fitted_signature = ()
-    return out, errors
+    return out
+
+
+def _worst(equation: LatentEquation, regressor: CoLoRARegressor, X: Array) -> int:
+    """The parameter at which the regressor violates the equation most."""
+    inputs, projection = transformed(equation.regressor, X), equation.projection(X)
+    hypernetwork = copy.deepcopy(regressor.hypernetwork_).double().cpu()
+    times = regressor._layout.times
+    residuals = [
+        _violation(hypernetwork, projection, i, row, times) for i, row in enumerate(inputs)
+    ]
+    return int(np.argmax(residuals))
 
 
 @torch.no_grad()
-def data_driven_residual(
+def _violation(
     hypernetwork: Hypernetwork, projection: Projection, which: int, inputs: Array, times: Array
 ) -> float:
     """``‖∂ₜû - f‖ / ‖f‖`` of û(h(μ, t)), over all times: how far the hypernetwork's path is
     from a solution of the equation, without solving it."""
-    hypernetwork = copy.deepcopy(hypernetwork).double().cpu()
     h = 1e-4 * (times[-1] - times[0])
     rows = parameter_time_rows(inputs[None], times)
     before, after = rows.copy(), rows.copy()

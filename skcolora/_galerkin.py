@@ -7,47 +7,32 @@ from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
-import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
-from torch import Tensor
 
 from skcolora._base import SnapshotRegressor
 from skcolora._colora import CoLoRARegressor
 from skcolora._decoding import decode_rows
-from skcolora._distillation import (
-    LatentPaths,
-    data_driven_residual,
-    distilled,
-    joined,
-    path_metric,
-)
-from skcolora._snapshots import Array, check_period, validate_parameters, validate_snapshots
+from skcolora._distillation import distilled
+from skcolora._latent_equation import LatentEquation
+from skcolora._snapshots import Array, SnapshotLayout, check_period, validate_parameters
+from skcolora._stored_rows import validate_rows
 from skcolora._unwrap import innermost, replaced, transformed
 from skcolora.galerkin import (
     Collocation,
-    Conservation,
     GalerkinSolution,
-    Path,
     Projection,
-    Start,
     check_boundary,
     check_equation,
     conserved_densities,
-    diagnose,
-    find_start,
+    gauss_legendre,
     importance_sample,
     initial_fields,
-    integrate,
-    integrate_fixed,
-    integrate_implicit,
-    interpolated_guesses,
     pivoted_qr,
     quadrature,
     warn_of,
-    warn_of_drift,
 )
 from skcolora.pdes import PDE
 from skcolora.utils._sklearn import HasMethods, Interval, StrOptions, fit_context
@@ -79,12 +64,17 @@ class CoLoRAGalerkin(SnapshotRegressor):
         What is fitted to the snapshots; a fitted one can be given in a
         `~sklearn.frozen.FrozenEstimator`.  None: a `CoLoRARegressor` with the equation's
         period.  Transform parameters in a pipeline here, see the Notes.
-    collocation : {"sample", "qr", "grid"}, default="sample"
+    collocation : {"sample", "qr", "grid", "gauss"}, default="sample"
         Points xᵢ: drawn from those of the snapshots in proportion to the training fields and
         their rates, chosen by pivoted QR of training Jacobians and right-hand sides, or all
-        of them.
+        of them.  "gauss" does not depend on where the snapshots have points: Gauss–Legendre
+        points of the box around them, along periodic axes equispaced points of one period,
+        and, where the equation prescribes values on the boundary, points there.  It suits
+        smooth fields on a whole box; elsewhere the network would be asked where it has not
+        been trained.
     n_collocation : int, default=None
-        Number of points, where not all are taken.  None: ten for each online weight, and at
+        Number of points, where not all are taken; of "gauss" the nearest product of numbers
+        along the axes that are as equal as can be.  None: ten for each online weight, and at
         least 500.  Fewer cost less time.
     regularization : float, default=1e-8
         Of the least-squares problem, relative to the largest singular value of ``∂û/∂φ``.
@@ -162,7 +152,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "pde": [PDE],
         "regressor": [None, HasMethods(["fit", "predict"])],
-        "collocation": [StrOptions({"sample", "qr", "grid"})],
+        "collocation": [StrOptions({"sample", "qr", "grid", "gauss"})],
         "n_collocation": [None, Interval(Integral, 1, None, closed="left")],
         "regularization": [Interval(Real, 0, 1, closed="left")],
         "conserve": [None, str, list, tuple, Mapping],
@@ -209,7 +199,8 @@ class CoLoRAGalerkin(SnapshotRegressor):
         X : array-like of shape (n_trajectories, n_parameters)
             Physics parameters.
         y : array-like of shape (n_trajectories, n_times, n_points[, n_fields])
-            Snapshots; see `CoLoRARegressor.fit` for the other layouts.
+            Snapshots; see `CoLoRARegressor.fit` for the other layouts, and for those that are
+            stored and larger than memory.
 
         Returns
         -------
@@ -226,7 +217,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         if regressor is None:
             regressor = CoLoRARegressor(period=self.pde.period, random_state=self.random_state)
         inner = innermost(regressor)
-        X, _, layout = validate_snapshots(self, X, y, times=inner.times, points=inner.points)
+        X, _, layout = validate_rows(self, X, y, times=inner.times, points=inner.points)
         check_equation(self.pde, X, layout)
         check_boundary(self.pde, check_period(inner.period, layout.grid.n_dims))
         self._densities = conserved_densities(self.pde, self.conserve)
@@ -236,18 +227,20 @@ class CoLoRAGalerkin(SnapshotRegressor):
         states = inner._latent(inner._X, inner._layout.times).double().cpu()
         self._training = states.flatten(0, 1)
         self._quadrature = quadrature(self.pde, inner._layout.grid)
-        self._collocation = self._choose_points(X, inner._layout.times)
+        self._collocation = self._choose_points(X, inner._layout)
         self.collocation_ = self._collocation.points.numpy()
         self._layout, self._X = inner._layout, X
         return self
 
-    def _choose_points(self, X: Array, times: Array) -> Collocation:
+    def _choose_points(self, X: Array, layout: SnapshotLayout) -> Collocation:
         every, n_points = self._quadrature, self.n_collocation
         if n_points is None:
             n_points = max(_LEAST_POINTS, _POINTS_PER_WEIGHT * self._network.n_latent)
+        if self.collocation == "gauss":
+            return gauss_legendre(self.pde, layout.grid, n_points)
         if self.collocation == "grid" or n_points >= len(every.points):
             return every
-        inputs = transformed(self.regressor_, X)
+        inputs, times = transformed(self.regressor_, X), layout.times
         states = innermost(self.regressor_)._latent(inputs, times).double().cpu().flatten(0, 1)
         chosen = torch.linspace(0, len(states) - 1, min(len(states), _MOST_STATES)).long()
         which = chosen // len(times)
@@ -335,8 +328,8 @@ class CoLoRAGalerkin(SnapshotRegressor):
                 "holds at time 0."
             )
         known = initial_fields(self.pde, self._layout, X, initial)
-        start = find_start(self._projection(X), known, self._guesses(X), self._training)
-        solution = self._integrate(X, layout.times, start)
+        equation = self._equation()
+        solution = equation.integrate(X, layout.times, equation.start(X, known))
         warn_of(self.pde, X, solution)
         return solution
 
@@ -381,122 +374,29 @@ class CoLoRAGalerkin(SnapshotRegressor):
         known = (candidates[:, None] == self._X).all(axis=2).any(axis=1)
         candidates = candidates[~known]
         inner = innermost(self.regressor_)
-        width = max(20, inner.hyper_width) if hyper_width is None else hyper_width
-        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        n = len(candidates) if n_solves is None else min(n_solves, len(candidates))
-        options: Any = {"hyper_width": width, "max_iter": max_iter, "seed": seed}
-        if n == len(candidates):
-            paths = self._paths(np.vstack([self._X, candidates]))
-            return replaced(self.regressor_, distilled(inner, paths, **options)[0])
-        paths = self._paths(self._X)
-        for _ in range(n):
-            out, _ = distilled(inner, paths, **options)
-            worst = self._worst(out, candidates)
-            found = self._paths(candidates[[worst]], paths)
-            paths = joined(paths, found)
-            candidates = np.delete(candidates, worst, axis=0)
-        return replaced(self.regressor_, distilled(inner, paths, **options)[0])
-
-    def _worst(self, regressor: CoLoRARegressor, X: Array) -> int:
-        """The parameter at which the regressor violates the equation most."""
-        inputs, projection = transformed(self.regressor_, X), self._projection(X)
-        residuals = [
-            data_driven_residual(regressor.hypernetwork_, projection, i, row, self._layout.times)
-            for i, row in enumerate(inputs)
-        ]
-        return int(np.argmax(residuals))
-
-    def _paths(self, X: Array, before: LatentPaths | None = None) -> LatentPaths:
-        """Latent paths of the trajectories that can be solved."""
-        times, projection = self._layout.times, self._projection(X)
-        solution = self._integrate(X, times, self._chained(X, before))
-        warn_of(self.pde, X, solution)
-        good = np.flatnonzero(solution.status == "success")
-        if not len(good):
-            raise RuntimeError("No trajectory could be integrated to the end; see the warnings.")
-        latent = as_tensor(solution.latent[good])
-        metric = torch.stack([path_metric(projection, path) for path in latent])
-        inputs = transformed(self.regressor_, X[good])
-        return LatentPaths(inputs, times, latent, metric)
-
-    def _chained(self, X: Array, before: LatentPaths | None) -> Start:
-        """Starts of which each is encoded from its neighbour's, from one root on.
-
-        Otherwise neighbours could come to lie in different minima, and no smooth
-        hypernetwork would go through their paths.
-        """
-        known = initial_fields(self.pde, self._layout, X, None)
-        spread = np.ptp(innermost(self.regressor_)._X, axis=0)
-        scale = np.where(spread > 0, spread, 1.0)
-        inputs = transformed(self.regressor_, X) / scale
-        places = [] if before is None else list(before.inputs / scale)
-        states = [] if before is None else list(before.latent[:, 0])
-        starts: dict[int, Start] = {}
-        left = list(range(len(X)))
-        while left:
-            # The middle one is the root; then always the one nearest to those that are done.
-            seen = np.array(places) if places else np.median(inputs, axis=0)[None]
-            gaps = np.linalg.norm(inputs[left][:, None] - seen, axis=2)
-            i = left.pop(int(gaps.min(axis=1).argmin()))
-            guesses = self._guesses(X[[i]])
-            if places:
-                nearest = int(np.linalg.norm(seen - inputs[i], axis=1).argmin())
-                guesses.insert(0, states[nearest][None])
-            field = None if known is None else (known[0], known[1][[i]])
-            starts[i] = find_start(self._projection(X[[i]]), field, guesses, self._training)
-            places.append(inputs[i])
-            states.append(starts[i].latent[0])
-        order = [starts[i] for i in range(len(X))]
-        return Start(*(torch.cat(entries) for entries in zip(*order, strict=True)))
-
-    def _integrate(self, X: Array, times: Array, start: Start) -> GalerkinSolution:
-        projection = self._projection(X)
-        conservation = None
-        if self._densities:
-            conservation = Conservation(
-                self._network, self._densities, self._quadrature, projection
-            )
-            conservation.start(start.latent)
-        at_times = as_tensor(times)
-        path = self._path(projection, start.latent, at_times, conservation)
-        if conservation is not None:
-            warn_of_drift(self.pde, X, conservation.failed.numpy(), list(self._densities))
-        return diagnose(path, projection, at_times, start, self._training)
-
-    def _projection(self, X: Array) -> Projection:
-        return Projection(
-            self._network, self.pde, as_tensor(X), self._collocation, self.regularization
+        out = distilled(
+            self._equation(),
+            self._X,
+            candidates,
+            n_solves=len(candidates) if n_solves is None else n_solves,
+            hyper_width=max(20, inner.hyper_width) if hyper_width is None else hyper_width,
+            max_iter=max_iter,
+            seed=int(check_random_state(self.random_state).randint(2**31 - 1)),
         )
+        return replaced(self.regressor_, out)
 
-    def _guesses(self, X: Array) -> list[Tensor]:
-        """States at time 0 between those of the training, and those of the hypernetwork."""
-        inner = innermost(self.regressor_)
-        with np.errstate(all="ignore"):
-            inputs = transformed(self.regressor_, X)
-        trained, guess = (
-            inner._latent(rows, np.zeros(1))[:, 0].double().cpu() for rows in (inner._X, inputs)
-        )
-        return [interpolated_guesses(inner._X, trained, inputs), guess]
-
-    def _path(self, projection: Projection, start: Tensor, times: Tensor, project: Any) -> Path:
-        if self.method == "RK4":
-            return integrate_fixed(
-                projection.rate, start, times, steps_between=self.substeps, project=project
-            )
-        if self.method == "Radau":
-            return integrate_implicit(
-                projection.rate,
-                start,
-                times,
-                tol=self.tol,
-                project=project,
-                max_steps=self.max_steps,
-            )
-        return integrate(
-            projection.rate,
-            start,
-            times,
-            error_norm=lambda _, new, lower: projection.distance(new, lower) / self.tol,
-            project=project,
+    def _equation(self) -> LatentEquation:
+        return LatentEquation(
+            self.pde,
+            self.regressor_,
+            self._network,
+            self._training,
+            self._collocation,
+            self.regularization,
+            self._quadrature,
+            self._densities,
+            method=self.method,
+            tol=self.tol,
+            substeps=self.substeps,
             max_steps=self.max_steps,
         )

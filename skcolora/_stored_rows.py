@@ -16,7 +16,13 @@ from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import validate_data
 
-from skcolora._snapshots import Array, SnapshotLayout, infer_layout, parameter_time_rows
+from skcolora._snapshots import (
+    Array,
+    SnapshotLayout,
+    infer_layout,
+    parameter_time_rows,
+    validate_snapshots,
+)
 from skcolora.training import PooledSampler, SnapshotSampler
 from skcolora.utils._torch import as_tensor
 
@@ -94,10 +100,13 @@ def is_stored(y: Any) -> bool:
     return math.prod(shape) * dtype.itemsize > MAX_RESIDENT
 
 
-def validate_stored(
+def validate_rows(
     estimator: BaseEstimator, X: Any, y: Any, *, times: Any, points: Any
-) -> tuple[Array, StoredRows, SnapshotLayout]:
-    """`validate_snapshots` without reading y, whose values are checked as they are read."""
+) -> tuple[Array, Array | StoredRows, SnapshotLayout]:
+    """`validate_snapshots`, but stored snapshots are not read: their values are checked later,
+    as they are."""
+    if not is_stored(y):
+        return validate_snapshots(estimator, X, y, times=times, points=points)
     X = validate_data(estimator, X, dtype=np.float64)
     if len(X) != y.shape[0]:
         raise ValueError(

@@ -2,9 +2,16 @@
 
 import pytest
 from sklearn.linear_model import LinearRegression
-from sklearn.utils.estimator_checks import estimator_checks_generator
+from sklearn.utils import estimator_checks as checks
 
-from skcolora import CoLoRARegressor, ParameterInterpolator, PODRegressor
+from skcolora import (
+    CoLoRAGalerkin,
+    CoLoRARegressor,
+    ParameterInterpolator,
+    PODGalerkin,
+    PODRegressor,
+)
+from skcolora.pdes import Advection
 
 ESTIMATORS = [
     CoLoRARegressor(width=8, depth=3, max_iter=200, random_state=0),
@@ -17,8 +24,27 @@ ESTIMATORS = [
 
 @pytest.mark.parametrize(
     ("estimator", "check"),
-    [pair for estimator in ESTIMATORS for pair in estimator_checks_generator(estimator)],
+    [pair for estimator in ESTIMATORS for pair in checks.estimator_checks_generator(estimator)],
     ids=lambda value: getattr(getattr(value, "func", value), "__name__", None) or str(value),
 )
 def test_scikit_learn_checks(estimator, check):
     check(estimator)
+
+
+# Those that bring no data of their own, which no equation could accept.
+WITHOUT_DATA = [
+    checks.check_estimator_cloneable,
+    checks.check_estimator_repr,
+    checks.check_estimator_tags_renamed,
+    checks.check_get_params_invariance,
+    checks.check_mixin_order,
+    checks.check_no_attributes_set_in_init,
+    checks.check_set_params,
+    checks.check_valid_tag_types,
+]
+
+
+@pytest.mark.parametrize("check", WITHOUT_DATA, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("estimator", [CoLoRAGalerkin, PODGalerkin])
+def test_scikit_learn_checks_of_estimators_with_an_equation(estimator, check):
+    check(estimator.__name__, estimator(Advection()))

@@ -12,7 +12,6 @@ from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
-from sklearn.utils import estimator_checks as checks
 
 from skcolora import CoLoRAGalerkin, CoLoRARegressor
 from skcolora.datasets import make_advection, make_rotating_detonation
@@ -113,6 +112,22 @@ def test_few_points_are_enough(regressor, model, collocation):
     assert len(fitted.collocation_) <= 24
     error = relative_l2_error(NEW.y, fitted.predict(NEW.X))
     assert error < 4 * best(regressor, NEW.y)
+
+
+class OpenAdvection(Advection):
+    """Without the period, which the network of the regressor has all the same."""
+
+    period = (None,)
+
+
+@pytest.mark.parametrize("pde", [DATA.pde, OpenAdvection(width=0.1)])
+def test_gauss_points_are_as_good_as_the_grid(regressor, pde):
+    on_grid = galerkin(regressor, collocation="grid").fit(DATA.X, DATA.y).predict(NEW.X)
+    fitted = galerkin(regressor, pde, collocation="gauss", n_collocation=51).fit(DATA.X, DATA.y)
+    assert len(fitted.collocation_) == 51
+    assert not np.isin(fitted.collocation_[1:], DATA.points).any()
+    predicted = fitted.predict(NEW.X)
+    assert relative_l2_error(on_grid, predicted) < 0.1 * relative_l2_error(NEW.y, on_grid)
 
 
 def integral(y):
@@ -335,21 +350,3 @@ def test_behaves_as_scikit_learn_expects():
         model.predict(np.ones((1, 2)))
     with pytest.raises(ValueError, match="NaN"):
         model.fit(DATA.X, np.full_like(DATA.y, np.nan))
-
-
-# scikit-learn's checks that bring no data of their own, which no equation could accept.
-WITHOUT_DATA = [
-    checks.check_estimator_cloneable,
-    checks.check_estimator_repr,
-    checks.check_estimator_tags_renamed,
-    checks.check_get_params_invariance,
-    checks.check_mixin_order,
-    checks.check_no_attributes_set_in_init,
-    checks.check_set_params,
-    checks.check_valid_tag_types,
-]
-
-
-@pytest.mark.parametrize("check", WITHOUT_DATA, ids=lambda check: check.__name__)
-def test_scikit_learn_checks(check):
-    check("CoLoRAGalerkin", CoLoRAGalerkin(DATA.pde))

@@ -8,7 +8,6 @@ import pytest
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
 from sklearn.model_selection import GridSearchCV
-from sklearn.utils import estimator_checks as checks
 
 from skcolora import PODGalerkin, PODRegressor
 from skcolora.datasets import make_advection, make_burgers, make_rotating_detonation
@@ -68,24 +67,6 @@ def test_instability_is_reported_and_not_a_silent_wrong_answer():
     assert "became unstable for speed = 0.9 at t = " in messages
     assert np.isfinite(predicted[0, 0]).all()
     assert np.isnan(predicted[0, -1]).all()
-
-
-# scikit-learn's checks that bring no data of their own, which no equation could accept.
-WITHOUT_DATA = [
-    checks.check_estimator_cloneable,
-    checks.check_estimator_repr,
-    checks.check_estimator_tags_renamed,
-    checks.check_get_params_invariance,
-    checks.check_mixin_order,
-    checks.check_no_attributes_set_in_init,
-    checks.check_set_params,
-    checks.check_valid_tag_types,
-]
-
-
-@pytest.mark.parametrize("check", WITHOUT_DATA, ids=lambda check: check.__name__)
-def test_scikit_learn_checks(burgers, check):
-    check("PODGalerkin", PODGalerkin(burgers[0].pde))
 
 
 def test_behaves_as_scikit_learn_expects(burgers):

@@ -9,13 +9,15 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 
-from skcolora import CoLoRARegressor, _stored_rows
+from skcolora import CoLoRAGalerkin, CoLoRARegressor, _stored_rows
 from skcolora._snapshots import infer_layout
 from skcolora._stored_rows import StoredRows, is_stored, make_sampler
 from skcolora.datasets._base import SnapshotData
 from skcolora.metrics import neg_relative_l2_error, relative_l2_error
+from skcolora.pdes import Advection
 
 LIMIT = 21 * 48 * (8 + 4)  # 21 snapshots and the distributions of their points
 
@@ -189,6 +191,37 @@ def test_search_slices_dask_arrays_without_loading_them(data):
     )
     search.fit(data.X, y)
     assert np.isfinite(search.cv_results_["mean_test_score"]).all()
+
+
+class Wave(Advection):
+    """The equation of the data."""
+
+    def exact(self, t, points, mu):
+        return np.sin(2 * np.pi * (points[0] - mu[0] * t))
+
+
+@pytest.mark.filterwarnings("ignore:CoLoRAGalerkin")
+@pytest.mark.parametrize("store", ["memmap", "h5py"])
+def test_the_equation_moves_what_was_learnt_from_stored_snapshots(data, tmp_path, store):
+    options = {"n_collocation": 24, "method": "RK4", "substeps": 1, "random_state": 0}
+    stored, guarded = (
+        CoLoRAGalerkin(Wave(), regressor=model(data, max_iter=20), **options).fit(data.X, y)
+        for y in (STORES[store](data.y, tmp_path), Guard(data.y))
+    )
+    latent = stored.solve([[0.37]]).latent
+    assert latent.shape == (1, 21, 3)
+    assert np.array_equal(latent, guarded.solve([[0.37]]).latent)
+    learnt = stored.distill([[0.37]], max_iter=3)
+    assert np.isfinite(learnt.predict([[0.4]])).all()
+
+
+def test_the_equation_reads_nothing_where_the_regressor_is_fitted(data):
+    y = Guard(data.y)
+    frozen = FrozenEstimator(model(data, max_iter=5).fit(data.X, data.y))
+    CoLoRAGalerkin(Wave(), regressor=frozen).fit(data.X, y)
+    assert not y.reads
+    with pytest.raises(ValueError, match="X has 5 rows and y has 6 trajectories"):
+        CoLoRAGalerkin(Wave(), regressor=frozen).fit(data.X[:5], y)
 
 
 def test_pool_is_stratified_at_all_times_and_fair(data):

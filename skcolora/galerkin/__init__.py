@@ -11,7 +11,13 @@ from skcolora.galerkin._integration import (
     integrate_fixed,
     integrate_implicit,
 )
-from skcolora.galerkin._points import Collocation, importance_sample, pivoted_qr, quadrature
+from skcolora.galerkin._points import (
+    Collocation,
+    gauss_legendre,
+    importance_sample,
+    pivoted_qr,
+    quadrature,
+)
 from skcolora.galerkin._projection import Projection
 from skcolora.galerkin._solution import GalerkinSolution
 from skcolora.galerkin._start import Start, find_start, initial_fields, interpolated_guesses
@@ -31,6 +37,7 @@ __all__ = [
     "conserved_densities",
     "diagnose",
     "find_start",
+    "gauss_legendre",
     "importance_sample",
     "initial_fields",
     "integrate",

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import product
+from math import prod
 from typing import Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import qr, svd
+from scipy.special import roots_legendre
 from torch import Tensor
 
 from skcolora._snapshots import Array, Grid
@@ -16,6 +21,8 @@ from skcolora.utils._torch import as_tensor
 _EVEN = 0.3
 # Relative size of the singular values whose functions count as independent.
 _INDEPENDENT = 1e-6
+# Of the length of the domain: how near to its ends a point counts as on the boundary.
+_ON_BOUNDARY = 1e-9
 
 
 class Collocation(NamedTuple):
@@ -35,18 +42,22 @@ def quadrature(pde: PDE, grid: Grid) -> Collocation:
     On a uniform periodic grid this is spectrally accurate.  Scattered points weigh the same.
     """
     if grid.axes is None and grid.n_dims > 1:
-        points, weights = grid.points, np.ones(grid.n_points)
+        points, weights = grid.points, np.ones_like(grid.points[:, 0])
     else:
         axes = grid.axes or (grid.points[:, 0],)
-        pairs = [_along(axis, length) for axis, length in zip(axes, pde.period, strict=True)]
-        mesh = np.meshgrid(*(axis for axis, _ in pairs), indexing="ij")
-        points = np.stack([m.ravel() for m in mesh], axis=-1)
-        shares = np.meshgrid(*(weights for _, weights in pairs), indexing="ij")
-        weights = np.prod([s.ravel() for s in shares], axis=0)
+        rules = [_trapezoidal(axis, length) for axis, length in zip(axes, pde.period, strict=True)]
+        points, weights = _tensor(rules)
     return _collocation(pde, points, weights)
 
 
-def _along(axis: Array, length: float | None) -> tuple[Array, Array]:
+def _tensor(rules: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:
+    """Points and weights of the product of rules, one (nodes, weights) for each axis."""
+    mesh, shares = (np.meshgrid(*entries, indexing="ij") for entries in zip(*rules, strict=True))
+    points = np.stack([m.ravel() for m in mesh], axis=-1)
+    return points, np.prod([s.ravel() for s in shares], axis=0)
+
+
+def _trapezoidal(axis: Array, length: float | None) -> tuple[Array, Array]:
     """Nodes and weights of the trapezoidal rule along an axis."""
     order = np.argsort(axis)
     nodes = axis[order]
@@ -72,13 +83,73 @@ def _collocation(pde: PDE, points: Array, weights: Array) -> Collocation:
         for d, ((low, high), length) in enumerate(zip(pde.domain, pde.period, strict=True)):
             if length is None:
                 ends = np.minimum(points[:, d] - low, high - points[:, d])
-                on_boundary |= ends <= 1e-9 * (high - low)
+                on_boundary |= ends <= _ON_BOUNDARY * (high - low)
         if on_boundary.any():
             # The boundary as a whole weighs as much as the domain.
             weights[on_boundary] = 1.0 / on_boundary.sum()
             weights /= weights.sum()
             fixed = as_tensor(on_boundary)
     return Collocation(as_tensor(points), as_tensor(weights), fixed)
+
+
+def gauss_legendre(pde: PDE, grid: Grid, n_points: int) -> Collocation:
+    """Points of their own, in the box around those of a grid: a tensor product of
+    Gauss–Legendre rules, and along periodic axes of equispaced points in one period.
+
+    n points along an axis integrate polynomials of degree 2n - 1, or n - 1 waves, exactly.
+    Where the values on the boundary are prescribed and the grid reaches it, the points of the
+    same rules on its faces are among them.
+
+    Parameters
+    ----------
+    pde : PDE
+    grid : Grid
+    n_points : int
+        About so many points, as many along each axis; those on the boundary are not counted.
+    """
+    low, high = grid.points.min(axis=0), grid.points.max(axis=0)
+    counts = _nearest_counts(n_points, high > low)
+    rules = [_rule(*along) for along in zip(low, high, pde.period, counts, strict=True)]
+    points, weights = _tensor(rules)
+    faces = _faces(pde, low, high, rules) if pde.boundary == "fixed" else []
+    if not faces:
+        return Collocation(as_tensor(points), as_tensor(weights))
+    on_faces, shares = (np.concatenate(entries) for entries in zip(*faces, strict=True))
+    fixed = np.repeat([False, True], [len(points), len(on_faces)])
+    # The boundary as a whole weighs as much as the domain, as on a grid.
+    weights = 0.5 * np.concatenate([weights, shares / shares.sum()])
+    points = np.concatenate([points, on_faces])
+    return Collocation(as_tensor(points), as_tensor(weights), as_tensor(fixed))
+
+
+def _nearest_counts(n: int, wide: NDArray[np.bool_]) -> list[int]:
+    """Numbers of points along the axes that differ by one at most, of product nearest to n;
+    one along an axis that has no width."""
+    root = int(n ** (1 / max(1, wide.sum())) + 1e-9)
+    choices = [(root, root + 1) if axis else (1,) for axis in wide]
+    return list(min(product(*choices), key=lambda counts: abs(prod(counts) - n)))
+
+
+def _rule(low: float, high: float, length: float | None, n: int) -> tuple[Array, Array]:
+    """Nodes between the ends, or in one period, and weights of sum 1."""
+    if length is not None:
+        return low + length / n * np.arange(n), np.full(n, 1 / n)
+    nodes, weights = roots_legendre(n)
+    return low + (high - low) * (1 + nodes) / 2, weights / 2
+
+
+def _faces(
+    pde: PDE, low: Array, high: Array, rules: Sequence[tuple[Array, Array]]
+) -> list[tuple[Array, Array]]:
+    """Points and weights on the faces of the domain that the box reaches."""
+    faces = []
+    for d, (ends, length) in enumerate(zip(pde.domain, pde.period, strict=True)):
+        for end, reached in zip(ends, (low[d], high[d]), strict=True):
+            if length is None and abs(end - reached) <= _ON_BOUNDARY * (ends[1] - ends[0]):
+                face = [*rules]
+                face[d] = np.array([end]), np.ones(1)
+                faces.append(_tensor(face))
+    return faces
 
 
 def importance_sample(

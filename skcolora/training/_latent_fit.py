@@ -41,43 +41,59 @@ def fit_latent(
         Root mean squares of ``‖R (h - φ)‖``, one for each iteration.
     """
     parameters = list(hypernetwork.parameters())
+    sizes = [p.numel() for p in parameters]
+
+    def put(weights: Tensor) -> None:
+        for p, part in zip(parameters, weights.split(sizes), strict=True):
+            p.copy_(part.view_as(p))
 
     def residual() -> Tensor:
         return (metric @ (hypernetwork(inputs) - targets).unsqueeze(2)).flatten()
 
-    def shift(step: Tensor) -> None:
-        sizes = [p.numel() for p in parameters]
-        for p, part in zip(parameters, step.split(sizes), strict=True):
-            p.add_(part.view_as(p))
-
-    r = residual()
+    weights, r = torch.cat([p.flatten() for p in parameters]), residual()
     loss, damping = float(r @ r), 1e-2
     errors: list[float] = []
     stalled = 0
     for _ in range(max_iter):
         J = _jacobian(hypernetwork, parameters, inputs, metric)
-        gram, gradient = J.T @ J, J.T @ r
-        scale = gram.diagonal().clamp(min=1e-12 * float(gram.diagonal().max()))
+        # J, which has many rows, is decomposed once for all dampings.
+        triangle = _triangle(torch.cat([J, r.unsqueeze(1)], dim=1))
+        scale = triangle[:, :-1].norm(dim=0)
+        scale = scale.clamp(min=1e-6 * float(scale.max()))
         while damping < 1e8:
-            L, info = torch.linalg.cholesky_ex(gram + torch.diag(damping * scale))
-            if not int(info):
-                step = -torch.cholesky_solve(gradient.unsqueeze(1), L).squeeze(1)
-                shift(step)
-                r_new = residual()
-                new = float(r_new @ r_new)
-                if new < loss:
-                    break
-                shift(-step)
+            trial = weights + _damped_step(triangle, damping**0.5 * scale)
+            put(trial)
+            r_new = residual()
+            new = float(r_new @ r_new)
+            if new < loss:
+                break
             damping *= 4
         else:
             break
         gain = 1 - new / loss if loss else 0.0
-        r, loss, damping = r_new, new, max(damping / 3, 1e-14)
+        weights, r, loss, damping = trial, r_new, new, max(damping / 3, 1e-14)
         errors.append((loss / len(inputs)) ** 0.5)
         stalled = stalled + 1 if gain < _SMALL_GAIN else 0
         if stalled >= 10 or not loss:
             break
+    put(weights)
     return errors
+
+
+def _triangle(matrix: Tensor) -> Tensor:
+    """The rows of R, of [A b] = QR, that ``min ‖A x + b‖`` depends on."""
+    triangle: Tensor = torch.linalg.qr(matrix, mode="r").R
+    return triangle[: matrix.shape[1] - 1]
+
+
+def _damped_step(triangle: Tensor, damping: Tensor) -> Tensor:
+    """``argmin ‖J p + r‖² + ‖damping p‖²``, from the triangle of [J r].
+
+    By QR: normal equations would square J's condition.
+    """
+    ridge = torch.cat([torch.diag(damping), damping.new_zeros(len(damping), 1)], dim=1)
+    both = _triangle(torch.cat([triangle, ridge]))
+    return -torch.linalg.solve_triangular(both[:, :-1], both[:, -1:], upper=True).squeeze(1)
 
 
 def _jacobian(

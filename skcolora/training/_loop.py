@@ -78,7 +78,7 @@ def train(
     Raises
     ------
     FloatingPointError
-        If the error was not finite from the first step on.
+        If the error was not finite from the first step to the last.
     """
     if max_iter is None:
         max_iter = DEFAULT_STEPS if max_time is None else UNLIMITED
@@ -114,12 +114,18 @@ def train(
             )
     model.to(torch.float64)
     result.error = best.error
-    if not math.isfinite(best.error):
+    # That of the weights that training started from may be finite where no step's is.
+    if not math.isfinite(best.error) or not _any_finite(result.losses):
         raise FloatingPointError(
-            "The training error was not finite from the first step on; rescale y, whose values "
-            "are too large or too small for float32."
+            "The training error was not finite in any step; rescale y, whose values are too large "
+            "or too small for float32."
         )
     return result
+
+
+def _any_finite(losses: list[Tensor]) -> bool:
+    """Whether a step had a finite loss, or none was taken."""
+    return not losses or bool(torch.isfinite(torch.stack(losses)).any())
 
 
 def _run(

@@ -5,8 +5,8 @@ import pytest
 import torch
 
 from skcolora._snapshots import check_points
-from skcolora.galerkin import importance_sample, pivoted_qr, quadrature
-from skcolora.pdes import Advection, Burgers2D, InviscidBurgers
+from skcolora.galerkin import gauss_legendre, importance_sample, pivoted_qr, quadrature
+from skcolora.pdes import PDE, Advection, Burgers2D, InviscidBurgers
 
 
 def test_a_periodic_grid_is_spectrally_accurate_with_and_without_its_end():
@@ -32,6 +32,85 @@ def test_boundary_values_that_are_prescribed():
     rule = quadrature(InviscidBurgers(), check_points(np.linspace(0, 100, 51)))
     assert rule.fixed.nonzero().ravel().tolist() == [0, 50]
     assert np.isclose(rule.weights[rule.fixed].sum(), 0.5, atol=0.02)
+
+
+class Channel(PDE):
+    """Periodic along the first axis; values prescribed at the ends of the second."""
+
+    n_dims = 2
+    domain = ((0.0, 2.0), (-1.0, 1.0))
+    period = (2.0, None)
+    boundary = "fixed"
+
+
+class OpenChannel(Channel):
+    boundary = "free"
+
+
+CHANNEL = check_points((np.linspace(0.5, 2.4, 20), np.linspace(-1.0, 1.0, 21)))
+
+
+def integral(rule, function):
+    return float((function(*rule.points.T) * rule.weights).sum())
+
+
+def test_gauss_points_integrate_polynomials_exactly():
+    class Open(PDE):
+        pass
+
+    rule = gauss_legendre(Open(), check_points(np.linspace(0.2, 0.9, 5)), 6)
+    assert len(rule.points) == 6
+    assert np.isclose(rule.weights.sum(), 1.0, rtol=1e-14)
+    for degree in range(12):
+        exact = (0.9 ** (degree + 1) - 0.2 ** (degree + 1)) / (0.7 * (degree + 1))
+        assert np.isclose(integral(rule, lambda x, k=degree: x**k), exact, rtol=1e-13, atol=0)
+    exact = (0.9**13 - 0.2**13) / (0.7 * 13)
+    assert not np.isclose(integral(rule, lambda x: x**12), exact, rtol=1e-10, atol=0)
+
+
+def test_gauss_points_of_a_period_integrate_waves_exactly():
+    rule = gauss_legendre(Advection(), check_points(np.linspace(0, 0.9, 10)), 7)
+    assert np.isclose(rule.weights.sum(), 1.0, rtol=1e-14)
+    for n_waves in range(1, 7):
+        for wave in (torch.cos, torch.sin):
+            found = integral(rule, lambda x, n=n_waves, f=wave: f(2 * np.pi * n * x + 0.3))
+            assert abs(found) < 1e-14
+
+
+def test_gauss_points_of_mixed_axes():
+    rule = gauss_legendre(OpenChannel(), CHANNEL, 40)
+    assert rule.fixed is None
+    assert len(rule.points) == 6 * 7
+    assert rule.points[:, 0].min() == 0.5
+    assert rule.points[:, 0].max() < 2.5
+    found = integral(rule, lambda x, y: (1 + torch.cos(4 * np.pi * x / 2)) ** 2 * y**12)
+    assert np.isclose(found, 1.5 / 13, rtol=1e-13)
+
+
+def test_gauss_points_on_a_boundary_that_is_prescribed():
+    rule = gauss_legendre(Channel(), CHANNEL, 42)
+    inner, outer = rule.points[~rule.fixed], rule.points[rule.fixed]
+    assert len(inner) == 6 * 7
+    assert outer[:, 1].tolist() == [-1.0] * 6 + [1.0] * 6
+    assert np.isclose(rule.weights[rule.fixed].sum(), 0.5)
+    assert np.isclose(rule.weights.sum(), 1.0)
+    ends = gauss_legendre(InviscidBurgers(), check_points(np.linspace(0, 100, 51)), 10)
+    assert ends.points[ends.fixed].ravel().tolist() == [0.0, 100.0]
+    away = check_points((np.linspace(0.0, 1.9, 20), np.linspace(-0.9, 0.9, 21)))
+    assert gauss_legendre(Channel(), away, 42).fixed is None
+
+
+@pytest.mark.parametrize(("n", "found"), [(1, 1), (500, 22 * 23), (529, 529), (1000, 31 * 32)])
+def test_gauss_points_are_about_as_many_as_asked_for(n, found):
+    grid = check_points((np.linspace(0, 1, 3), np.linspace(0, 1, 3)))
+    assert len(gauss_legendre(Burgers2D(), grid, n).points) == found
+
+
+def test_gauss_points_of_a_box_without_width():
+    grid = check_points((np.linspace(0, 2, 5), np.array([0.3])))
+    rule = gauss_legendre(OpenChannel(), grid, 9)
+    assert len(rule.points) == 9
+    assert (rule.points[:, 1] == 0.3).all()
 
 
 @pytest.fixture

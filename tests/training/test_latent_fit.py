@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from skcolora.nn import Hypernetwork
-from skcolora.training._latent_fit import fit_latent
+from skcolora.training._latent_fit import _damped_step, _triangle, fit_latent
 
 
 def make(width, seed):
@@ -46,3 +46,25 @@ def test_nothing_to_learn():
     metric = torch.eye(3, dtype=torch.float64).expand(len(inputs), 3, 3)
     errors = fit_latent(learner, inputs, learner(inputs), metric)
     assert not errors or errors[-1] < 1e-12
+
+
+def test_a_metric_that_sees_nothing_changes_nothing():
+    inputs, learner = rows(), make(4, 0)
+    before = learner(inputs)
+    metric = torch.zeros(len(inputs), 3, 3, dtype=torch.float64)
+    assert fit_latent(learner, inputs, before + 1.0, metric) == []
+    assert torch.equal(learner(inputs), before)
+
+
+def test_a_step_does_not_square_the_condition():
+    """Of 1e10, whose square is beyond float64."""
+    generator = torch.Generator().manual_seed(0)
+    left, right = (
+        torch.linalg.qr(torch.randn(n, 6, generator=generator, dtype=torch.float64)).Q
+        for n in (50, 6)
+    )
+    J = left * torch.logspace(0, -10, 6, dtype=torch.float64) @ right.T
+    solution = torch.randn(6, generator=generator, dtype=torch.float64)
+    triangle = _triangle(torch.cat([J, -(J @ solution)[:, None]], dim=1))
+    step = _damped_step(triangle, torch.full((6,), 1e-14, dtype=torch.float64))
+    assert torch.allclose(step, solution, atol=1e-4)

@@ -122,6 +122,19 @@ def test_a_loss_that_is_never_finite_is_an_error():
         train(model, sampler, max_iter=20)
 
 
+def test_steps_that_are_never_finite_are_an_error_though_the_first_weights_are_good(monkeypatch):
+    model, sampler = make_case()
+    judge, draw = 256, sampler.draw
+
+    def broken(n_snapshots, *args, **options):
+        batch = draw(n_snapshots, *args, **options)
+        return batch if n_snapshots == judge else batch._replace(u=batch.u * math.nan)
+
+    monkeypatch.setattr(sampler, "draw", broken)
+    with pytest.raises(FloatingPointError, match="not finite in any step"):
+        train(model, sampler, max_iter=20)
+
+
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_a_step_of_the_first_phase_does_not_wait_for_the_device():
     model, sampler = make_case("cuda")

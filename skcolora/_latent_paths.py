@@ -1,0 +1,112 @@
+"""Latent paths of the equation, as smooth in the parameters as a hypernetwork can learn them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from skcolora._latent_equation import LatentEquation
+from skcolora._snapshots import Array
+from skcolora._unwrap import innermost, transformed
+from skcolora.galerkin import Projection, Start, initial_fields, warn_of
+from skcolora.utils._torch import as_tensor
+
+# Of the largest singular value of ∂û/∂φ: how much directions that hardly change the field
+# count, so that the hypernetwork stays near the paths in them too.
+_FLOOR = 1e-3
+
+
+class LatentPaths(NamedTuple):
+    """Paths of some trajectories."""
+
+    inputs: Array
+    """Parameters as the regressor takes them, (n, n_parameters)"""
+    times: Array
+    latent: Tensor
+    """(n, n_times, n_latent)"""
+    metric: Tensor
+    """(n, n_times, n_latent, n_latent): ‖R δ‖ is the relative change of the field"""
+
+
+def solve_paths(
+    equation: LatentEquation, X: Array, before: LatentPaths | None = None
+) -> LatentPaths:
+    """Paths at the parameters that can be solved, at the times of the training.
+
+    Parameters
+    ----------
+    equation : LatentEquation
+    X : ndarray of shape (n, n_parameters)
+    before : LatentPaths, optional
+        To which the paths are to fit.
+
+    Raises
+    ------
+    RuntimeError
+        If no trajectory could be integrated to the end.
+    """
+    times, projection = innermost(equation.regressor)._layout.times, equation.projection(X)
+    solution = equation.integrate(X, times, _chained(equation, X, before))
+    warn_of(equation.pde, X, solution)
+    good = np.flatnonzero(solution.status == "success")
+    if not len(good):
+        raise RuntimeError("No trajectory could be integrated to the end; see the warnings.")
+    latent = as_tensor(solution.latent[good])
+    metric = torch.stack([_path_metric(projection, path) for path in latent])
+    return LatentPaths(transformed(equation.regressor, X[good]), times, latent, metric)
+
+
+def joined(first: LatentPaths, second: LatentPaths) -> LatentPaths:
+    """The paths of both, at the same times."""
+    return LatentPaths(
+        np.vstack([first.inputs, second.inputs]),
+        first.times,
+        torch.cat([first.latent, second.latent]),
+        torch.cat([first.metric, second.metric]),
+    )
+
+
+def _chained(equation: LatentEquation, X: Array, before: LatentPaths | None) -> Start:
+    """Starts of which each is encoded from its neighbour's, from one root on.
+
+    Otherwise neighbours could come to lie in different minima, and no smooth
+    hypernetwork would go through their paths.
+    """
+    inner = innermost(equation.regressor)
+    known = initial_fields(equation.pde, inner._layout, X, None)
+    spread = np.ptp(inner._X, axis=0)
+    scale = np.where(spread > 0, spread, 1.0)
+    inputs = transformed(equation.regressor, X) / scale
+    places = [] if before is None else list(before.inputs / scale)
+    states = [] if before is None else list(before.latent[:, 0])
+    starts: dict[int, Start] = {}
+    left = list(range(len(X)))
+    while left:
+        # The middle one is the root; then always the one nearest to those that are done.
+        seen = np.array(places) if places else np.median(inputs, axis=0)[None]
+        gaps = np.linalg.norm(inputs[left][:, None] - seen, axis=2)
+        i = left.pop(int(gaps.min(axis=1).argmin()))
+        first = None
+        if places:
+            nearest = int(np.linalg.norm(seen - inputs[i], axis=1).argmin())
+            first = states[nearest][None]
+        field = None if known is None else (known[0], known[1][[i]])
+        starts[i] = equation.start(X[[i]], field, first)
+        places.append(inputs[i])
+        states.append(starts[i].latent[0])
+    order = [starts[i] for i in range(len(X))]
+    return Start(*(torch.cat(entries) for entries in zip(*order, strict=True)))
+
+
+@torch.no_grad()
+def _path_metric(projection: Projection, latent: Tensor) -> Tensor:
+    """R of each state of a path, (n_times, n_latent, n_latent)."""
+    J = projection.jacobian(latent) / projection.size(latent)[:, None, None]
+    R = torch.linalg.qr(J, mode="r").R
+    floor = _FLOOR * torch.linalg.matrix_norm(R, 2)
+    ridge = floor[:, None, None] * torch.eye(R.shape[2], dtype=R.dtype)
+    triangle: Tensor = torch.linalg.qr(torch.cat([R, ridge], dim=1), mode="r").R
+    return triangle
