@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
+import numpy as np
 import torch
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
@@ -28,6 +29,7 @@ from skcolora.galerkin import (
     check_equation,
     conserved_densities,
     gauss_legendre,
+    good_enough,
     importance_sample,
     initial_fields,
     pivoted_qr,
@@ -39,7 +41,7 @@ from skcolora.utils._sklearn import HasMethods, Interval, StrOptions, fit_contex
 from skcolora.utils._torch import as_tensor
 
 # Collocation points where their number is not given.
-_LEAST_POINTS, _POINTS_PER_WEIGHT = 500, 10
+_LEAST_POINTS, _POINTS_PER_WEIGHT = 300, 10
 # Training states that choose the points.
 _MOST_STATES = 40
 
@@ -75,7 +77,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
     n_collocation : int, default=None
         Number of points, where not all are taken; of "gauss" the nearest product of numbers
         along the axes that are as equal as can be.  None: ten for each online weight, and at
-        least 500.  Fewer cost less time.
+        least 300.  Fewer cost less time.
     regularization : float, default=1e-8
         Of the least-squares problem, relative to the largest singular value of ``∂û/∂φ``.
     conserve : None, str, sequence or mapping, default=None
@@ -228,6 +230,11 @@ class CoLoRAGalerkin(SnapshotRegressor):
         self._training = states.flatten(0, 1)
         self._quadrature = quadrature(self.pde, inner._layout.grid)
         self._collocation = self._choose_points(X, inner._layout)
+        projection = Projection(
+            self._network, self.pde, as_tensor(X), self._collocation, self.regularization
+        )
+        first = inner._latent(transformed(self.regressor_, X), np.zeros(1))[:, 0]
+        self._good_start = good_enough(projection, first.double().cpu())
         self.collocation_ = self._collocation.points.numpy()
         self._layout, self._X = inner._layout, X
         return self
@@ -393,6 +400,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
             self._training,
             self._collocation,
             self.regularization,
+            self._good_start,
             self._quadrature,
             self._densities,
             method=self.method,

@@ -44,6 +44,8 @@ class LatentEquation:
     """Latent states that the network was trained on, (n_states, n_latent)"""
     collocation: Collocation
     regularization: float
+    good_start: float
+    """See `good_enough`"""
     quadrature: Collocation
     """The points of the conserved integrals"""
     densities: Mapping[str, Callable[[Any], Any]]
@@ -81,7 +83,8 @@ class LatentEquation:
         guesses = [interpolated_guesses(inner._X, trained, inputs), guess]
         if first is not None:
             guesses.insert(0, first)
-        return find_start(self.projection(X), known, guesses, self.training)
+        projection = self.projection(X)
+        return find_start(projection, known, guesses, self.training, good=self.good_start)
 
     def integrate(self, X: Array, times: Array, start: Start) -> GalerkinSolution:
         """The paths that begin at given states, with their diagnostics."""

@@ -20,7 +20,13 @@ from skcolora.galerkin._points import (
 )
 from skcolora.galerkin._projection import Projection
 from skcolora.galerkin._solution import GalerkinSolution
-from skcolora.galerkin._start import Start, find_start, initial_fields, interpolated_guesses
+from skcolora.galerkin._start import (
+    Start,
+    find_start,
+    good_enough,
+    initial_fields,
+    interpolated_guesses,
+)
 from skcolora.galerkin._warnings import warn_of, warn_of_drift
 
 __all__ = [
@@ -38,6 +44,7 @@ __all__ = [
     "diagnose",
     "find_start",
     "gauss_legendre",
+    "good_enough",
     "importance_sample",
     "initial_fields",
     "integrate",

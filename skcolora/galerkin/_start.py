@@ -21,7 +21,7 @@ from skcolora.utils._torch import as_tensor
 # Training states that encodings may start from, besides the guesses.
 _MOST_CANDIDATES = 64
 # No other guess is tried where misfit of the initial field and relative residual of the
-# equation together are small, or hardly larger than those of the states trained on.
+# equation together are small, or hardly larger than the residual at the states trained on.
 _GOOD, _AS_GOOD_AS_TRAINED = 3e-3, 1.5
 # Points and steps of the last improvement.
 _LAST_POINTS, _LAST_STEPS = 4096, 1
@@ -104,11 +104,28 @@ def interpolated_guesses(X: Array, states: Tensor, new: Array) -> Tensor:
     return torch.from_numpy(np.concatenate([interpolant(row[None]) for row in new]))
 
 
+def good_enough(projection: Projection, states: Tensor) -> float:
+    """Misfit plus relative residual at which a start needs no further guess.
+
+    Parameters
+    ----------
+    projection : Projection
+        Of the trajectories trained on.
+    states : Tensor of shape (n, n_latent)
+        Theirs at time 0.
+    """
+    found = projection.solve(torch.arange(len(states)), states.new_zeros(len(states)), states)
+    usual = (found.residual / found.size.clamp(min=1e-300)).nanmedian()
+    return max(_GOOD, _AS_GOOD_AS_TRAINED * float(usual.nan_to_num()))
+
+
 def find_start(
     projection: Projection,
     known: tuple[Array, Array] | None,
     guesses: Sequence[Tensor],
     others: Tensor,
+    *,
+    good: float,
 ) -> Start:
     """Encode the initial fields, each by itself.
 
@@ -125,6 +142,8 @@ def find_start(
         In the order of preference, one row for each trajectory.
     others : Tensor of shape (n_others, n_latent)
         Of which the one whose field is nearest is the last guess.
+    good : float
+        As `good_enough` gives it.
     """
     if known is None:
         nan = torch.full((len(guesses[-1]),), torch.nan, dtype=torch.float64)
@@ -137,7 +156,7 @@ def find_start(
     misfit, score = (torch.full((n,), torch.inf, dtype=torch.float64) for _ in range(2))
     for candidates in [*(guess.unsqueeze(1) for guess in guesses), others.expand(n, -1, -1)]:
         usable = torch.isfinite(candidates).all(2).all(1) & bool(candidates.shape[1])
-        at = (usable & ~(score <= _GOOD)).nonzero().squeeze(1)
+        at = (usable & ~(score <= good)).nonzero().squeeze(1)
         if not len(at):
             continue
         network = projection.network

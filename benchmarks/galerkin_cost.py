@@ -1,0 +1,81 @@
+"""Cost of the latent equation's right-hand side over points, online weights and width.
+
+    python benchmarks/galerkin_cost.py
+
+2-D Burgers.  The networks are hardly trained, for the cost does not depend on the weights.  Beside
+the reduced models stands the right-hand side of the full-order solver on grids of several sizes, in
+the same run: an evaluation of the equation in the latent space pays where it costs less than one
+on the grid, times the ratio of the steps they take.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+import warnings
+from collections.abc import Callable
+
+import numpy as np
+import torch
+
+from skcolora import CoLoRAGalerkin, CoLoRARegressor
+from skcolora.datasets import make_burgers
+from skcolora.pdes import Burgers2D, GridField
+
+COUNTS = (100, 300, 1000, 3000, 10000)
+NETWORKS = {
+    "scalar, width 25": {},
+    "diagonal, rank 2": {"adaptation": "diagonal", "rank": 2},
+    "diagonal, rank 3": {"adaptation": "diagonal", "rank": 3},
+    "diagonal, rank 7": {"adaptation": "diagonal", "rank": 7},
+    "scalar, width 50": {"width": 50},
+}
+
+
+def milliseconds(run: Callable[[], object], repeat: int = 15) -> float:
+    """The median of some runs, after one that does not count."""
+    run()
+    durations = []
+    for _ in range(repeat):
+        started = time.perf_counter()
+        run()
+        durations.append(time.perf_counter() - started)
+    return 1e3 * float(np.median(durations))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--batch", type=int, default=20, help="trajectories at once")
+    args = parser.parse_args()
+    print(f"{torch.get_num_threads()} thread(s)\n\nfull-order right-hand side, ms")
+    pde, mu = Burgers2D(), np.array([0.01])
+    for n in (64, 128, 256, 512):
+        mesh = pde.mesh(n)
+        u = pde.initial(mesh.points, mu)[None]
+        took = milliseconds(lambda mesh=mesh, u=u: pde.rhs(0.0, GridField(mesh, u), mu))
+        print(f"{f'{n}² points':24}{took:10.2f}")
+
+    data = make_burgers([0.008, 0.01], kind="2d", times=np.linspace(0, 0.5, 5), tol=1e-3)
+    X = np.geomspace(0.008, 0.01, args.batch)[:, None]
+    at, t = torch.arange(args.batch), torch.zeros(args.batch, dtype=torch.float64)
+    print(f"\nlatent right-hand side, ms for each of {args.batch} trajectories at once")
+    print(f"{'network':24}{'n':>6}" + "".join(f"{f'{n} points':>14}" for n in COUNTS))
+    for name, network in NETWORKS.items():
+        regressor = CoLoRARegressor(**data.grid, **network, max_iter=20, random_state=0)
+        row, n_latent = [], 0
+        for n in COUNTS:
+            model = CoLoRAGalerkin(pde, regressor=regressor, n_collocation=n, random_state=0)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                model.fit(data.X, data.y)
+            projection = model._equation().projection(X)
+            states = model._training[: args.batch // 2].repeat(2, 1)
+            states = states[torch.arange(args.batch) % len(states)]
+            n_latent = states.shape[1]
+            took = milliseconds(lambda p=projection, s=states: p.rate(at, t, s))
+            row.append(took / args.batch)
+        print(f"{name:24}{n_latent:6}" + "".join(f"{took:14.3f}" for took in row), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,153 @@
+"""What `CoLoRAGalerkin` depends on: tolerance, points, regularisation, conserved quantities.
+
+    SKCOLORA_DATA=folder python benchmarks/galerkin_settings.py vlasov burgers rde wave
+
+One network for each problem, trained on all of its trajectories.  Its hypernetwork (D) and the
+equation (EQ) predict the same unseen parameters; then one setting at a time is changed.  "From the
+limit" is the distance from the path at tolerance 1e-9, or with all points of the grid: what the
+setting costs, whatever the network's own error.  "Drift" is the largest relative change of an
+integral over the points of the snapshots.  Prints tables and writes
+``galerkin_settings_<problem>.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+import warnings
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from problems import PROBLEMS, Problem
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import make_pipeline
+
+from skcolora import CoLoRAGalerkin, CoLoRARegressor
+from skcolora.metrics import relative_l2_error
+from skcolora.pdes import PDE, Burgers2D, RotatingDetonation, Vlasov, Wave
+
+EQUATIONS: dict[str, PDE] = {
+    "vlasov": Vlasov(),
+    "burgers": Burgers2D(),
+    "rde": RotatingDetonation(),
+    "wave": Wave(),
+}
+TOLERANCES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
+COUNTS = (50, 100, 200, 300, 500, 1000, 3000)
+REGULARIZATIONS = (0.0, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2)
+
+
+class Study:
+    """Predictions of one network at the unseen parameters of a problem."""
+
+    def __init__(self, problem: Problem, pde: PDE, max_time: float, seed: int) -> None:
+        self.problem, self.pde, self.seed = problem, pde, seed
+        self.X, self.y = problem.X_new[:2], problem.y_new[:2]
+        network = CoLoRARegressor(
+            **problem.data.grid, **problem.network, max_time=max_time, random_state=seed
+        )
+        self.regressor = make_pipeline(problem.scaling, network).fit(problem.X, problem.y)
+        self.results: dict[str, list[dict[str, Any]]] = {}
+
+    def predict(self, **settings: Any) -> tuple[np.ndarray, dict[str, Any]]:
+        """Fields, and error, seconds and steps."""
+        settings = {"random_state": self.seed, **settings}
+        model = CoLoRAGalerkin(self.pde, regressor=FrozenEstimator(self.regressor), **settings)
+        model.fit(self.problem.X, self.problem.y)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            started = time.perf_counter()
+            solution = model.solve(self.X)
+            seconds = (time.perf_counter() - started) / len(self.X)
+            fields = np.nan_to_num(model.predict(self.X))
+        return fields, {
+            "error": relative_l2_error(self.y, fields),
+            "seconds": seconds,
+            "steps": float(np.mean(solution.n_steps + solution.n_rejected)),
+            "residual": float(np.nanmax(solution.residual)),
+            "condition": float(np.nanmax(solution.condition)),
+        }
+
+    def compare(self, title: str, rows: dict[str, dict[str, Any]], limit: np.ndarray) -> None:
+        """One table, a row for each choice of settings."""
+        print(f"\n{title:28}{'error':>10}{'from limit':>12}{'s each':>9}{'tries':>7}", flush=True)
+        self.results[title] = []
+        for name, settings in rows.items():
+            fields, row = self.predict(**settings)
+            row |= {"setting": name, "from the limit": relative_l2_error(limit, fields)}
+            self.results[title].append(row)
+            print(
+                f"{name:28}{row['error']:10.2e}{row['from the limit']:12.2e}"
+                f"{row['seconds']:9.2f}{row['steps']:7.0f}",
+                flush=True,
+            )
+
+    def drifts(self) -> None:
+        """Conserved quantities, left alone and kept."""
+        names = list(self.pde.conserved)
+        if not names:
+            return
+        print(f"\n{'conserve':28}{'error':>10}{'drift of ' + ', '.join(names):>32}")
+        self.results["conserve"] = []
+        for conserve in (None, names):
+            fields, row = self.predict(conserve=conserve)
+            drift = largest_drift(self.pde, fields)
+            row |= {"setting": str(conserve), "drift": drift}
+            self.results["conserve"].append(row)
+            values = ", ".join(f"{value:.1e}" for value in drift.values())
+            print(f"{conserve!s:28}{row['error']:10.2e}{values:>32}", flush=True)
+
+
+def largest_drift(pde: PDE, fields: np.ndarray) -> dict[str, float]:
+    """The largest relative change of each conserved integral over the points of the snapshots."""
+    inside = fields
+    for axis, length in enumerate(pde.period):
+        if length is not None:  # both ends of a period are among the points
+            inside = np.delete(inside, -1, axis=2 + axis)
+    mesh = pde.mesh(inside.shape[2 : 2 + pde.n_dims])
+    return {
+        name: float(np.max(np.abs(integral / integral[:, :1] - 1)))
+        for name, integral in pde.integrals(inside, mesh).items()
+    }
+
+
+def study(name: str, max_time: float, seed: int) -> dict[str, Any]:
+    problem = PROBLEMS[name]()
+    it = Study(problem, EQUATIONS[name], max_time, seed)
+    data_driven = relative_l2_error(it.y, it.regressor.predict(it.X))
+    _, row = it.predict()
+    print(
+        f"\n{problem.name}: D {data_driven:.2e}, EQ {row['error']:.2e}, "
+        f"ratio {row['error'] / data_driven:.2f}; condition up to {row['condition']:.1e}, "
+        f"relative residual up to {row['residual']:.1e}",
+        flush=True,
+    )
+    exact, _ = it.predict(tol=1e-9)
+    it.compare("tol", {f"{tol:g}": {"tol": tol} for tol in TOLERANCES}, exact)
+    it.compare("regularization", {f"{r:g}": {"regularization": r} for r in REGULARIZATIONS}, exact)
+    every, _ = it.predict(collocation="grid")
+    rules = {
+        f"{rule}, {n}": {"collocation": rule, "n_collocation": n}
+        for rule in ("sample", "qr", "gauss")
+        for n in COUNTS
+    }
+    it.compare("points", rules, every)
+    it.drifts()
+    return {"problem": name, "D": data_driven, "EQ": row, **it.results}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("problems", nargs="+", choices=sorted(EQUATIONS))
+    parser.add_argument("--max-time", type=float, default=120.0, help="seconds of each training")
+    parser.add_argument("--seed", type=int, default=0)
+    args = parser.parse_args()
+    for name in args.problems:
+        result = study(name, args.max_time, args.seed)
+        Path(f"galerkin_settings_{name}.json").write_text(json.dumps(result, indent=1))
+
+
+if __name__ == "__main__":
+    main()
