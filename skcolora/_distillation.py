@@ -9,13 +9,17 @@ import torch
 
 from skcolora._colora import CoLoRARegressor
 from skcolora._latent_equation import LatentEquation
-from skcolora._latent_paths import LatentPaths, joined, solve_paths
+from skcolora._latent_paths import LatentPaths, joined, solve_paths, thinned
 from skcolora._snapshots import Array, parameter_time_rows
 from skcolora._unwrap import innermost, transformed
 from skcolora.galerkin import Projection
 from skcolora.nn import Hypernetwork
 from skcolora.training._latent_fit import fit_latent
 from skcolora.utils._torch import as_tensor
+
+# Entries of the paths for each weight of the hypernetwork that are fitted at least: the paths
+# are smooth, and more of them cost time alone.
+_ENTRIES_PER_WEIGHT = 8
 
 
 def distilled(
@@ -71,23 +75,24 @@ def _learnt(
     """A copy of the regressor whose hypernetwork has learnt the paths."""
     out = copy.deepcopy(regressor)
     dtype = out.network_.u_scale.dtype
-    rows = as_tensor(parameter_time_rows(paths.inputs, paths.times))
     hypernetwork = Hypernetwork(
-        rows.shape[1],
+        paths.inputs.shape[1] + 1,
         out.n_latent_,
         width=hyper_width,
         depth=out.hyper_depth,
         generator=torch.Generator().manual_seed(seed),
     ).double()
     hypernetwork.requires_grad_(False)
+    n_weights = sum(p.numel() for p in hypernetwork.parameters())
+    paths = thinned(paths, _ENTRIES_PER_WEIGHT * n_weights)
+    rows = as_tensor(parameter_time_rows(paths.inputs, paths.times))
     hypernetwork.center.copy_(rows.mean(0))
     spread = rows.std(0, correction=0)
     hypernetwork.scale.copy_(torch.where(spread > 0, spread, 1.0))
     targets, metric = paths.latent.flatten(0, 1), paths.metric.flatten(0, 1)
     hypernetwork.biases[-1].copy_(targets.mean(0))
     fit_latent(hypernetwork, rows, targets, metric, max_iter=max_iter)
-    weights = sum(p.numel() for p in out.hypernetwork_.parameters())
-    out.n_weights_ += sum(p.numel() for p in hypernetwork.parameters()) - weights
+    out.n_weights_ += n_weights - sum(p.numel() for p in out.hypernetwork_.parameters())
     out.hypernetwork_ = hypernetwork.to(dtype)
     out.hyper_width, out._X = hyper_width, paths.inputs
     # The weights are no longer those that a further `fit` could start from.

@@ -69,6 +69,17 @@ def joined(first: LatentPaths, second: LatentPaths) -> LatentPaths:
     )
 
 
+def thinned(paths: LatentPaths, n_entries: int) -> LatentPaths:
+    """The same paths at as few of their times, first and last among them, as leave at least
+    about so many entries of the latent states."""
+    n_paths, n_times, n_latent = paths.latent.shape
+    n = min(n_times, max(2, -(-n_entries // (n_paths * n_latent))))
+    kept = np.linspace(0, n_times - 1, n).round().astype(int)
+    return LatentPaths(
+        paths.inputs, paths.times[kept], paths.latent[:, kept], paths.metric[:, kept]
+    )
+
+
 def _chained(equation: LatentEquation, X: Array, before: LatentPaths | None) -> Start:
     """Starts of which each is encoded from its neighbour's, from one root on.
 
