@@ -95,7 +95,7 @@ def rotating_detonation() -> Case:
     network = {"adaptation": "diagonal"}
     pde = RotatingDetonation()
     # With 21 online weights an iteration of the distillation takes long.
-    fit = {"max_iter": 100}
+    fit = {"max_iter": 60}
     return Case(data, pde, chosen, None, candidates, FunctionTransformer(), network, fit)
 
 
