@@ -5,7 +5,7 @@
 One network is trained for each count.  It predicts by its hypernetwork (CoLoRA-D), moved by the
 equation (CoLoRA-EQ), and by a hypernetwork that has learnt paths of the equation at parameters
 without snapshots (distilled).  "Manifold" is the best fit of its decoder to the unseen snapshots.
-Writes ``few_data_<problem>.json`` and ``.png``.
+Writes ``few_data_<problem>.json`` and ``few_data.png``.
 """
 
 from __future__ import annotations
@@ -186,23 +186,39 @@ def run(case: Case, count: int, max_time: float, seed: int) -> dict[str, Any]:
     return result
 
 
-def draw(name: str, results: list[dict[str, Any]], path: str) -> None:
-    figure, ax = plt.subplots(figsize=(5.5, 4.0), layout="constrained")
-    styles = {
-        "CoLoRA-EQ": "o-",
-        "distilled": "s--",
-        "CoLoRA-D": "^-",
-        "ParameterInterpolator": "x:",
-        "PODRegressor": "+:",
-        "PODGalerkin": "d:",
-    }
-    for model, style in styles.items():
-        rows = [row for row in results if row[model]["error"] is not None]
-        counts, errors = [r["trajectories"] for r in rows], [r[model]["error"] for r in rows]
-        ax.semilogy(counts, errors, style, label=model)
-    ax.set(xlabel="training trajectories", ylabel="error at unseen parameters", title=name)
-    ax.legend(frameon=False, fontsize=8)
-    figure.savefig(path, dpi=120)
+TITLES = {
+    "vlasov": "Vlasov",
+    "burgers": "2-D Burgers",
+    "rde": "Rotating detonation",
+    "wave": "Wave, four parameters",
+}
+STYLES = {
+    "CoLoRA-EQ": "o-",
+    "distilled": "s--",
+    "CoLoRA-D": "^-",
+    "ParameterInterpolator": "x:",
+    "PODRegressor": "+:",
+    "PODGalerkin": "d:",
+}
+
+
+def draw(names: list[str]) -> None:
+    """One panel for each problem that has results in this folder."""
+    files = {name: Path(f"few_data_{name}.json") for name in names}
+    found = {name: json.loads(file.read_text()) for name, file in files.items() if file.exists()}
+    figure, axes = plt.subplots(
+        1, len(found), figsize=(3.2 * len(found) + 0.6, 3.4), layout="constrained", squeeze=False
+    )
+    for ax, (name, results) in zip(axes[0], found.items(), strict=True):
+        for model, style in STYLES.items():
+            rows = [row for row in results if row[model]["error"] is not None]
+            counts, errors = [r["trajectories"] for r in rows], [r[model]["error"] for r in rows]
+            ax.semilogy(counts, errors, style, label=model)
+        ax.set(title=TITLES[name], xlabel="training trajectories")
+    axes[0, 0].set_ylabel("error at unseen parameters")
+    handles, labels = axes[0, 0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=6, frameon=False)
+    figure.savefig("few_data.png", dpi=120)
     plt.close(figure)
 
 
@@ -212,14 +228,15 @@ def main() -> None:
     parser.add_argument("--counts", type=int, nargs="+", default=[2, 3, 4, 5, 7])
     parser.add_argument("--max-time", type=float, default=240.0, help="seconds of each training")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--draw", action="store_true", help="only draw what is there already")
     args = parser.parse_args()
-    for name in args.problems:
+    for name in [] if args.draw else args.problems:
         case, results = CASES[name](), []
         for count in args.counts:
             print(f"{name}, {count} trajectories", flush=True)
             results.append(run(case, count, args.max_time, args.seed))
             Path(f"few_data_{name}.json").write_text(json.dumps(results, indent=1))
-            draw(name, results, f"few_data_{name}.png")
+    draw(args.problems)
 
 
 if __name__ == "__main__":
