@@ -3,11 +3,11 @@
     SKCOLORA_DATA=folder python benchmarks/galerkin_settings.py vlasov burgers rde wave
 
 One network for each problem, trained on several trajectories of our own solvers, or, for Vlasov, on
-the published ones, which agree with ours to 6e-7: so D and EQ are judged by the same equation.  The
-hypernetwork (D) and the equation (EQ) predict the same unseen parameters; then one setting at a time
-is changed.  "From limit" is the distance from the path at tolerance 1e-9, or from that with all
-points of the grid: what the setting costs, whatever the network's own error.  "Drift" is the largest
-relative change of an integral over the points of the snapshots.  Prints tables and writes
+the published ones, which agree with ours to 6e-7: so D and EQ are judged by the same equation.
+The hypernetwork (D) and the equation (EQ) predict the same unseen parameters; then one setting at
+a time is changed.  "From limit" is the distance from the path at tolerance 1e-9, or from that with
+all points of the grid: what the setting costs, whatever the network's own error.  "Drift" is the
+largest relative change of an integral over the points of the snapshots.  Prints tables and writes
 ``galerkin_settings_<problem>.json``.
 """
 
