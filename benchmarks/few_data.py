@@ -53,8 +53,8 @@ class Case(NamedTuple):
     """Parameters that the distillation learns from."""
     scaling: FunctionTransformer
     network: dict[str, Any]
-    distillation: dict[str, Any]
-    """Arguments of `CoLoRAGalerkin.distill` that are not the defaults."""
+    distillation: dict[str, Any] | None
+    """Arguments of `CoLoRAGalerkin.distill` that are not the defaults; None: not tried."""
 
 
 def _spread(values: np.ndarray) -> Callable[[int], np.ndarray]:
@@ -110,10 +110,10 @@ def wave() -> Case:
         Wave(),
         np.arange,
         (new.X, new.y),
-        qmc.scale(qmc.Sobol(4, rng=1).random(16), low, high),
+        qmc.scale(qmc.Sobol(4, rng=1).random(32), low, high),
         FunctionTransformer(),
         network,
-        {"max_iter": 50},
+        None,  # with 49 online weights its fit takes too long
     )
 
 
@@ -158,9 +158,11 @@ def run(case: Case, count: int, max_time: float, seed: int) -> dict[str, Any]:
     inner = regressor[-1]
     record("CoLoRA-D", lambda: regressor.predict(X_new))
     record("CoLoRA-EQ", lambda: galerkin.predict(X_new))
-    record(
-        "distilled", lambda: galerkin.distill(case.candidates, **case.distillation).predict(X_new)
-    )
+    options = case.distillation
+    if options is None:
+        result["distilled"] = {"error": None, "reason": "not tried"}
+    else:
+        record("distilled", lambda: galerkin.distill(case.candidates, **options).predict(X_new))
     some = y_new[:, :: max(1, y_new.shape[1] // 10)]
     record("manifold", lambda: inner.decode(inner.encode(some)), some)
 
