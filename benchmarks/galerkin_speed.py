@@ -20,7 +20,6 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -137,17 +136,6 @@ def main() -> None:
             errors["CoLoRARegressor (distilled)"],
             lambda X: regressor[-1].predict(log.transform(X), points=places),
         )
-
-        print(f"\n{'points':>8}{'error':>10}{'one, s':>10}{'100, s':>10}")
-        for n_collocation in (100, 200, 300, 1000, 3000, 10000):
-            frozen = FrozenEstimator(galerkin.regressor_)
-            model = CoLoRAGalerkin(
-                data.pde, regressor=frozen, n_collocation=n_collocation, random_state=0
-            ).fit(data.X, y)
-            error = relative_l2_error(new.y, np.nan_to_num(model.predict(new.X)))
-            one = seconds(lambda model=model: model.solve(many[50:51]))
-            hundred = seconds(lambda model=model: model.solve(many))
-            print(f"{n_collocation:8}{error:10.1e}{one:10.3f}{hundred:10.3f}", flush=True)
 
 
 if __name__ == "__main__":
