@@ -67,7 +67,7 @@ def matched_solver(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--max-time", type=float, default=240.0, help="seconds of training")
-    parser.add_argument("--low", type=float, default=0.001, help="smallest viscosity")
+    parser.add_argument("--low", type=float, default=0.002, help="smallest viscosity")
     parser.add_argument("--cache", help="folder in which the snapshots are kept")
     args = parser.parse_args()
     data = make_burgers(np.geomspace(args.low, 0.01, 5), kind="2d", cache=args.cache)
