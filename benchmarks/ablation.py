@@ -84,6 +84,7 @@ VARIANTS: dict[str, Callable[[], Any]] = {
     ),
     "no first phase": lambda: changed(_loop, FIRST_PHASE_STEPS=0.0),
     "no momentum in the second phase": lambda: spring(momentum=0.0),
+    "momentum 0.98 in the second phase": lambda: spring(momentum=0.98),
     "damping 1e-10 throughout": lambda: both(
         spring(damping=0.0), changed(_spring.SPRING, LEAST_DAMPING=1e-10)
     ),

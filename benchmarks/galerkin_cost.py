@@ -69,8 +69,7 @@ def main() -> None:
                 warnings.simplefilter("ignore")
                 model.fit(data.X, data.y)
             projection = model._equation().projection(X)
-            states = model._training[: args.batch // 2].repeat(2, 1)
-            states = states[torch.arange(args.batch) % len(states)]
+            states = model._training[at % len(model._training)]
             n_latent = states.shape[1]
             took = milliseconds(lambda p=projection, s=states: p.rate(at, t, s))
             row.append(took / args.batch)

@@ -10,6 +10,7 @@ import torch
 from skcolora._colora import CoLoRARegressor
 from skcolora._latent_equation import LatentEquation
 from skcolora._latent_paths import LatentPaths, joined, solve_paths, thinned
+from skcolora._scaling import positive
 from skcolora._snapshots import Array, parameter_time_rows
 from skcolora._unwrap import innermost, transformed
 from skcolora.galerkin import Projection
@@ -85,13 +86,12 @@ def _learnt(
     hypernetwork.requires_grad_(False)
     n_weights = sum(p.numel() for p in hypernetwork.parameters())
     paths = thinned(paths, _ENTRIES_PER_WEIGHT * n_weights)
-    rows = as_tensor(parameter_time_rows(paths.inputs, paths.times))
-    hypernetwork.center.copy_(rows.mean(0))
-    spread = rows.std(0, correction=0)
-    hypernetwork.scale.copy_(torch.where(spread > 0, spread, 1.0))
+    rows = parameter_time_rows(paths.inputs, paths.times)
+    hypernetwork.center.copy_(as_tensor(rows.mean(0)))
+    hypernetwork.scale.copy_(as_tensor(positive(rows.std(0))))
     targets, metric = paths.latent.flatten(0, 1), paths.metric.flatten(0, 1)
     hypernetwork.biases[-1].copy_(targets.mean(0))
-    fit_latent(hypernetwork, rows, targets, metric, max_iter=max_iter)
+    fit_latent(hypernetwork, as_tensor(rows), targets, metric, max_iter=max_iter)
     out.n_weights_ += n_weights - sum(p.numel() for p in out.hypernetwork_.parameters())
     out.hypernetwork_ = hypernetwork.to(dtype)
     out.hyper_width, out._X = hyper_width, paths.inputs

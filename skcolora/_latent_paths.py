@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from skcolora._latent_equation import LatentEquation
+from skcolora._scaling import positive
 from skcolora._snapshots import Array
 from skcolora._unwrap import innermost, transformed
 from skcolora.galerkin import Projection, Start, initial_fields, warn_of
@@ -88,8 +89,7 @@ def _chained(equation: LatentEquation, X: Array, before: LatentPaths | None) -> 
     """
     inner = innermost(equation.regressor)
     known = initial_fields(equation.pde, inner._layout, X, None)
-    spread = np.ptp(inner._X, axis=0)
-    scale = np.where(spread > 0, spread, 1.0)
+    scale = positive(np.ptp(inner._X, axis=0))
     inputs = transformed(equation.regressor, X) / scale
     places = [] if before is None else list(before.inputs / scale)
     states = [] if before is None else list(before.latent[:, 0])

@@ -22,6 +22,11 @@ class LeastSquares(NamedTuple):
     effective_rank: Tensor
     """Number of directions that the filter leaves, Σ σᵢ² / (σᵢ² + λ² σ₁²), (n,)"""
 
+    @property
+    def relative_residual(self) -> Tensor:
+        """‖J φ̇ - f‖ / ‖f‖, (n,)"""
+        return self.residual / self.size.clamp(min=1e-300)
+
 
 def solve_least_squares(J: Tensor, f: Tensor, regularization: float) -> LeastSquares:
     """``min ‖J φ̇ - f‖² + λ² σ₁² ‖φ̇‖²``, σ₁ the largest singular value of J.

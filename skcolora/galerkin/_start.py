@@ -12,6 +12,7 @@ from scipy.interpolate import RBFInterpolator
 from torch import Tensor
 
 from skcolora._encoding import encode_fields
+from skcolora._scaling import positive
 from skcolora._snapshots import Array, Grid, SnapshotLayout, check_points
 from skcolora.galerkin._projection import Projection
 from skcolora.nn import CoLoRANetwork
@@ -89,8 +90,7 @@ def interpolated_guesses(X: Array, states: Tensor, new: Array) -> Tensor:
     training parameters they stray less than a hypernetwork, and they are smooth, so that
     states encoded from them are smooth functions of the parameters.
     """
-    scale = np.std(X, axis=0)
-    scale = np.where(scale > 0, scale, 1.0)
+    scale = positive(np.std(X, axis=0))
     known, first = np.unique(X / scale, axis=0, return_index=True)
     values = states.numpy()[first]
     new = np.where(np.isfinite(new), new, X.mean(axis=0)) / scale
@@ -115,7 +115,7 @@ def good_enough(projection: Projection, states: Tensor) -> float:
         Theirs at time 0.
     """
     found = projection.solve(torch.arange(len(states)), states.new_zeros(len(states)), states)
-    usual = (found.residual / found.size.clamp(min=1e-300)).nanmedian()
+    usual = found.relative_residual.nanmedian()
     return max(_GOOD, _AS_GOOD_AS_TRAINED * float(usual.nan_to_num()))
 
 
@@ -169,7 +169,7 @@ def find_start(
         )
         gap = _misfit(network, points, fields[at], found)
         defect = projection.solve(at, torch.zeros(len(at), dtype=torch.float64), found)
-        total = gap + defect.residual / defect.size.clamp(min=1e-300)
+        total = gap + defect.relative_residual
         better = total.nan_to_num(nan=torch.inf, posinf=1e300) < score[at]
         latent[at[better]] = found[better]
         misfit[at[better]], score[at[better]] = gap[better], total[better]
