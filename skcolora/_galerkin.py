@@ -8,7 +8,6 @@ from numbers import Integral, Real
 from typing import Any, ClassVar
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
 from sklearn.utils import check_random_state
@@ -18,21 +17,19 @@ from skcolora._colora import CoLoRARegressor
 from skcolora._decoding import decode_rows
 from skcolora._distillation import distilled
 from skcolora._latent_equation import LatentEquation
-from skcolora._snapshots import Array, SnapshotLayout, check_period, validate_parameters
+from skcolora._snapshots import Array, check_period, validate_parameters
 from skcolora._stored_rows import validate_rows
 from skcolora._unwrap import innermost, replaced, transformed
 from skcolora.galerkin import (
-    Collocation,
     GalerkinSolution,
     Projection,
     check_boundary,
     check_equation,
+    check_rate,
+    choose_points,
     conserved_densities,
-    gauss_legendre,
     good_enough,
-    importance_sample,
     initial_fields,
-    pivoted_qr,
     quadrature,
     warn_of,
 )
@@ -40,10 +37,8 @@ from skcolora.pdes import PDE
 from skcolora.utils._sklearn import HasMethods, Interval, StrOptions, fit_context
 from skcolora.utils._torch import as_tensor
 
-# Collocation points where their number is not given.
-_LEAST_POINTS, _POINTS_PER_WEIGHT = 300, 10
-# Training states that choose the points.
-_MOST_STATES = 40
+# At which the right-hand side is tried before the training.
+_TRIAL_POINTS = 5
 
 
 class CoLoRAGalerkin(SnapshotRegressor):
@@ -223,40 +218,34 @@ class CoLoRAGalerkin(SnapshotRegressor):
         check_equation(self.pde, X, layout)
         check_boundary(self.pde, check_period(inner.period, layout.grid.n_dims))
         self._densities = conserved_densities(self.pde, self.conserve)
+        self._quadrature = quadrature(self.pde, layout.grid)
+        points = self._quadrature.points
+        check_rate(self.pde, points if self.collocation == "grid" else points[:_TRIAL_POINTS])
         self.regressor_ = clone(regressor).fit(X, y)
         inner = innermost(self.regressor_)
         self._network = copy.deepcopy(inner.network_).cpu().double()
-        states = inner._latent(inner._X, inner._layout.times).double().cpu()
-        self._training = states.flatten(0, 1)
-        self._quadrature = quadrature(self.pde, inner._layout.grid)
-        self._collocation = self._choose_points(X, inner._layout)
+        trained = inner._latent(inner._X, inner._layout.times)
+        self._training = trained.flatten(0, 1).double().cpu()
+        inputs = transformed(self.regressor_, X)
+        paths, first = (
+            inner._latent(inputs, at).double().cpu() for at in (layout.times, np.zeros(1))
+        )
+        self._collocation = choose_points(
+            self.collocation,
+            self.n_collocation,
+            Projection(self._network, self.pde, as_tensor(X), self._quadrature, 0.0),
+            layout.grid,
+            as_tensor(layout.times),
+            paths,
+            check_random_state(self.random_state),
+        )
         projection = Projection(
             self._network, self.pde, as_tensor(X), self._collocation, self.regularization
         )
-        first = inner._latent(transformed(self.regressor_, X), np.zeros(1))[:, 0]
-        self._good_start = good_enough(projection, first.double().cpu())
+        self._good_start = good_enough(projection, first[:, 0])
         self.collocation_ = self._collocation.points.numpy()
         self._layout, self._X = inner._layout, X
         return self
-
-    def _choose_points(self, X: Array, layout: SnapshotLayout) -> Collocation:
-        every, n_points = self._quadrature, self.n_collocation
-        if n_points is None:
-            n_points = max(_LEAST_POINTS, _POINTS_PER_WEIGHT * self._network.n_latent)
-        if self.collocation == "gauss":
-            return gauss_legendre(self.pde, layout.grid, n_points)
-        if self.collocation == "grid" or n_points >= len(every.points):
-            return every
-        inputs, times = transformed(self.regressor_, X), layout.times
-        states = innermost(self.regressor_)._latent(inputs, times).double().cpu().flatten(0, 1)
-        chosen = torch.linspace(0, len(states) - 1, min(len(states), _MOST_STATES)).long()
-        which = chosen // len(times)
-        at = (which, as_tensor(times)[chosen % len(times)], states[chosen])
-        projection = Projection(self._network, self.pde, as_tensor(X), every, 0.0)
-        if self.collocation == "qr":
-            return pivoted_qr(every, projection.functions(*at).numpy(), n_points)
-        rng = check_random_state(self.random_state)
-        return importance_sample(every, projection.leverage(*at).numpy(), n_points, rng)
 
     def predict(
         self,

@@ -130,6 +130,34 @@ def test_gauss_points_are_as_good_as_the_grid(regressor, pde):
     assert relative_l2_error(on_grid, predicted) < 0.1 * relative_l2_error(NEW.y, on_grid)
 
 
+class Cooling(PDE):
+    """Heat that leaves through ends held at zero."""
+
+    boundary = "fixed"
+
+    def initial(self, points, mu):
+        return np.sin(np.pi * points[0]) + 0.5 * np.sin(3 * np.pi * points[0])
+
+    def rhs(self, t, field, mu):
+        return mu[0] * field.laplacian
+
+    def exact(self, t, points, mu):
+        waves = ((k, a * np.exp(-mu[0] * (k * np.pi) ** 2 * t)) for k, a in ((1, 1.0), (3, 0.5)))
+        return sum(a * np.sin(k * np.pi * points[0]) for k, a in waves)
+
+
+@pytest.mark.parametrize("collocation", ["grid", "gauss"])
+def test_values_that_stay_as_they_are_on_the_boundary(collocation):
+    pde, X, new = Cooling(), np.array([[0.05], [0.1], [0.2]]), np.array([[0.07], [0.15]])
+    grid = {"times": np.linspace(0, 1, 21), "points": np.linspace(0, 1, 65)}
+    network = CoLoRARegressor(**grid, width=12, depth=4, rank=2, max_iter=300, random_state=0)
+    model = CoLoRAGalerkin(pde, regressor=network, collocation=collocation, n_collocation=20)
+    y_new = pde.solve(new, **grid)
+    predicted = model.fit(X, pde.solve(X, **grid)).predict(new)
+    assert relative_l2_error(y_new, predicted) < 5 * best(model.regressor_, y_new)
+    assert abs(predicted[:, :, [0, -1]]).max() < 0.02
+
+
 def integral(y):
     return y.mean(axis=2)
 
@@ -288,6 +316,22 @@ def test_snapshots_of_another_equation():
         CoLoRAGalerkin(Advection(), regressor=regressor).fit(data.X, data.y)
     with pytest.raises(ValueError, match=r"have 2 parameter\(s\), but Advection has 1"):
         CoLoRAGalerkin(Advection(), regressor=small()).fit(np.ones((3, 2)), DATA.y)
+
+
+class OnTheGrid(Advection):
+    """Its speeds are bound to the points of the snapshots."""
+
+    speeds = np.linspace(0.5, 1.5, 64)
+
+    def rhs(self, t, field, mu):
+        return -field.xp.asarray(self.speeds) * mu[0] * field.grad[0]
+
+
+def test_an_equation_bound_to_the_points_of_the_snapshots(regressor):
+    with pytest.raises(ValueError, match=r"OnTheGrid.rhs failed at .* functions of field.points"):
+        CoLoRAGalerkin(OnTheGrid(), regressor=small(max_iter=10**6)).fit(DATA.X, DATA.y)
+    model = galerkin(regressor, OnTheGrid(), collocation="grid").fit(DATA.X, DATA.y)
+    assert len(model.collocation_) == 64
 
 
 class WithoutInitial(PDE):

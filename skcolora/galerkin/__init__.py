@@ -1,6 +1,12 @@
 """Neural Galerkin: an equation moves the latent state of a network."""
 
-from skcolora.galerkin._checks import check_boundary, check_equation, conserved_densities
+from skcolora.galerkin._checks import (
+    check_boundary,
+    check_equation,
+    check_rate,
+    conserved_densities,
+)
+from skcolora.galerkin._choice import choose_points
 from skcolora.galerkin._conservation import Conservation
 from skcolora.galerkin._diagnosis import diagnose
 from skcolora.galerkin._field import NetworkField
@@ -11,13 +17,7 @@ from skcolora.galerkin._integration import (
     integrate_fixed,
     integrate_implicit,
 )
-from skcolora.galerkin._points import (
-    Collocation,
-    gauss_legendre,
-    importance_sample,
-    pivoted_qr,
-    quadrature,
-)
+from skcolora.galerkin._points import Collocation, quadrature
 from skcolora.galerkin._projection import Projection
 from skcolora.galerkin._solution import GalerkinSolution
 from skcolora.galerkin._start import (
@@ -40,18 +40,17 @@ __all__ = [
     "Status",
     "check_boundary",
     "check_equation",
+    "check_rate",
+    "choose_points",
     "conserved_densities",
     "diagnose",
     "find_start",
-    "gauss_legendre",
     "good_enough",
-    "importance_sample",
     "initial_fields",
     "integrate",
     "integrate_fixed",
     "integrate_implicit",
     "interpolated_guesses",
-    "pivoted_qr",
     "quadrature",
     "warn_of",
     "warn_of_drift",

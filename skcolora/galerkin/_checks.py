@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from skcolora._snapshots import Array, SnapshotLayout
 from skcolora.pdes import PDE
 
@@ -26,6 +29,33 @@ def check_equation(pde: PDE, X: Array, layout: SnapshotLayout) -> None:
         )
     if layout.times[0] < 0:
         raise ValueError(f"`times` must not be negative; got {layout.times[0]:g}.")
+
+
+class _TrialField:
+    """Ones at points, for two trajectories, with the axes of a `NetworkField`."""
+
+    xp: Any = torch
+
+    def __init__(self, pde: PDE, points: Tensor) -> None:
+        of_field = (pde.n_fields, 2, len(points))
+        self.points = points.T.unsqueeze(1).expand(-1, 2, -1)
+        self.value = self.laplacian = points.new_ones(of_field)
+        self.grad = points.new_ones(pde.n_dims, *of_field)
+
+
+def check_rate(pde: PDE, points: Tensor) -> None:
+    """A ValueError where the right-hand side cannot be evaluated at points (n_points, n_dims)
+    that are not those of a grid, of several trajectories at once."""
+    mu = points.new_ones(len(pde.parameter_names), 2, 1)
+    try:
+        pde.rate(points.new_zeros(2, 1), _TrialField(pde, points), mu)  # type: ignore[arg-type]
+    except Exception as error:
+        raise ValueError(
+            f"{type(pde).__name__}.rhs failed at {len(points)} collocation points of two "
+            f"trajectories, given as torch arrays: {error}  Write it with arithmetic and the "
+            "functions of field.xp, and coefficients as functions of field.points; arrays of "
+            "their values at the points of the snapshots do not fit the collocation points."
+        ) from error
 
 
 def check_boundary(pde: PDE, period: tuple[float | None, ...]) -> None:

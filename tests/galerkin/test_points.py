@@ -5,7 +5,8 @@ import pytest
 import torch
 
 from skcolora._snapshots import check_points
-from skcolora.galerkin import gauss_legendre, importance_sample, pivoted_qr, quadrature
+from skcolora.galerkin import quadrature
+from skcolora.galerkin._points import gauss_legendre, importance_sample, pivoted_qr
 from skcolora.pdes import PDE, Advection, Burgers2D, InviscidBurgers
 
 
