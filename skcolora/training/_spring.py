@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from skcolora.nn import Factor
 
@@ -83,7 +84,7 @@ class SPRING:
         evaluate : callable
             The residual of the same batch at the weights as they are by then.
         """
-        rows = [_flatten(factor, residual.shape) for factor in factors]
+        rows = _flatten(factors, residual.shape)
         r = residual.flatten()
         self._n_steps += 1
         momentum = min(self.momentum, self._n_steps / (self._n_steps + self.WARM_UP))
@@ -126,41 +127,59 @@ class SPRING:
             self.max_norm *= self.GROWTH
 
 
-def _flatten(factor: Factor, shape: torch.Size) -> Factor:
+def _flatten(factors: Sequence[Factor], shape: torch.Size) -> list[Factor]:
     """The same rows as (n_rows, n_columns) arrays; shared arrays stay shared."""
+    flat: dict[Tensor | None, Tensor | None] = {None: None}
 
     def rows(t: Tensor | None) -> Tensor | None:
-        return None if t is None else t.expand(*shape, t.shape[-1]).reshape(-1, t.shape[-1])
+        if t is not None and t not in flat:
+            flat[t] = t.expand(*shape, t.shape[-1]).reshape(-1, t.shape[-1])
+        return flat[t]
 
-    return Factor(factor.parameter, rows(factor.left), rows(factor.right))
+    return [Factor(f.parameter, rows(f.left), rows(f.right)) for f in factors]
 
 
-def gram(rows: Sequence[Factor], *, block: int = 256) -> Tensor:
+def gram(rows: Sequence[Factor], *, block: int = 128) -> Tensor:
     """Lower triangle of ``J Jᵀ``, J given by its factors (n_rows, ...).
 
     ``(l ⊗ r)·(l' ⊗ r') = (l·l')(r·r')``; factors with the same right side are summed
-    first, and row blocks keep the work in the cache.
+    first.  Each thread has a block of rows at a time, and what it does with them stays in
+    its cache.
     """
-    explicit = [left for _, left, right in rows if left is not None and right is None]
+    n_rows = next(len(side) for factor in rows for side in factor[1:] if side is not None)
+    n_blocks = min(torch.get_num_threads(), -(-n_rows // block))
+    n_together = n_blocks * block
+
+    def padded(sides: Sequence[Tensor]) -> Tensor:
+        return pad(torch.cat(list(sides), -1), (0, 0, 0, -n_rows % n_together))
+
     groups = defaultdict(list)
     for _, left, right in rows:
-        if right is not None:
-            groups[right].append(right.new_ones(len(right), 1) if left is None else left)
-    pairs: list[tuple[Tensor, Tensor | None]]
-    pairs = [(torch.cat(lefts, -1), right) for right, lefts in groups.items()]
-    if explicit:
-        pairs.append((torch.cat(explicit, -1), None))
-    n_rows = len(pairs[0][0])
-    out = pairs[0][0].new_zeros(n_rows, n_rows)
-    for start in range(0, n_rows, block):
-        stop = min(start + block, n_rows)
-        here = out[start:stop, :stop]
-        for left, right in pairs:
-            product = left[start:stop] @ left[:stop].T
-            if right is not None:
-                product *= right[start:stop] @ right[:stop].T
-            here += product
-    return out
+        if left is not None:
+            groups[right].append(left)
+        elif right is not None:
+            groups[right].append(right.new_ones(n_rows, 1))
+    sides = [
+        [padded(lefts), *([] if right is None else [padded([right])])]
+        for right, lefts in groups.items()
+    ]
+    n = len(sides[0][0])
+    out = sides[0][0].new_zeros(n, n)
+    # Reused: to ask for the memory again and again would take as long as the products.
+    scratch = out.new_empty(2, n_together * n)
+    for start in range(0, n, n_together):
+        stop = start + n_together
+        here = out[start:stop, :stop].unflatten(0, (n_blocks, block))
+        products = scratch[:, : here.numel()].view(2, *here.shape)
+        for pair in sides:
+            for side, product in zip(pair, products, strict=False):
+                ours = side[start:stop].unflatten(0, (n_blocks, block))
+                torch.bmm(ours, side[:stop].T.expand(n_blocks, -1, -1), out=product)
+            if len(pair) == 2:
+                here.addcmul_(*products)
+            else:
+                here.add_(products[0])
+    return out[:n_rows, :n_rows]
 
 
 def _product(left: Tensor | None, right: Tensor | None, direction: Tensor) -> Tensor:

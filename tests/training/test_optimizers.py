@@ -78,7 +78,9 @@ def factors_and_jacobian(generator, n_rows=7):
 
 
 @pytest.mark.parametrize("block", [2, 256])
-def test_gram_matrix_without_the_jacobian(generator, block):
+@pytest.mark.parametrize("n_threads", [1, 3])
+def test_gram_matrix_without_the_jacobian(generator, monkeypatch, block, n_threads):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: n_threads)
     _, factors, J = factors_and_jacobian(generator)
     assert torch.allclose(gram(factors, block=block).tril(), (J @ J.T).tril())
 
