@@ -3,10 +3,11 @@
 from skcolora.galerkin._checks import (
     check_boundary,
     check_equation,
+    check_norm,
     check_rate,
     conserved_densities,
 )
-from skcolora.galerkin._choice import choose_points
+from skcolora.galerkin._choice import choose_collocation
 from skcolora.galerkin._conservation import Conservation
 from skcolora.galerkin._diagnosis import diagnose
 from skcolora.galerkin._field import NetworkField
@@ -40,8 +41,9 @@ __all__ = [
     "Status",
     "check_boundary",
     "check_equation",
+    "check_norm",
     "check_rate",
-    "choose_points",
+    "choose_collocation",
     "conserved_densities",
     "diagnose",
     "find_start",

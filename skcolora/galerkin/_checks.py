@@ -8,7 +8,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skcolora._snapshots import Array, SnapshotLayout
+from skcolora._snapshots import Array, Grid, SnapshotLayout
+from skcolora.galerkin._weak_norm import has_weak_norm
 from skcolora.pdes import PDE
 
 
@@ -56,6 +57,19 @@ def check_rate(pde: PDE, points: Tensor) -> None:
             "functions of field.xp, and coefficients as functions of field.points; arrays of "
             "their values at the points of the snapshots do not fit the collocation points."
         ) from error
+
+
+def check_norm(pde: PDE, grid: Grid, norm: str) -> str:
+    """The norm that ``norm`` means, or a ValueError where there is none."""
+    possible = has_weak_norm(pde, grid)
+    if norm == "auto":
+        return pde.norm if possible else "L2"
+    if norm == "H-1" and not possible:
+        raise ValueError(
+            'norm="H-1" needs the points of the snapshots on a tensor grid, and an equation '
+            'whose boundary values are not prescribed; give norm="L2".'
+        )
+    return norm
 
 
 def check_boundary(pde: PDE, period: tuple[float | None, ...]) -> None:

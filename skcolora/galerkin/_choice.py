@@ -1,4 +1,4 @@
-"""The collocation points of an estimator, by the name of a rule."""
+"""The collocation points of an estimator, and the norm of its residual, by their names."""
 
 from __future__ import annotations
 
@@ -14,16 +14,21 @@ from skcolora.galerkin._points import (
     pivoted_qr,
 )
 from skcolora.galerkin._projection import Projection
+from skcolora.galerkin._weak_norm import functionals, smoothing
 
 # Points where their number is not given.
 _LEAST_POINTS, _POINTS_PER_WEIGHT = 300, 10
 # Training states that choose the points.
 _MOST_STATES = 40
+# Functions of the points, from training states, that the weak norm is learnt from, and values
+# of them in all.
+_MOST_FUNCTIONS, _MOST_VALUES = 800, 2**25
 
 
-def choose_points(
+def choose_collocation(
     rule: str,
     n_points: int | None,
+    norm: str,
     every: Projection,
     grid: Grid,
     times: Tensor,
@@ -37,6 +42,7 @@ def choose_points(
     rule : {"sample", "qr", "grid", "gauss"}
         See `CoLoRAGalerkin`.
     n_points : int or None
+    norm : {"L2", "H-1"}
     every : Projection
         Of the trajectories trained on, at all points of the snapshots.
     grid : Grid
@@ -49,13 +55,39 @@ def choose_points(
     """
     if n_points is None:
         n_points = max(_LEAST_POINTS, _POINTS_PER_WEIGHT * every.network.n_latent)
+    chosen = _chosen_points(rule, n_points, every, grid, _states(times, paths, _MOST_STATES), rng)
+    if norm == "L2":
+        return chosen
+    of_state = paths.shape[2] + 1
+    n_values = of_state * len(every.collocation.points) * every.pde.n_fields
+    n_states = max(1, min(_MOST_FUNCTIONS // of_state, _MOST_VALUES // n_values))
+    projection = every
+    if chosen is not every.collocation:
+        projection = Projection(every.network, every.pde, every.mu, chosen, 0.0)
+    smooth = smoothing(every.pde, grid)
+    states = _states(times, paths, n_states)
+    return chosen._replace(functionals=functionals(every, projection, states, smooth, rng))
+
+
+def _states(times: Tensor, paths: Tensor, n: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Trajectories, times and states of the training, about n of them, evenly spread."""
+    states = paths.flatten(0, 1)
+    chosen = torch.linspace(0, len(states) - 1, min(len(states), n)).long()
+    return chosen // len(times), times[chosen % len(times)], states[chosen]
+
+
+def _chosen_points(
+    rule: str,
+    n_points: int,
+    every: Projection,
+    grid: Grid,
+    at: tuple[Tensor, Tensor, Tensor],
+    rng: np.random.RandomState,
+) -> Collocation:
     if rule == "gauss":
         return gauss_legendre(every.pde, grid, n_points)
     if rule == "grid" or n_points >= len(every.collocation.points):
         return every.collocation
-    states = paths.flatten(0, 1)
-    chosen = torch.linspace(0, len(states) - 1, min(len(states), _MOST_STATES)).long()
-    at = (chosen // len(times), times[chosen % len(times)], states[chosen])
     if rule == "qr":
         return pivoted_qr(every.collocation, every.functions(*at).numpy(), n_points)
     return importance_sample(every.collocation, every.leverage(*at).numpy(), n_points, rng)

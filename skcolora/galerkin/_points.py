@@ -34,6 +34,9 @@ class Collocation(NamedTuple):
     """(n_points,), of sum 1"""
     fixed: Tensor | None = None
     """Where the boundary values are prescribed, so that f = 0; None: nowhere"""
+    functionals: Tensor | None = None
+    """What the weighted rows of the least-squares problem are multiplied by, see
+    `galerkin._weak_norm.functionals`; None: nothing"""
 
 
 def quadrature(pde: PDE, grid: Grid) -> Collocation:
@@ -44,10 +47,14 @@ def quadrature(pde: PDE, grid: Grid) -> Collocation:
     if grid.axes is None and grid.n_dims > 1:
         points, weights = grid.points, np.ones_like(grid.points[:, 0])
     else:
-        axes = grid.axes or (grid.points[:, 0],)
-        rules = [_trapezoidal(axis, length) for axis, length in zip(axes, pde.period, strict=True)]
-        points, weights = _tensor(rules)
+        points, weights = _tensor(axis_rules(pde, grid))
     return _collocation(pde, points, weights)
+
+
+def axis_rules(pde: PDE, grid: Grid) -> list[tuple[Array, Array]]:
+    """Nodes and weights along each axis of a tensor grid."""
+    axes = grid.axes or (grid.points[:, 0],)
+    return [_trapezoidal(axis, length) for axis, length in zip(axes, pde.period, strict=True)]
 
 
 def _tensor(rules: Sequence[tuple[Array, Array]]) -> tuple[Array, Array]:

@@ -73,7 +73,7 @@ class Projection:
 
     @torch.no_grad()
     def solve(self, at: Tensor, t: Tensor, latent: Tensor) -> LeastSquares:
-        """φ̇ and its quality.
+        """φ̇ and its quality; the residual is that at the points, in whatever norm it is least.
 
         Parameters
         ----------
@@ -82,11 +82,17 @@ class Projection:
         t : Tensor of shape (n_states,)
         latent : Tensor of shape (n_states, n_latent)
         """
-        parts = [
-            solve_least_squares(*self.system(at[s], t[s], latent[s]), self.regularization)
-            for s in self._blocks(len(at))
-        ]
+        parts = [self._solve(at[s], t[s], latent[s]) for s in self._blocks(len(at))]
         return LeastSquares(*(torch.cat(entries) for entries in zip(*parts, strict=True)))
+
+    def _solve(self, at: Tensor, t: Tensor, latent: Tensor) -> LeastSquares:
+        J, f = self.system(at, t, latent)
+        functionals = self.collocation.functionals
+        if functionals is None:
+            return solve_least_squares(J, f, self.regularization)
+        found = solve_least_squares(functionals @ J, f @ functionals.T, self.regularization)
+        gap = (J @ found.solution.unsqueeze(2)).squeeze(2) - f
+        return found._replace(residual=gap.norm(dim=1), size=f.norm(dim=1))
 
     def rate(self, at: Tensor, t: Tensor, latent: Tensor) -> Tensor:
         """φ̇ alone."""

@@ -42,6 +42,9 @@ class PDE:
         Points along an axis that the full-order solver starts from; see `solve`.
     conserved : mapping of str to callable
         Densities, functions of a field, whose integrals over the domain do not change.
+    norm : {"L2", "H-1"}
+        In which `CoLoRAGalerkin` makes the residual least.  "H-1" for conservation laws
+        whose fronts steepen: there an error counts by how far it moves a front.
 
     Examples
     --------
@@ -70,6 +73,7 @@ class PDE:
     boundary: ClassVar[str] = "free"
     resolution: ClassVar[int] = 128
     conserved: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
+    norm: ClassVar[str] = "L2"
 
     def rhs(self, t: float, field: Field, mu: Any) -> Any:
         """The right-hand side f.

@@ -27,6 +27,7 @@ class Burgers(PDE):
     period = (1.0,)
     resolution = 128
     conserved = {"mass": lambda field: field.value[0]}  # noqa: RUF012
+    norm = "H-1"
 
     def rhs(self, t: float, field: Field, mu: Any) -> Any:
         return -field.value * field.grad[0] + mu[0] * field.laplacian

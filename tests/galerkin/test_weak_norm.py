@@ -1,0 +1,133 @@
+"""The norm of negative order: exact for waves, and learnt from few points."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.frozen import FrozenEstimator
+
+from skcolora import CoLoRAGalerkin, CoLoRARegressor
+from skcolora._snapshots import check_points
+from skcolora.datasets import make_burgers
+from skcolora.galerkin import Projection, check_norm, quadrature
+from skcolora.galerkin._points import importance_sample
+from skcolora.galerkin._weak_norm import _LENGTH, functionals, smoothing
+from skcolora.metrics import relative_l2_error
+from skcolora.nn import CoLoRANetwork
+from skcolora.pdes import PDE, Burgers, Burgers2D
+
+
+class Open(PDE):
+    domain = ((0.0, 3.0),)
+
+
+def weighted(pde, grid, functions):
+    return functions * quadrature(pde, grid).weights.sqrt().numpy()
+
+
+@pytest.mark.parametrize("k", [1, 2, 5])
+def test_waves_along_a_period(k):
+    grid = check_points(np.linspace(0, 1, 401))  # both ends
+    x = quadrature(Burgers(), grid).points[:, 0].numpy()
+    wave = weighted(Burgers(), grid, np.cos(2 * np.pi * k * x)[None])
+    factor = (1 + (_LENGTH * 2 * np.pi * k) ** 2) ** -0.5
+    assert np.allclose(smoothing(Burgers(), grid)(wave), factor * wave, rtol=2e-3, atol=1e-5)
+
+
+def test_waves_in_two_dimensions():
+    axes = np.linspace(0, 1, 96, endpoint=False), np.linspace(0, 1, 128, endpoint=False)
+    grid = check_points(axes)
+    x, y = quadrature(Burgers2D(), grid).points.T.numpy()
+    wave = weighted(Burgers2D(), grid, np.sin(2 * np.pi * (x + 2 * y))[None])
+    factor = (1 + (_LENGTH * 2 * np.pi) ** 2 * 5) ** -0.5
+    assert np.allclose(smoothing(Burgers2D(), grid)(wave), factor * wave, rtol=5e-3, atol=1e-5)
+
+
+def test_cosines_between_open_ends():
+    """On points of any distance; lengths are those of the axis."""
+    nodes = np.sort(np.random.default_rng(0).random(1000)) * 3
+    nodes[[0, -1]] = 0, 3
+    grid = check_points(nodes)
+    wave = weighted(Open(), grid, np.cos(np.pi * nodes / 3)[None])
+    factor = (1 + (_LENGTH * np.pi) ** 2) ** -0.5
+    assert np.allclose(smoothing(Open(), grid)(wave), factor * wave, atol=1e-3 * abs(wave).max())
+
+
+def test_symmetric_and_constants_stay():
+    grid = check_points(np.sort(np.random.default_rng(0).random(30)))
+    smooth = smoothing(Open(), grid)
+    K = smooth(np.eye(30))
+    assert np.allclose(K, K.T)
+    assert np.linalg.eigvalsh(K).min() > 0
+    ones = weighted(Open(), grid, np.ones((1, 30)))
+    assert np.allclose(smooth(ones), ones)
+
+
+@pytest.fixture(scope="module")
+def training():
+    network = CoLoRANetwork(
+        1,
+        2,
+        width=8,
+        depth=4,
+        rank=1,
+        adaptation="scalar",
+        adapted_layers=(1, 2, 3),
+        period=(1.0,),
+        generator=torch.Generator().manual_seed(0),
+    )
+    network.double().requires_grad_(False)
+
+    class Pair(Burgers):
+        n_fields = 2
+
+        def rhs(self, t, field, mu):
+            return mu[0] * field.laplacian - field.value * field.grad[0]
+
+    grid = check_points(np.linspace(0, 1, 128, endpoint=False))
+    rule = quadrature(Pair(), grid)
+    mu = torch.full((12, 1), 0.1, dtype=torch.float64)
+    generator = torch.Generator().manual_seed(1)
+    states = 0.3 * torch.randn(12, network.n_latent, generator=generator, dtype=torch.float64)
+    at = (torch.arange(12), torch.zeros(12, dtype=torch.float64), states)
+    return network, Pair(), grid, rule, mu, at
+
+
+@pytest.mark.parametrize("n_points", [40, None])
+def test_smoothed_functions_from_their_values_at_points(training, n_points):
+    network, pde, grid, rule, mu, at = training
+    smooth = smoothing(pde, grid)
+    every = Projection(network, pde, mu, rule, 0.0)
+    chosen = every
+    if n_points is not None:
+        importance = every.leverage(*at).numpy()
+        points = importance_sample(rule, importance, n_points, np.random.RandomState(0))
+        chosen = Projection(network, pde, mu, points, 0.0)
+    M = functionals(every, chosen, at, smooth, np.random.RandomState(0))
+    f_every, f_chosen = every.system(*at)[1], chosen.system(*at)[1]
+    size = torch.from_numpy(smooth(f_every.numpy())).norm(dim=1)
+    found = (f_chosen @ M.T).norm(dim=1)
+    assert torch.allclose(found, size, rtol=1e-8 if n_points is None else 0.05)
+
+
+def test_the_norm_by_its_name():
+    line, scattered = check_points(np.linspace(0, 1, 9)), check_points(np.ones((9, 2)))
+    assert check_norm(Burgers(), line, "auto") == "H-1"
+    assert check_norm(Burgers(), line, "L2") == "L2"
+    assert check_norm(Open(), line, "auto") == "L2"
+    assert check_norm(Burgers2D(), scattered, "auto") == "L2"
+    with pytest.raises(ValueError, match="on a tensor grid"):
+        check_norm(Burgers2D(), scattered, "H-1")
+
+
+@pytest.mark.filterwarnings("ignore:CoLoRAGalerkin")
+def test_fronts_are_where_they_belong():
+    options = {"n_points": 256, "times": np.linspace(0, 1, 41)}
+    data = make_burgers([0.001, 0.002, 0.004], **options)
+    new = make_burgers([0.0014, 0.003], **options)
+    network = CoLoRARegressor(**data.grid, width=15, depth=5, rank=1, max_iter=400, random_state=0)
+    frozen = FrozenEstimator(network.fit(data.X, data.y))
+    errors = {}
+    for norm in ("auto", "H-1", "L2"):
+        model = CoLoRAGalerkin(data.pde, regressor=frozen, norm=norm, random_state=0)
+        errors[norm] = relative_l2_error(new.y, model.fit(data.X, data.y).predict(new.X))
+    assert errors["auto"] == errors["H-1"] < 0.5 * errors["L2"]
