@@ -1,4 +1,4 @@
-"""What `CoLoRAGalerkin` depends on: tolerance, points, regularisation, conserved quantities.
+"""What `CoLoRAGalerkin` depends on: tolerance, norm, points, regularisation, conserved quantities.
 
     SKCOLORA_DATA=folder python benchmarks/galerkin_settings.py vlasov burgers rde wave
 
@@ -152,6 +152,7 @@ def study(name: str, max_time: float, seed: int, cache: str | None) -> dict[str,
     it.compare("tol", {f"{tol:g}": {"tol": tol} for tol in TOLERANCES}, exact)
     it.compare("regularization", {f"{r:g}": {"regularization": r} for r in REGULARIZATIONS}, exact)
     every, _ = it.predict(collocation="grid")
+    it.compare("norm", {norm: {"norm": norm} for norm in ("L2", "H-1")}, every)
     rules = {
         f"{rule}, {n}": {"collocation": rule, "n_collocation": n}
         for rule in ("sample", "qr", "gauss")

@@ -20,6 +20,7 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -77,6 +78,9 @@ def main() -> None:
     log = FunctionTransformer(np.log)
     galerkin = CoLoRAGalerkin(data.pde, regressor=make_pipeline(log, network), random_state=0)
     galerkin.fit(data.X, y)
+    few = CoLoRAGalerkin(
+        data.pde, regressor=FrozenEstimator(galerkin.regressor_), n_collocation=100, random_state=0
+    ).fit(data.X, y)
     regressor = galerkin.distill(np.geomspace(args.low, 0.01, 13)[:, None])
     rivals = {
         f"PODGalerkin, {n} modes": PODGalerkin(
@@ -89,7 +93,11 @@ def main() -> None:
 
     many = np.geomspace(args.low, 0.01, 100)[:, None]
     places = np.random.default_rng(0).random((100, 2))
-    models = {"CoLoRAGalerkin": galerkin, "CoLoRARegressor (distilled)": regressor}
+    models = {
+        "CoLoRAGalerkin": galerkin,
+        "CoLoRAGalerkin, 100 points": few,
+        "CoLoRARegressor (distilled)": regressor,
+    }
     errors = {
         name: relative_l2_error(new.y, model.predict(new.X)) for name, model in models.items()
     }
@@ -126,11 +134,12 @@ def main() -> None:
 
         timed("CoLoRAGalerkin, states", errors["CoLoRAGalerkin"], galerkin.solve)
         timed("CoLoRARegressor, states", errors["CoLoRARegressor (distilled)"], states)
-        timed(
-            "CoLoRAGalerkin, 100 places",
-            errors["CoLoRAGalerkin"],
-            lambda X: galerkin.predict(X, points=places),
-        )
+        for name in ("CoLoRAGalerkin", "CoLoRAGalerkin, 100 points"):
+            timed(
+                f"{name}, 100 places",
+                errors[name],
+                lambda X, model=models[name]: model.predict(X, points=places),
+            )
         timed(
             "CoLoRARegressor, 100 places",
             errors["CoLoRARegressor (distilled)"],
