@@ -61,6 +61,9 @@ def check_rate(pde: PDE, points: Tensor) -> None:
 
 def check_norm(pde: PDE, grid: Grid, norm: str) -> str:
     """The norm that ``norm`` means, or a ValueError where there is none."""
+    if pde.norm not in ("L2", "H-1"):
+        name = type(pde).__name__
+        raise ValueError(f'{name}.norm must be "L2" or "H-1"; got {pde.norm!r}.')
     possible = has_weak_norm(pde, grid)
     if norm == "auto":
         return pde.norm if possible else "L2"

@@ -113,10 +113,12 @@ def functionals(
         here = [entry[i : i + 1] for entry in at]
         A, A_few = (_columns(projection, here) for projection in (every, chosen))
         # Orthonormal combinations of the columns, so that all states count the same.
-        U, sigma, Vh = torch.linalg.svd(A, full_matrices=False)
+        sizes = A.norm(dim=0)
+        sizes = torch.where(sizes > 0, sizes, 1.0)
+        U, sigma, Vh = torch.linalg.svd(A / sizes, full_matrices=False)
         kept = sigma > _NONE * sigma[0]
         full.append(U[:, kept].T)
-        few.append((A_few @ (Vh[kept].T / sigma[kept])).T)
+        few.append(((A_few / sizes) @ (Vh[kept].T / sigma[kept])).T)
     functions, values = torch.cat(full).numpy(), torch.cat(few).numpy()
     smoothed = smooth(functions)
     n_directions = min(_MOST_DIRECTIONS, *smoothed.shape)
@@ -130,6 +132,6 @@ def functionals(
 
 
 def _columns(projection: Projection, at: list[Tensor]) -> Tensor:
-    """[J f] at one state, (n_rows, n_latent + 1), each column of its own scale."""
+    """[J f] at one state, (n_rows, n_latent + 1)."""
     J, f = projection.system(*at)
-    return torch.cat([J, f.unsqueeze(2)], dim=2)[0].nan_to_num()
+    return torch.cat([J, f.unsqueeze(2)], dim=2)[0].nan_to_num(posinf=0.0, neginf=0.0)

@@ -117,6 +117,10 @@ def test_the_norm_by_its_name():
     assert check_norm(Burgers2D(), scattered, "auto") == "L2"
     with pytest.raises(ValueError, match="on a tensor grid"):
         check_norm(Burgers2D(), scattered, "H-1")
+    wrong = Open()
+    wrong.norm = "H1"
+    with pytest.raises(ValueError, match=r"Open\.norm must be"):
+        check_norm(wrong, line, "auto")
 
 
 @pytest.mark.filterwarnings("ignore:CoLoRAGalerkin")
