@@ -78,9 +78,9 @@ def main() -> None:
     log = FunctionTransformer(np.log)
     galerkin = CoLoRAGalerkin(data.pde, regressor=make_pipeline(log, network), random_state=0)
     galerkin.fit(data.X, y)
-    few = CoLoRAGalerkin(
-        data.pde, regressor=FrozenEstimator(galerkin.regressor_), n_collocation=100, random_state=0
-    ).fit(data.X, y)
+    frozen = FrozenEstimator(galerkin.regressor_)
+    few = CoLoRAGalerkin(data.pde, regressor=frozen, collocation="qr", n_collocation=100)
+    few.fit(data.X, y)
     regressor = galerkin.distill(np.geomspace(args.low, 0.01, 13)[:, None])
     rivals = {
         f"PODGalerkin, {n} modes": PODGalerkin(
