@@ -35,8 +35,8 @@ class Collocation(NamedTuple):
     fixed: Tensor | None = None
     """Where the boundary values are prescribed, so that f = 0; None: nowhere"""
     functionals: Tensor | None = None
-    """What the weighted rows of the least-squares problem are multiplied by, see
-    `galerkin._weak_norm.functionals`; None: nothing"""
+    """What the weighted rows of the least-squares problem, (n_fields * n_points), are multiplied
+    by: (n_directions, n_fields * n_points), see `_weak_norm.functionals`; None: nothing"""
 
 
 def quadrature(pde: PDE, grid: Grid) -> Collocation:

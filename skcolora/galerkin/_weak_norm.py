@@ -48,15 +48,18 @@ def smoothing(pde: PDE, grid: Grid) -> Smoothing:
     shape = factor.shape
 
     def smooth(functions: Array) -> Array:
-        out = functions.reshape(-1, *shape)
-        for axis, (_, vectors) in enumerate(spectra, start=1):
-            out = np.moveaxis(np.moveaxis(out, axis, -1) @ vectors, -1, axis)
-        out = out * factor
-        for axis, (_, vectors) in enumerate(spectra, start=1):
-            out = np.moveaxis(np.moveaxis(out, axis, -1) @ vectors.T, -1, axis)
+        waves = _along_axes(functions.reshape(-1, *shape), [vectors for _, vectors in spectra])
+        out = _along_axes(factor * waves, [vectors.T for _, vectors in spectra])
         return out.reshape(functions.shape)
 
     return smooth
+
+
+def _along_axes(functions: Array, matrices: list[Array]) -> Array:
+    """Functions (n_functions, n_0, ...), times one matrix along each axis of the grid."""
+    for axis, matrix in enumerate(matrices, start=1):
+        functions = np.moveaxis(np.moveaxis(functions, axis, -1) @ matrix, -1, axis)
+    return functions
 
 
 def _spectrum(nodes: Array, weights: Array, length: float | None) -> tuple[Array, Array]:

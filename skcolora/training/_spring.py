@@ -165,7 +165,7 @@ def gram(rows: Sequence[Factor], *, block: int = 128) -> Tensor:
     ]
     n = len(sides[0][0])
     out = sides[0][0].new_zeros(n, n)
-    # Reused: to ask for the memory again and again would take as long as the products.
+    # Reused, so that the system is not asked for the memory again and again.
     scratch = out.new_empty(2, n_together * n)
     for start in range(0, n, n_together):
         stop = start + n_together
