@@ -5,14 +5,13 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from skcolora.nn import CoLoRANetwork, NetworkJet
+from skcolora.nn import CoLoRANetwork, Jet, NetworkJet, first_layer
 
 # Points on which the search runs; more take part in the last steps.
 _SEARCH_POINTS = 512
 _GUESS_POINTS = 256
-# Relative decrease of the squared misfit that is not worth a step.
-_NO_GAIN = 1e-13
-_CHUNK = 2**15  # field values linearised at once
+# Field values linearised at once: few enough for the processor's cache.
+_BLOCK = 2**13
 
 
 def encode_fields(
@@ -24,6 +23,7 @@ def encode_fields(
     max_iter: int = 60,
     polish: int = 2,
     polish_points: int | None = None,
+    tol: float = 1e-13,
 ) -> Tensor:
     """Latent states minimising ``‖û(·; φ) - u‖`` for each snapshot by itself.
 
@@ -41,28 +41,21 @@ def encode_fields(
         Steps on the subset, and after it.
     polish_points : int, optional
         How many points take part in the last steps; all by default.
+    tol : float
+        Relative decrease of the squared misfit that is not worth a step.
 
     Returns
     -------
     latent : Tensor of shape (n_snapshots, n_latent)
     """
-    parts = []
-    size = max(1, _CHUNK // (min(len(points), _SEARCH_POINTS) * network.n_fields))
-    shared = candidates.ndim == 2
-    for i in range(0, len(fields), size):
-        u = fields[i : i + size]
-        starts = (candidates if shared else candidates[i : i + size]).expand(len(u), -1, -1)
-        latent = _nearest(network, *_chosen(points, u, _GUESS_POINTS), starts)
-        latent = _levenberg_marquardt(
-            network, *_chosen(points, u, _SEARCH_POINTS), latent, max_iter
-        )
-        if len(points) > _SEARCH_POINTS and polish:
-            x, v = _chosen(points, u, polish_points or len(points))
-            rows = max(1, _CHUNK // (x.shape[1] * network.n_fields))
-            pieces = zip(x.split(rows), v.split(rows), latent.split(rows), strict=True)
-            latent = torch.cat([_levenberg_marquardt(network, *piece, polish) for piece in pieces])
-        parts.append(latent)
-    return torch.cat(parts)
+    starts = candidates.expand(len(fields), -1, -1)
+    latent = _nearest(network, *_chosen(points, fields, _GUESS_POINTS), starts)
+    searched = _chosen(points, fields, _SEARCH_POINTS)
+    latent = _improved(network, *searched, latent, max_iter, tol)
+    if len(points) <= _SEARCH_POINTS or not polish:
+        return latent
+    polished = _chosen(points, fields, polish_points or len(points))
+    return _improved(network, *polished, latent, polish, tol)
 
 
 def _chosen(points: Tensor, fields: Tensor, n: int) -> tuple[Tensor, Tensor]:
@@ -92,54 +85,82 @@ def _nearest(network: CoLoRANetwork, x: Tensor, u: Tensor, candidates: Tensor) -
     return torch.stack(chosen)
 
 
-def _levenberg_marquardt(
-    network: CoLoRANetwork, x: Tensor, u: Tensor, latent: Tensor, max_iter: int
+def _improved(
+    network: CoLoRANetwork, x: Tensor, u: Tensor, latent: Tensor, max_iter: int, tol: float
 ) -> Tensor:
-    """Steps of ``min ‖J δ + r‖² + λ ‖D δ‖²``, with a damping λ for each snapshot.
+    """Some snapshots at a time, in bounded memory."""
+    rows = max(1, _BLOCK // (x.shape[1] * network.n_fields))
+    blocks = zip(x.split(rows), u.split(rows), latent.split(rows), strict=True)
+    return torch.cat([_levenberg_marquardt(network, *block, max_iter, tol) for block in blocks])
+
+
+def _levenberg_marquardt(
+    network: CoLoRANetwork, x: Tensor, u: Tensor, latent: Tensor, max_iter: int, tol: float
+) -> Tensor:
+    """Steps of ``min ‖J δ + r‖² + λ ‖D δ‖²``, with a damping λ for each snapshot [1]_.
 
     J is reduced to its R factor first, so that its condition number is never squared;
     D holds the norms of its columns.
+
+    References
+    ----------
+    .. [1] H. B. Nielsen, "Damping parameter in Marquardt's method", IMM-REP-1999-05,
+       Technical University of Denmark (1999), eq. 2.6.
     """
-    damping = latent.new_full((len(latent), 1, 1), 1e-3)
-    error = _residual(network, x, u, latent).square().sum(1)
+    latent = latent.clone()
+    damping = latent.new_full((len(latent),), 1e-3)
+    growth = torch.full_like(damping, 2.0)
+    fixed = not network.splits[0]
+    first = first_layer(network, x, latent[:, :0]) if fixed else None
+    error = _residual(network, x, u, latent, first).square().sum(1)
     # Each snapshot ends by itself, so that none depends on the others.
-    running = torch.ones_like(error, dtype=torch.bool)
+    at = torch.arange(len(latent), device=latent.device)
     for _ in range(max_iter):
-        R, rotated = _reduced(network, x, u, latent)
+        R, rotated = _reduced(network, x, u, latent[at], first)
         D = torch.diag_embed(R.norm(dim=1)).clamp_(min=1e-300)
-        stacked = torch.cat([R, damping.sqrt() * D], dim=1)
+        stacked = torch.cat([R, damping[at, None, None].sqrt() * D], dim=1)
         target = torch.cat([rotated, torch.zeros_like(D[:, :, :1])], dim=1)
         Q, triangle = torch.linalg.qr(stacked)
         floor = triangle.diagonal(dim1=1, dim2=2).abs().amax(1) * 1e-15
         safe = triangle + torch.diag_embed(floor.unsqueeze(1).expand(-1, R.shape[2]))
         delta = torch.linalg.solve_triangular(safe, Q.mT @ target, upper=True).squeeze(2)
-        trial = latent - delta
-        trial_error = _residual(network, x, u, trial).square().sum(1)
-        model = (rotated - R @ delta.unsqueeze(2)).square().sum((1, 2))
-        worth = rotated.square().sum((1, 2)) - model > _NO_GAIN * error
-        better = running & (trial_error < error)
-        gain = torch.where(better, error - trial_error, 0.0)
-        latent = torch.where(better.unsqueeze(1), trial, latent)
-        damping = torch.where(better[:, None, None], damping / 10, damping * 10)
-        damping = damping.clamp_(1e-16, 1e8)
-        error = torch.where(better, trial_error, error)
-        running &= worth & ((gain > _NO_GAIN * error) | (damping[:, 0, 0] <= 1))
-        if not running.any():
+        trial = latent[at] - delta
+        gain = error[at] - _residual(network, x, u, trial, first).square().sum(1)
+        left = rotated - R @ delta.unsqueeze(2)
+        expected = rotated.square().sum((1, 2)) - left.square().sum((1, 2))
+        better = gain > 0
+        latent[at[better]] = trial[better]
+        worth = expected > tol * error[at]
+        worth &= (gain > tol * error[at]) | (damping[at] <= 1)
+        error[at[better]] -= gain[better]
+        cubed = (2 * gain / expected.clamp(min=1e-300) - 1).pow(3)
+        factor = torch.where(better, (1 - cubed).clamp(0.1, 2.0), growth[at])
+        growth[at] = torch.where(better, 2.0, 2 * growth[at])
+        damping[at] = (factor * damping[at]).clamp_(1e-16, 1e8)
+        if not worth.any():
             break
+        if not worth.all():
+            at, x, u = at[worth], x[worth], u[worth]
+            first = None if first is None else first.of_states(worth)
     return latent
 
 
-def _residual(network: CoLoRANetwork, x: Tensor, u: Tensor, latent: Tensor) -> Tensor:
+def _residual(
+    network: CoLoRANetwork, x: Tensor, u: Tensor, latent: Tensor, first: Jet | None
+) -> Tensor:
     with torch.no_grad():
-        difference = (network(x, latent) - u) / network.u_scale
-    return difference.permute(0, 2, 1).flatten(1)
+        difference = (NetworkJet(network, latent, x, first).value - u) / network.u_scale
+    return difference.mT.flatten(1)
 
 
-def _reduced(network: CoLoRANetwork, x: Tensor, u: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
+def _reduced(
+    network: CoLoRANetwork, x: Tensor, u: Tensor, latent: Tensor, first: Jet | None
+) -> tuple[Tensor, Tensor]:
     """R and Qᵀr for the residual r and its Jacobian J = QR."""
     with torch.no_grad():
-        jet = NetworkJet(network, latent, x)
+        jet = NetworkJet(network, latent, x, first)
         J = (jet.jacobian / network.u_scale[:, None, None, None]).transpose(0, 1).flatten(1, 2)
-        r = ((jet.value - u) / network.u_scale).permute(0, 2, 1).flatten(1)
-    Q, R = torch.linalg.qr(J)
-    return R, Q.mT @ r.unsqueeze(2)
+        r = ((jet.value - u) / network.u_scale).mT.flatten(1)
+    n_latent = latent.shape[1]
+    triangle = torch.linalg.qr(torch.cat([J, r.unsqueeze(2)], dim=2), mode="r").R
+    return triangle[:, :n_latent, :n_latent], triangle[:, :n_latent, n_latent:]

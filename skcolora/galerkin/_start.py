@@ -15,7 +15,7 @@ from skcolora._encoding import encode_fields
 from skcolora._scaling import positive
 from skcolora._snapshots import Array, Grid, SnapshotLayout, check_points
 from skcolora.galerkin._projection import Projection
-from skcolora.nn import CoLoRANetwork
+from skcolora.nn import CoLoRANetwork, evaluate_fields
 from skcolora.pdes import PDE
 from skcolora.utils._torch import as_tensor
 
@@ -24,6 +24,9 @@ _MOST_CANDIDATES = 64
 # No other guess is tried where misfit of the initial field and relative residual of the
 # equation together are small, or hardly larger than the residual at the states trained on.
 _GOOD, _AS_GOOD_AS_TRAINED = 3e-3, 1.5
+# Relative decrease of the squared misfit at which encodings end: long before rounding errors
+# decide, which differ in a batch.
+_NO_GAIN = 1e-8
 # Points and steps of the last improvement.
 _LAST_POINTS, _LAST_STEPS = 4096, 1
 
@@ -160,32 +163,28 @@ def find_start(
         if not len(at):
             continue
         network = projection.network
-        # One by one: encodings end where rounding errors decide, which differ in a batch.
-        found = torch.cat(
-            [
-                encode_fields(network, points, fields[i, None], candidates[i].clone(), polish=0)
-                for i in at.tolist()
-            ]
-        )
+        found = encode_fields(network, points, fields[at], candidates[at], polish=0, tol=_NO_GAIN)
         gap = _misfit(network, points, fields[at], found)
         defect = projection.solve(at, torch.zeros(len(at), dtype=torch.float64), found)
         total = gap + defect.relative_residual
         better = total.nan_to_num(nan=torch.inf, posinf=1e300) < score[at]
         latent[at[better]] = found[better]
         misfit[at[better]], score[at[better]] = gap[better], total[better]
-    last = {"max_iter": 0, "polish": _LAST_STEPS, "polish_points": _LAST_POINTS}
-    latent = torch.cat(
-        [
-            encode_fields(projection.network, points, u[None], state[None], **last)
-            for u, state in zip(fields, latent, strict=True)
-        ]
+    latent = encode_fields(
+        projection.network,
+        points,
+        fields,
+        latent.unsqueeze(1),
+        max_iter=0,
+        polish=_LAST_STEPS,
+        polish_points=_LAST_POINTS,
     )
     return Start(latent, misfit)
 
 
 def _misfit(network: CoLoRANetwork, points: Tensor, fields: Tensor, latent: Tensor) -> Tensor:
     """‖û - u‖ / ‖u‖"""
-    with torch.no_grad():
-        gaps = [network(points, state) - u for state, u in zip(latent, fields, strict=True)]
+    found = torch.empty_like(fields)
+    evaluate_fields(network, points, latent, found)
     sizes = (fields / network.u_scale).flatten(1).norm(dim=1).clamp(min=1e-300)
-    return (torch.stack(gaps) / network.u_scale).flatten(1).norm(dim=1) / sizes
+    return ((found - fields) / network.u_scale).flatten(1).norm(dim=1) / sizes

@@ -29,14 +29,18 @@ class Factor(NamedTuple):
 
 
 class Jet(NamedTuple):
-    """The first layer's output, and its derivatives in space."""
+    """The first layer's output, and its derivatives in space; points run along the last axis."""
 
     value: Tensor
-    """(..., n_points, n_out)"""
+    """(..., n_out, n_points)"""
     grad: Tensor
-    """(n_dims, ..., n_points, n_out), or what broadcasts to it"""
+    """(n_dims, ..., n_out, n_points), or what broadcasts to it"""
     laplacian: Tensor
     """Sum of the second derivatives, as value, or what broadcasts to it"""
+
+    def of_states(self, chosen: Tensor) -> Jet:
+        """That of some of the states, where they have points of their own."""
+        return Jet(*(t if t.shape[-3] == 1 else t[..., chosen, :, :] for t in self))
 
 
 class Pullback(NamedTuple):
@@ -71,23 +75,22 @@ class LowRankUpdate(nn.Module):
         """``A diag(α) B`` for online weights (..., n_online): (..., n_in, n_out)."""
         return self.A @ (alpha.unsqueeze(-1) * self.B)
 
-    def _sensitivities(self, inputs: Tensor, sensitivity: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        down = inputs @ self.A
-        up = sensitivity @ self.B.T
-        online = down * up
-        if self.n_online == 1:
-            online = online.sum(-1, keepdim=True)
-        return down, up, online
-
     def online_pullback(self, inputs: Tensor, sensitivity: Tensor) -> Tensor:
-        """Sensitivity to α alone, for ``inputs @ matrix(alpha)``."""
-        return self._sensitivities(inputs, sensitivity)[2]
+        """Sensitivity to α alone, (..., n_online, n_points), of columns (..., n_points)."""
+        down = self.A.T.expand(*inputs.shape[:-2], -1, -1) @ inputs
+        up = self.B.expand(*sensitivity.shape[:-2], -1, -1) @ sensitivity
+        online = down * up
+        return online.sum(-2, keepdim=True) if self.n_online == 1 else online
 
     def pullback(
         self, inputs: Tensor, alpha: Tensor, sensitivity: Tensor
     ) -> tuple[Tensor, list[Factor]]:
         """Sensitivities to α and to A and B, for ``inputs @ matrix(alpha)``."""
-        down, up, online = self._sensitivities(inputs, sensitivity)
+        down = inputs @ self.A
+        up = sensitivity @ self.B.T
+        online = down * up
+        if self.n_online == 1:
+            online = online.sum(-1, keepdim=True)
         alpha = alpha.unsqueeze(-2)
         return online, [
             Factor(self.A, inputs, alpha * up),
@@ -161,16 +164,19 @@ class CoLoRALayer(nn.Module):
 
     def jet(self, x: Tensor, alpha: Tensor) -> Jet:
         """Output and derivatives, for a layer whose inputs are the coordinates."""
-        weight, bias = self.merged(alpha)
-        grad = torch.movedim(weight, -2, 0).unsqueeze(-2)
-        return Jet(torch.matmul(x, weight) + bias, grad, torch.zeros_like(grad[0]))
+        grad = torch.movedim(self.merged(alpha)[0], -2, 0).unsqueeze(-1)
+        return Jet(self(x, alpha).mT, grad, torch.zeros_like(grad[0]))
 
     def online_pullback(self, x: Tensor, alpha: Tensor, sensitivity: Tensor) -> Tensor | None:
-        """Sensitivity to the online weights, None where there are none."""
+        """Sensitivity to the online weights alone, None where there are none.
+
+        Points run along the last axis here: (..., n_in, n_points) and (..., n_out, n_points)
+        to (..., n_online, n_points).
+        """
         if self.update is None:
             return None
         if self.augmented:
-            x = torch.cat([x, torch.ones_like(x[..., :1])], dim=-1)
+            x = torch.cat([x, torch.ones_like(x[..., :1, :])], dim=-2)
         return self.update.online_pullback(x, sensitivity)
 
     def pullback(self, x: Tensor, alpha: Tensor, sensitivity: Tensor) -> Pullback:
@@ -271,16 +277,16 @@ class PeriodicLayer(nn.Module):
         for d in self.plain:
             value = value + x[..., d, None] * self.a[:, d] / n_dims
             grad[d] = self.a[:, d] / n_dims
-        return Jet(value, grad, -(cosines * self.frequency**2).sum(-1))
+        return Jet(value.mT, grad.mT, -(cosines * self.frequency**2).sum(-1).mT)
 
     def online_pullback(self, x: Tensor, alpha: Tensor, sensitivity: Tensor) -> Tensor | None:
-        """Sensitivity to the online weights, None where there are none."""
+        """Sensitivity to the online weights alone, as in `CoLoRALayer.online_pullback`."""
         if self.update is None:
             return None
-        turn = -(sensitivity / self.a.shape[1]).unsqueeze(-1) * (
-            self.a[:, self.periodic] * torch.sin(self._phase(x, alpha))
+        turn = -(sensitivity.mT / self.a.shape[1]).unsqueeze(-1) * (
+            self.a[:, self.periodic] * torch.sin(self._phase(x.mT, alpha))
         )
-        return self._pullback_of_shift(alpha, turn)[0]
+        return self._pullback_of_shift(alpha, turn)[0].mT
 
     def pullback(self, x: Tensor, alpha: Tensor, sensitivity: Tensor) -> Pullback:
         n_dims = self.a.shape[1]
