@@ -62,18 +62,18 @@ class CoLoRAGalerkin(SnapshotRegressor):
         What is fitted to the snapshots; a fitted one can be given in a
         `~sklearn.frozen.FrozenEstimator`.  None: a `CoLoRARegressor` with the equation's
         period.  Transform parameters in a pipeline here, see the Notes.
-    collocation : {"sample", "qr", "grid", "gauss"}, default="sample"
-        Points xᵢ: drawn from those of the snapshots in proportion to the training fields and
-        their rates, chosen by pivoted QR of training Jacobians and right-hand sides, or all
-        of them.  "gauss" does not depend on where the snapshots have points: Gauss–Legendre
+    collocation : {"qr", "sample", "grid", "gauss"}, default="qr"
+        Points xᵢ: those of the snapshots that determine training Jacobians and right-hand
+        sides best, by pivoted QR; drawn from them in proportion to their leverage; or all of
+        them.  "gauss" does not depend on where the snapshots have points: Gauss–Legendre
         points of the box around them, along periodic axes equispaced points of one period,
         and, where the equation prescribes values on the boundary, points there.  It suits
         smooth fields on a whole box; elsewhere the network would be asked where it has not
         been trained.
     n_collocation : int, default=None
         Number of points, where not all are taken; of "gauss" the nearest product of numbers
-        along the axes that are as equal as can be.  None: ten for each online weight, and at
-        least 300.  Fewer cost less time.
+        along the axes that are as equal as can be.  None: five for each online weight, and at
+        least 150; of "sample" and "gauss" twice as many.  Fewer cost less time.
     norm : {"auto", "L2", "H-1"}, default="auto"
         In which the residual of the equation is least.  "H-1" integrates it first,
         ``‖(I - ℓ²Δ)^(-1/2) r‖`` with ℓ a fifth of the domain: where fronts steepen, the
@@ -160,7 +160,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "pde": [PDE],
         "regressor": [None, HasMethods(["fit", "predict"])],
-        "collocation": [StrOptions({"sample", "qr", "grid", "gauss"})],
+        "collocation": [StrOptions({"qr", "sample", "grid", "gauss"})],
         "n_collocation": [None, Interval(Integral, 1, None, closed="left")],
         "norm": [StrOptions({"auto", "L2", "H-1"})],
         "regularization": [Interval(Real, 0, 1, closed="left")],
@@ -177,7 +177,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         pde: PDE,
         *,
         regressor: BaseEstimator | None = None,
-        collocation: str = "sample",
+        collocation: str = "qr",
         n_collocation: int | None = None,
         norm: str = "auto",
         regularization: float = 1e-8,

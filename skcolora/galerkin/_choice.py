@@ -16,10 +16,12 @@ from skcolora.galerkin._points import (
 from skcolora.galerkin._projection import Projection
 from skcolora.galerkin._weak_norm import functionals, smoothing
 
-# Points where their number is not given.
-_LEAST_POINTS, _POINTS_PER_WEIGHT = 300, 10
+# Points where their number is not given; twice as many where they are not chosen.
+_LEAST_POINTS, _POINTS_PER_WEIGHT = 150, 5
 # Training states that choose the points.
 _MOST_STATES = 40
+# Points among which QR chooses: of a larger grid, drawn ones.
+_MOST_CANDIDATES = 20_000
 # Functions of the points, from training states, that the weak norm is learnt from, and values
 # of them in all.
 _MOST_FUNCTIONS, _MOST_VALUES = 800, 2**25
@@ -39,7 +41,7 @@ def choose_collocation(
 
     Parameters
     ----------
-    rule : {"sample", "qr", "grid", "gauss"}
+    rule : {"qr", "sample", "grid", "gauss"}
         See `CoLoRAGalerkin`.
     n_points : int or None
     norm : {"L2", "H-1"}
@@ -55,15 +57,14 @@ def choose_collocation(
     """
     if n_points is None:
         n_points = max(_LEAST_POINTS, _POINTS_PER_WEIGHT * every.network.n_latent)
+        n_points *= 1 if rule == "qr" else 2
     chosen = _chosen_points(rule, n_points, every, grid, _states(times, paths, _MOST_STATES), rng)
     if norm == "L2":
         return chosen
     of_state = paths.shape[2] + 1
     n_values = of_state * len(every.collocation.points) * every.pde.n_fields
     n_states = max(1, min(_MOST_FUNCTIONS // of_state, _MOST_VALUES // n_values))
-    projection = every
-    if chosen is not every.collocation:
-        projection = Projection(every.network, every.pde, every.mu, chosen, 0.0)
+    projection = every if chosen is every.collocation else _at(chosen, every)
     smooth = smoothing(every.pde, grid)
     states = _states(times, paths, n_states)
     return chosen._replace(functionals=functionals(every, projection, states, smooth, rng))
@@ -88,6 +89,18 @@ def _chosen_points(
         return gauss_legendre(every.pde, grid, n_points)
     if rule == "grid" or n_points >= len(every.collocation.points):
         return every.collocation
-    if rule == "qr":
-        return pivoted_qr(every.collocation, every.functions(*at).numpy(), n_points)
+    if rule == "sample":
+        return _drawn(n_points, every, at, rng)
+    if len(every.collocation.points) > _MOST_CANDIDATES:
+        every = _at(_drawn(_MOST_CANDIDATES, every, at, rng), every)
+    return pivoted_qr(every.collocation, every.functions(*at).numpy(), n_points)
+
+
+def _drawn(
+    n_points: int, every: Projection, at: tuple[Tensor, Tensor, Tensor], rng: np.random.RandomState
+) -> Collocation:
     return importance_sample(every.collocation, every.leverage(*at).numpy(), n_points, rng)
+
+
+def _at(collocation: Collocation, projection: Projection) -> Projection:
+    return Projection(projection.network, projection.pde, projection.mu, collocation, 0.0)
