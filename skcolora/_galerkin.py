@@ -40,6 +40,8 @@ from skcolora.utils._torch import as_tensor
 
 # At which the right-hand side is tried before the training.
 _TRIAL_POINTS = 5
+# Of the tolerance that is not given: its part of the training error, and its range.
+_PART_OF_ERROR, _LEAST_TOL, _MOST_TOL = 50, 1e-9, 1e-5
 
 
 class CoLoRAGalerkin(SnapshotRegressor):
@@ -93,9 +95,10 @@ class CoLoRAGalerkin(SnapshotRegressor):
     method : {"RK45", "RK4", "Radau"}, default="RK45"
         Adaptive Runge–Kutta steps of order 5, for each trajectory by itself; fixed steps of
         order 4; or an implicit method for stiff equations, one trajectory at a time.
-    tol : float, default=1e-5
+    tol : float, default=None
         Error of the field in one step, relative to the field ("RK45"), or of the latent
-        state ("Radau").
+        state ("Radau").  None: a fiftieth of the regressor's error in training, from 1e-9 to
+        1e-5, so that the steps add little to what the network lacks.
     substeps : int, default=2
         Steps of "RK4" between two times.
     max_steps : int, default=2000
@@ -109,6 +112,8 @@ class CoLoRAGalerkin(SnapshotRegressor):
         The fitted regressor.
     collocation_ : ndarray of shape (n_points, n_dims)
         The collocation points.
+    tol_ : float
+        The tolerance of the steps.
     n_features_in_ : int
         Number of physics parameters.
 
@@ -166,7 +171,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         "regularization": [Interval(Real, 0, 1, closed="left")],
         "conserve": [None, str, list, tuple, Mapping],
         "method": [StrOptions({"RK45", "RK4", "Radau"})],
-        "tol": [Interval(Real, 0, 1, closed="neither")],
+        "tol": [None, Interval(Real, 0, 1, closed="neither")],
         "substeps": [Interval(Integral, 1, None, closed="left")],
         "max_steps": [Interval(Integral, 1, None, closed="left")],
         "random_state": ["random_state"],
@@ -183,7 +188,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         regularization: float = 1e-8,
         conserve: str | Sequence[Any] | Mapping[str, Any] | None = None,
         method: str = "RK45",
-        tol: float = 1e-5,
+        tol: float | None = None,
         substeps: int = 2,
         max_steps: int = 2000,
         random_state: Any = None,
@@ -260,6 +265,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         )
         self._good_start = good_enough(projection, first[:, 0])
         self.collocation_ = self._collocation.points.numpy()
+        self.tol_ = _tolerance(inner.best_loss_) if self.tol is None else self.tol
         self._layout, self._X = inner._layout, X
         return self
 
@@ -409,7 +415,12 @@ class CoLoRAGalerkin(SnapshotRegressor):
             self._quadrature,
             self._densities,
             method=self.method,
-            tol=self.tol,
+            tol=self.tol_,
             substeps=self.substeps,
             max_steps=self.max_steps,
         )
+
+
+def _tolerance(training_error: float) -> float:
+    """Of the steps, for a network of this error."""
+    return min(max(training_error / _PART_OF_ERROR, _LEAST_TOL), _MOST_TOL)
