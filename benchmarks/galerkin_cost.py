@@ -64,7 +64,8 @@ def main() -> None:
         regressor = CoLoRARegressor(**data.grid, **network, max_iter=20, random_state=0)
         row, n_latent = [], 0
         for n in COUNTS:
-            model = CoLoRAGalerkin(pde, regressor=regressor, n_collocation=n, random_state=0)
+            points = {"collocation": "sample", "n_collocation": n}
+            model = CoLoRAGalerkin(pde, regressor=regressor, **points, random_state=0)
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
                 model.fit(data.X, data.y)

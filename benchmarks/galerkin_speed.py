@@ -79,8 +79,8 @@ def main() -> None:
     galerkin = CoLoRAGalerkin(data.pde, regressor=make_pipeline(log, network), random_state=0)
     galerkin.fit(data.X, y)
     frozen = FrozenEstimator(galerkin.regressor_)
-    points = {"collocation": "qr", "n_collocation": 100}
-    few = CoLoRAGalerkin(data.pde, regressor=frozen, **points, random_state=0).fit(data.X, y)
+    few = CoLoRAGalerkin(data.pde, regressor=frozen, n_collocation=100, random_state=0)
+    few.fit(data.X, y)
     regressor = galerkin.distill(np.geomspace(args.low, 0.01, 13)[:, None])
     rivals = {
         f"PODGalerkin, {n} modes": PODGalerkin(

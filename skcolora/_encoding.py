@@ -88,7 +88,7 @@ def _nearest(network: CoLoRANetwork, x: Tensor, u: Tensor, candidates: Tensor) -
 def _improved(
     network: CoLoRANetwork, x: Tensor, u: Tensor, latent: Tensor, max_iter: int, tol: float
 ) -> Tensor:
-    """Some snapshots at a time, in bounded memory."""
+    """`_levenberg_marquardt` for some snapshots at a time, in bounded memory."""
     rows = max(1, _BLOCK // (x.shape[1] * network.n_fields))
     blocks = zip(x.split(rows), u.split(rows), latent.split(rows), strict=True)
     return torch.cat([_levenberg_marquardt(network, *block, max_iter, tol) for block in blocks])
@@ -100,18 +100,19 @@ def _levenberg_marquardt(
     """Steps of ``min ‖J δ + r‖² + λ ‖D δ‖²``, with a damping λ for each snapshot [1]_.
 
     J is reduced to its R factor first, so that its condition number is never squared;
-    D holds the norms of its columns.
+    D holds the norms of its columns.  λ follows the ratio of the gain to the expected one, and
+    falls to a tenth at most.
 
     References
     ----------
     .. [1] H. B. Nielsen, "Damping parameter in Marquardt's method", IMM-REP-1999-05,
-       Technical University of Denmark (1999), eq. 2.6.
+       Technical University of Denmark (1999).
     """
     latent = latent.clone()
     damping = latent.new_full((len(latent),), 1e-3)
     growth = torch.full_like(damping, 2.0)
-    fixed = not network.splits[0]
-    first = first_layer(network, x, latent[:, :0]) if fixed else None
+    # Where nothing adapts the first layer, it is computed once.
+    first = None if network.splits[0] else first_layer(network, x, latent[:, :0])
     error = _residual(network, x, u, latent, first).square().sum(1)
     # Each snapshot ends by itself, so that none depends on the others.
     at = torch.arange(len(latent), device=latent.device)
@@ -134,7 +135,7 @@ def _levenberg_marquardt(
         worth &= (gain > tol * error[at]) | (damping[at] <= 1)
         error[at[better]] -= gain[better]
         cubed = (2 * gain / expected.clamp(min=1e-300) - 1).pow(3)
-        factor = torch.where(better, (1 - cubed).clamp(0.1, 2.0), growth[at])
+        factor = torch.where(better, (1 - cubed).clamp(min=0.1), growth[at])
         growth[at] = torch.where(better, 2.0, 2 * growth[at])
         damping[at] = (factor * damping[at]).clamp_(1e-16, 1e8)
         if not worth.any():
