@@ -29,9 +29,9 @@ from skcolora.galerkin import (
     check_rate,
     choose_collocation,
     conserved_densities,
-    good_enough,
     initial_fields,
     quadrature,
+    trained_starts,
     warn_of,
 )
 from skcolora.pdes import PDE
@@ -263,7 +263,10 @@ class CoLoRAGalerkin(SnapshotRegressor):
         projection = Projection(
             self._network, self.pde, as_tensor(X), self._collocation, self.regularization
         )
-        self._good_start = good_enough(projection, first[:, 0])
+        known = initial_fields(self.pde, inner._layout, X, None)
+        self._trained_starts = trained_starts(
+            projection, known, inner._X, first[:, 0], self._training
+        )
         self.collocation_ = self._collocation.points.numpy()
         self.tol_ = _tolerance(inner.best_loss_) if self.tol is None else self.tol
         self._layout, self._X = inner._layout, X
@@ -411,7 +414,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
             self._training,
             self._collocation,
             self.regularization,
-            self._good_start,
+            self._trained_starts,
             self._quadrature,
             self._densities,
             method=self.method,

@@ -18,12 +18,14 @@ from skcolora.galerkin import (
     Path,
     Projection,
     Start,
+    TrainedStarts,
     diagnose,
+    evenly_spread,
     find_start,
     integrate,
     integrate_fixed,
     integrate_implicit,
-    interpolated_guesses,
+    unfitted_start,
     warn_of_drift,
 )
 from skcolora.nn import CoLoRANetwork
@@ -44,8 +46,7 @@ class LatentEquation:
     """Latent states that the network was trained on, (n_states, n_latent)"""
     collocation: Collocation
     regularization: float
-    good_start: float
-    """See `good_enough`"""
+    trained_starts: TrainedStarts
     quadrature: Collocation
     """The points of the conserved integrals"""
     densities: Mapping[str, Callable[[Any], Any]]
@@ -74,17 +75,18 @@ class LatentEquation:
         first : Tensor of shape (n, n_latent), optional
             The guesses to try before all others.
         """
-        inner = innermost(self.regressor)
+        inner, projection = innermost(self.regressor), self.projection(X)
         with np.errstate(all="ignore"):
             inputs = transformed(self.regressor, X)
-        trained, guess = (
-            inner._latent(rows, np.zeros(1))[:, 0].double().cpu() for rows in (inner._X, inputs)
-        )
-        guesses = [interpolated_guesses(inner._X, trained, inputs), guess]
+        predicted = inner._latent(inputs, np.zeros(1))[:, 0].double().cpu()
+        if known is None:
+            return unfitted_start(projection, predicted)
+        guesses = [self.trained_starts.guesses(inputs), predicted]
         if first is not None:
             guesses.insert(0, first)
-        projection = self.projection(X)
-        return find_start(projection, known, guesses, self.training, good=self.good_start)
+        candidates = [guess.unsqueeze(1) for guess in guesses]
+        candidates.append(evenly_spread(self.training).unsqueeze(0))
+        return find_start(projection, known, candidates, good=self.trained_starts.good(inputs))
 
     def integrate(self, X: Array, times: Array, start: Start) -> GalerkinSolution:
         """The paths that begin at given states, with their diagnostics."""

@@ -23,10 +23,12 @@ from skcolora.galerkin._projection import Projection
 from skcolora.galerkin._solution import GalerkinSolution
 from skcolora.galerkin._start import (
     Start,
+    TrainedStarts,
+    evenly_spread,
     find_start,
-    good_enough,
     initial_fields,
-    interpolated_guesses,
+    trained_starts,
+    unfitted_start,
 )
 from skcolora.galerkin._warnings import warn_of, warn_of_drift
 
@@ -39,6 +41,7 @@ __all__ = [
     "Projection",
     "Start",
     "Status",
+    "TrainedStarts",
     "check_boundary",
     "check_equation",
     "check_norm",
@@ -46,14 +49,15 @@ __all__ = [
     "choose_collocation",
     "conserved_densities",
     "diagnose",
+    "evenly_spread",
     "find_start",
-    "good_enough",
     "initial_fields",
     "integrate",
     "integrate_fixed",
     "integrate_implicit",
-    "interpolated_guesses",
     "quadrature",
+    "trained_starts",
+    "unfitted_start",
     "warn_of",
     "warn_of_drift",
 ]

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from scipy.interpolate import RBFInterpolator
+from scipy.spatial import cKDTree
 from torch import Tensor
 
 from skcolora._encoding import encode_fields
@@ -22,8 +23,10 @@ from skcolora.utils._torch import as_tensor
 # Training states that encodings may start from, besides the guesses.
 _MOST_CANDIDATES = 64
 # No other guess is tried where misfit of the initial field and relative residual of the
-# equation together are small, or hardly larger than the residual at the states trained on.
+# equation together are small, or hardly larger than at the training parameters around.
 _GOOD, _AS_GOOD_AS_TRAINED = 3e-3, 1.5
+# A later guess replaces an earlier one where it brings the sum down to this part.
+_BETTER = 0.99
 # Relative decrease of the squared misfit at which encodings end: long before rounding errors
 # decide, which differ in a batch.
 _NO_GAIN = 1e-8
@@ -38,6 +41,49 @@ class Start(NamedTuple):
     """(n, n_latent)"""
     misfit: Tensor
     """‖û(0) - u₀‖ / ‖u₀‖, NaN where no initial field was given, (n,)"""
+    score: Tensor
+    """The misfit, where there is one, plus the relative residual of the equation, (n,)"""
+
+
+class TrainedStarts(NamedTuple):
+    """States at time 0 of the trajectories trained on; what is known where others begin."""
+
+    inputs: Array
+    """Parameters as the regressor takes them, (n, n_parameters)"""
+    start: Start
+
+    def guesses(self, new: Array) -> Tensor:
+        """States at other parameters, (n_new, n_latent).
+
+        By radial basis functions, which in one dimension are cubic splines: between few
+        training parameters they stray less than a hypernetwork, and they are smooth, so that
+        states encoded from them are smooth functions of the parameters.
+        """
+        known, first = np.unique(self._scaled(self.inputs), axis=0, return_index=True)
+        states = self.start.latent.numpy()
+        # Those of one initial field are all the same, and stay so to the last digit.
+        values = states[first] - states[0]
+        interpolant = None
+        if len(known) > known.shape[1] + 1:
+            # It has none for parameters on a line or plane.
+            with contextlib.suppress(np.linalg.LinAlgError):
+                interpolant = RBFInterpolator(known, values, kernel="cubic")
+        if interpolant is None:
+            interpolant = RBFInterpolator(known, values, kernel="linear")
+        rows = [interpolant(row[None]) for row in self._scaled(new)]
+        return torch.from_numpy(np.concatenate(rows) + states[0])
+
+    def good(self, new: Array) -> Tensor:
+        """Scores at which a start at other parameters needs no further guess, (n_new,)."""
+        inputs, scores = self._scaled(self.inputs), self.start.score.nan_to_num(nan=0.0).numpy()
+        around = min(len(inputs), inputs.shape[1] + 1)
+        _, nearest = cKDTree(inputs).query(self._scaled(new), k=list(range(1, around + 1)))
+        usual = scores[nearest].max(axis=1)
+        return torch.from_numpy(np.maximum(_GOOD, _AS_GOOD_AS_TRAINED * usual))
+
+    def _scaled(self, inputs: Array) -> Array:
+        mean, scale = self.inputs.mean(axis=0), positive(np.std(self.inputs, axis=0))
+        return np.where(np.isfinite(inputs), inputs, mean) / scale
 
 
 def initial_fields(
@@ -86,49 +132,12 @@ def _checked(values: Array, grid: Grid, n_fields: int, n: int) -> Array:
     return values.reshape(n, grid.n_points, n_fields)
 
 
-def interpolated_guesses(X: Array, states: Tensor, new: Array) -> Tensor:
-    """States at new parameters from those at others, (n_new, n_latent).
-
-    By radial basis functions, which in one dimension are cubic splines: between few
-    training parameters they stray less than a hypernetwork, and they are smooth, so that
-    states encoded from them are smooth functions of the parameters.
-    """
-    scale = positive(np.std(X, axis=0))
-    known, first = np.unique(X / scale, axis=0, return_index=True)
-    values = states.numpy()[first]
-    new = np.where(np.isfinite(new), new, X.mean(axis=0)) / scale
-    interpolant = None
-    if len(known) > known.shape[1] + 1:
-        # It has none for parameters on a line or plane.
-        with contextlib.suppress(np.linalg.LinAlgError):
-            interpolant = RBFInterpolator(known, values, kernel="cubic")
-    if interpolant is None:
-        interpolant = RBFInterpolator(known, values, kernel="linear")
-    return torch.from_numpy(np.concatenate([interpolant(row[None]) for row in new]))
-
-
-def good_enough(projection: Projection, states: Tensor) -> float:
-    """Misfit plus relative residual at which a start needs no further guess.
-
-    Parameters
-    ----------
-    projection : Projection
-        Of the trajectories trained on.
-    states : Tensor of shape (n, n_latent)
-        Theirs at time 0.
-    """
-    found = projection.solve(torch.arange(len(states)), states.new_zeros(len(states)), states)
-    usual = found.relative_residual.nanmedian()
-    return max(_GOOD, _AS_GOOD_AS_TRAINED * float(usual.nan_to_num()))
-
-
 def find_start(
     projection: Projection,
-    known: tuple[Array, Array] | None,
+    known: tuple[Array, Array],
     guesses: Sequence[Tensor],
-    others: Tensor,
     *,
-    good: float,
+    good: Tensor | None = None,
 ) -> Start:
     """Encode the initial fields, each by itself.
 
@@ -139,47 +148,102 @@ def find_start(
     ----------
     projection : Projection
         Of the trajectories.
-    known : (points, fields) or None
-        As `initial_fields` gives them.  None: the last of the guesses is the answer.
-    guesses : sequence of Tensor of shape (n, n_latent)
-        In the order of preference, one row for each trajectory.
-    others : Tensor of shape (n_others, n_latent)
-        Of which the one whose field is nearest is the last guess.
-    good : float
-        As `good_enough` gives it.
+    known : (points, fields)
+        As `initial_fields` gives them.
+    guesses : sequence of Tensor of shape (n or 1, n_candidates, n_latent)
+        In the order of preference; of several candidates that counts whose field is nearest.
+    good : Tensor of shape (n,), optional
+        Scores that are good enough.  None: all guesses are tried.
     """
-    if known is None:
-        nan = torch.full((len(guesses[-1]),), torch.nan, dtype=torch.float64)
-        return Start(guesses[-1], nan)
     points, fields = (as_tensor(array).double() for array in known)
-    if len(others) > _MOST_CANDIDATES:
-        others = others[torch.linspace(0, len(others) - 1, _MOST_CANDIDATES).long()]
     n = len(fields)
-    latent = guesses[0].clone()
-    misfit, score = (torch.full((n,), torch.inf, dtype=torch.float64) for _ in range(2))
-    for candidates in [*(guess.unsqueeze(1) for guess in guesses), others.expand(n, -1, -1)]:
+    latent = guesses[0][:, 0].expand(n, -1).clone()
+    misfit, score = (fields.new_full((n,), torch.inf) for _ in range(2))
+    enough = fields.new_full((n,), -1.0) if good is None else good
+    for guess in guesses:
+        candidates = guess.expand(n, -1, -1)
         usable = torch.isfinite(candidates).all(2).all(1) & bool(candidates.shape[1])
-        at = (usable & ~(score <= good)).nonzero().squeeze(1)
+        at = (usable & ~(score <= enough)).nonzero().squeeze(1)
         if not len(at):
             continue
-        network = projection.network
-        found = encode_fields(network, points, fields[at], candidates[at], polish=0, tol=_NO_GAIN)
-        gap = _misfit(network, points, fields[at], found)
-        defect = projection.solve(at, torch.zeros(len(at), dtype=torch.float64), found)
-        total = gap + defect.relative_residual
-        better = total.nan_to_num(nan=torch.inf, posinf=1e300) < score[at]
+        found, gap = _encoded(projection.network, points, fields[at], candidates[at])
+        total = gap + _relative_residual(projection, at, found)
+        better = total.nan_to_num(nan=torch.inf, posinf=1e300) < _BETTER * score[at]
         latent[at[better]] = found[better]
         misfit[at[better]], score[at[better]] = gap[better], total[better]
+    return Start(latent, misfit, score)
+
+
+def unfitted_start(projection: Projection, latent: Tensor) -> Start:
+    """Given states, where no field is known that they should fit."""
+    residual = _relative_residual(projection, torch.arange(len(latent)), latent)
+    return Start(latent, torch.full_like(residual, torch.nan), residual)
+
+
+def trained_starts(
+    projection: Projection,
+    known: tuple[Array, Array] | None,
+    inputs: Array,
+    predicted: Tensor,
+    training: Tensor,
+) -> TrainedStarts:
+    """Those of the trajectories trained on.
+
+    Parameters
+    ----------
+    projection : Projection
+        Of these trajectories.
+    known : (points, fields) or None
+        As `initial_fields` gives them.
+    inputs : ndarray of shape (n, n_parameters)
+        Parameters as the regressor takes them.
+    predicted : Tensor of shape (n, n_latent)
+        What the regressor predicts for time 0.
+    training : Tensor of shape (n_states, n_latent)
+        Latent states that the network was trained on.
+    """
+    if known is None:
+        return TrainedStarts(inputs, unfitted_start(projection, predicted))
+    # All have the same candidates, so that those of one field are encoded to one state.
+    guesses = [predicted.unsqueeze(0), evenly_spread(training).unsqueeze(0)]
+    return TrainedStarts(inputs, find_start(projection, known, guesses))
+
+
+def evenly_spread(states: Tensor) -> Tensor:
+    """Of the training states those that encodings may start from."""
+    if len(states) <= _MOST_CANDIDATES:
+        return states
+    return states[torch.linspace(0, len(states) - 1, _MOST_CANDIDATES).long()]
+
+
+def _relative_residual(projection: Projection, at: Tensor, latent: Tensor) -> Tensor:
+    return projection.solve(at, latent.new_zeros(len(at)), latent).relative_residual
+
+
+def _encoded(
+    network: CoLoRANetwork, points: Tensor, fields: Tensor, candidates: Tensor
+) -> tuple[Tensor, Tensor]:
+    """States and misfits; the same field from the same candidates is encoded once."""
+    first, which = _distinct(fields, candidates)
+    fields = fields[first]
     latent = encode_fields(
-        projection.network,
+        network,
         points,
         fields,
-        latent.unsqueeze(1),
-        max_iter=0,
+        candidates[first],
         polish=_LAST_STEPS,
         polish_points=_LAST_POINTS,
+        tol=_NO_GAIN,
     )
-    return Start(latent, misfit)
+    return latent[which], _misfit(network, points, fields, latent)[which]
+
+
+def _distinct(*arrays: Tensor) -> tuple[list[int], list[int]]:
+    """Rows that differ in any of the arrays, and for each row which of them it is."""
+    seen: dict[tuple[bytes, ...], int] = {}
+    rows = zip(*(array.contiguous().numpy() for array in arrays), strict=True)
+    which = [seen.setdefault(tuple(part.tobytes() for part in row), len(seen)) for row in rows]
+    return [which.index(i) for i in range(len(seen))], which
 
 
 def _misfit(network: CoLoRANetwork, points: Tensor, fields: Tensor, latent: Tensor) -> Tensor:

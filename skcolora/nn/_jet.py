@@ -15,14 +15,15 @@ from skcolora.nn._network import CoLoRANetwork
 class NetworkJet:
     """û, ∇û, Δû and ∂û/∂φ at points, for a batch of latent states.
 
-    Everything is carried through the layers in closed form.  With the layer's map
-    ``z ← M σ(z) + b``::
+    Everything follows in closed form.  With the layer's map ``z ← M σ(z) + b`` values and
+    gradients are carried forward, ``∇z ← M (σ'(z) ∇z)``, and s = ∂û/∂σ(z) backward, which
+    serves both the Jacobian and the Laplacian::
 
-        ∇z ← M (σ'(z) ∇z),    Δz ← M (σ''(z) |∇z|² + σ'(z) Δz)
+        Δû = s₁·σ'(z₁) Δz₁ + Σ s·σ''(z) |∇z|²,   over all layers,
 
-    so that the second derivatives need one array, not one for each dimension.  What several
-    of them need is computed once.  Inside, points run along the last axis, where the products
-    of such narrow layers are fastest.
+    so that second derivatives need no pass of their own.  What several of them need is
+    computed once.  Inside, points run along the last axis, where the products of such narrow
+    layers are fastest.
 
     Parameters
     ----------
@@ -94,33 +95,49 @@ class NetworkJet:
         return self.network.u_scale * self._gradients[-1].mT
 
     @cached_property
+    def _sensitivities(self) -> list[tuple[Tensor, Tensor]]:
+        """∂û/∂σ(z) and ∂û/∂z of each layer but the last, (n_fields, ..., width, ...)."""
+        # That to the last layer's output is the same at all points.
+        sensitivity = torch.diag(self.network.u_scale)[:, None, :, None]
+        found = []
+        for (matrix, _), slope in zip(
+            reversed(self._merged), reversed(self._slopes[0]), strict=True
+        ):
+            activation = matrix.mT @ sensitivity
+            sensitivity = activation * slope
+            found.append((activation, sensitivity))
+        return found[::-1]
+
+    @cached_property
     def laplacian(self) -> Tensor:
         """Δû, (n_states, n_points, n_fields)."""
         sigmas, (slopes, rests) = self._activations[0], self._slopes
-        laplacian = self._first.laplacian
-        for i, (matrix, _) in enumerate(self._merged):
+        total = self._sensitivities[0][1] * self._first.laplacian
+        for i, (activation, _) in enumerate(self._sensitivities):
             # σ'' = (1 - sigmoid) (2 σ' - σ)
             curvature = torch.sub(slopes[i], sigmas[i], alpha=0.5).mul_(rests[i])
-            squares = self._gradients[i].square().sum(0)
-            laplacian = matrix @ torch.addcmul(slopes[i] * laplacian, curvature, squares, value=2)
-        return self.network.u_scale * laplacian.mT
+            first, *others = self._gradients[i]
+            squares = first.square()
+            for gradient in others:
+                squares.addcmul_(gradient, gradient)
+            total.addcmul_(activation, curvature.mul_(squares), value=2)
+        return total.sum(-2).movedim(0, -1)
 
     @cached_property
     def jacobian(self) -> Tensor:
-        """∂û/∂φ, (n_fields, n_states, n_points, n_latent), by one pass backwards."""
-        sigmas, slopes = self._activations[0], self._slopes[0]
+        """∂û/∂φ, (n_fields, n_states, n_points, n_latent)."""
         n_states, n_points = len(self.latent), self.x.shape[-2]
-        # Up to the last activation it is the same at all points.
-        sensitivity = torch.diag(self.network.u_scale)[:, None, :, None]
-        online: list[Tensor] = []
-        for i in reversed(range(len(self._layers))):
-            inputs = sigmas[i - 1] if i else scaled(self.network, self.x).mT
-            found = self._layers[i].online_pullback(inputs, self._alphas[i], sensitivity)
-            if found is not None:
-                online.insert(0, found.expand(-1, n_states, -1, n_points))
-            if i:
-                sensitivity = (self._merged[i - 1][0].mT @ sensitivity) * slopes[i - 1]
-        return torch.cat(online, -2).mT
+        output = torch.diag(self.network.u_scale)[:, None, :, None]
+        inputs = [scaled(self.network, self.x).mT, *self._activations[0]]
+        outputs = [*(found[1] for found in self._sensitivities), output]
+        online = [
+            layer.online_pullback(x, alpha, sensitivity)
+            for layer, x, alpha, sensitivity in zip(
+                self._layers, inputs, self._alphas, outputs, strict=True
+            )
+        ]
+        found = [each.expand(-1, n_states, -1, n_points) for each in online if each is not None]
+        return torch.cat(found, -2).mT
 
 
 def scaled(network: CoLoRANetwork, x: Tensor) -> Tensor:

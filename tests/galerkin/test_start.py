@@ -1,0 +1,103 @@
+"""States at time 0: found from their fields, and guessed from those of the training."""
+
+import numpy as np
+import pytest
+import torch
+
+from skcolora._snapshots import check_points
+from skcolora.galerkin import Projection, Start, TrainedStarts, find_start, quadrature
+from skcolora.galerkin import _start as module
+from skcolora.nn import CoLoRANetwork
+from skcolora.pdes import Burgers
+
+
+def starts(inputs, latent, score=0.0):
+    latent = torch.as_tensor(latent, dtype=torch.float64)
+    same = latent.new_zeros(len(latent))
+    return TrainedStarts(np.asarray(inputs, dtype=float), Start(latent, same, same + score))
+
+
+def test_states_of_one_field_are_guessed_to_the_last_digit():
+    state = np.array([0.1, -1 / 3, 1e3])
+    guesses = starts([[1.0], [2.0], [4.0]], np.tile(state, (3, 1))).guesses(
+        np.array([[1.7], [9.0], [np.nan]])
+    )
+    assert (guesses.numpy() == state).all()
+
+
+@pytest.mark.parametrize("n_parameters", [1, 2])
+def test_states_that_are_linear_in_the_parameters_are_continued_exactly(n_parameters):
+    rng = np.random.default_rng(0)
+    inputs, slope = rng.random((8, n_parameters)), rng.random((n_parameters, 3))
+    new = rng.random((5, n_parameters))
+    guesses = starts(inputs, inputs @ slope + 1).guesses(new)
+    np.testing.assert_allclose(guesses, new @ slope + 1, rtol=1e-10)
+
+
+def test_a_start_is_good_that_is_hardly_worse_than_at_the_parameters_around():
+    known = starts([[0.0], [1.0], [2.0]], np.zeros((3, 2)), torch.tensor([0.1, 0.4, 0.0]).double())
+    good = known.good(np.array([[0.2], [1.9], [2.2]])).numpy()
+    np.testing.assert_allclose(good, [0.6, 0.6, 0.6])
+    alone = starts([[0.0]], np.zeros((1, 2)), 0.2).good(np.array([[7.0]]))
+    np.testing.assert_allclose(alone, [0.3])
+
+
+@pytest.fixture
+def parts():
+    generator = torch.Generator().manual_seed(0)
+    layout = {"width": 8, "depth": 4, "rank": 2, "adaptation": "diagonal", "period": (1.0,)}
+    network = CoLoRANetwork(1, 1, adapted_layers=(1, 2), generator=generator, **layout)
+    network.double().requires_grad_(False)
+    rule = quadrature(Burgers(), check_points(np.linspace(0, 1, 64, endpoint=False)))
+    mu = torch.full((4, 1), 0.1, dtype=torch.float64)
+    true = 0.5 * torch.randn(2, network.n_latent, generator=generator, dtype=torch.float64)
+    fields = network(rule.points.expand(2, -1, -1), true)
+    return Projection(network, Burgers(), mu, rule, 1e-8), rule.points, true, fields
+
+
+def test_fields_of_the_network_are_found_again_each_once(parts, monkeypatch):
+    projection, points, true, fields = parts
+    encoded = []
+    encode_fields = module.encode_fields
+
+    def counting(network, points, fields, *args, **kwargs):
+        encoded.append(len(fields))
+        return encode_fields(network, points, fields, *args, **kwargs)
+
+    monkeypatch.setattr(module, "encode_fields", counting)
+    which = [0, 1, 0, 0]
+    guess = (true + 0.05)[which].unsqueeze(1)
+    start = find_start(
+        projection,
+        (points.numpy(), fields[which].numpy()),
+        [guess],
+        good=torch.full((4,), 1e9, dtype=torch.float64),
+    )
+    assert encoded == [2]
+    assert start.misfit.max() < 1e-4
+    assert (start.latent[0] == start.latent[2]).all()
+    assert (start.latent[0] == start.latent[3]).all()
+    assert (start.latent[0] != start.latent[1]).any()
+
+
+def test_other_guesses_are_tried_where_the_first_is_not_good(parts):
+    projection, points, true, fields = parts
+    known = points.numpy(), fields.numpy()
+    at = Projection(
+        projection.network, projection.pde, projection.mu[:2], projection.collocation, 1e-8
+    )
+    bad = torch.full_like(true, 30.0).unsqueeze(1)
+    first = find_start(at, known, [bad, true.unsqueeze(1)], good=torch.full((2,), 1e9))
+    both = find_start(at, known, [bad, true.unsqueeze(1)])
+    assert 1e-2 < first.misfit.min() < torch.inf
+    assert both.misfit.max() < 1e-8
+    assert (both.score <= first.score).all()
+
+
+def test_a_guess_that_is_not_finite_is_passed_over(parts):
+    projection, points, true, fields = parts
+    which = [0, 1, 0, 1]
+    known = points.numpy(), fields[which].numpy()
+    nan = torch.full((1, 1, true.shape[1]), torch.nan, dtype=torch.float64)
+    start = find_start(projection, known, [nan, true[which].unsqueeze(1)])
+    assert start.misfit.max() < 1e-8
