@@ -48,11 +48,11 @@ def solve_least_squares(J: Tensor, f: Tensor, regularization: float) -> LeastSqu
         NaN where J or f is not finite.
     """
     n_latent = J.shape[2]
-    finite = torch.isfinite(J).all(dim=2).all(dim=1) & torch.isfinite(f).all(dim=1)
-    if not finite.all():
-        J = torch.where(finite[:, None, None], J, 0.0)
-        f = torch.where(finite[:, None], f, 0.0)
     triangle = torch.linalg.qr(torch.cat([J, f.unsqueeze(2)], dim=2), mode="r").R
+    # What is not finite in a column is not in the triangle's either.
+    finite = torch.isfinite(triangle).flatten(1).all(dim=1)
+    if not finite.all():
+        triangle = torch.where(finite[:, None, None], triangle, 0.0)
     R, target = triangle[:, :n_latent, :n_latent], triangle[:, :n_latent, n_latent]
     # What no φ̇ can reach; there is none of it where rows are as few as columns.
     outside = triangle[:, n_latent:, n_latent].square().sum(1)

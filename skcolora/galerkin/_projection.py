@@ -90,7 +90,8 @@ class Projection:
         functionals = self.collocation.functionals
         if functionals is None:
             return solve_least_squares(J, f, self.regularization)
-        found = solve_least_squares(functionals @ J, f @ functionals.T, self.regularization)
+        rows = functionals @ torch.cat([J, f.unsqueeze(2)], dim=2)
+        found = solve_least_squares(rows[..., :-1], rows[..., -1], self.regularization)
         gap = (J @ found.solution.unsqueeze(2)).squeeze(2) - f
         return found._replace(residual=gap.norm(dim=1), size=f.norm(dim=1))
 
