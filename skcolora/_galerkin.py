@@ -41,7 +41,7 @@ from skcolora.utils._torch import as_tensor
 # At which the right-hand side is tried before the training.
 _TRIAL_POINTS = 5
 # Of the tolerance that is not given: its part of the training error, and its range.
-_PART_OF_ERROR, _LEAST_TOL, _MOST_TOL = 50, 1e-9, 1e-5
+_PART_OF_ERROR, _LEAST_TOL, _MOST_TOL = 50, 1e-9, 3e-5
 
 
 class CoLoRAGalerkin(SnapshotRegressor):
@@ -75,7 +75,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
     n_collocation : int, default=None
         Number of points, where not all are taken; of "gauss" the nearest product of numbers
         along the axes that are as equal as can be.  None: five for each online weight, and at
-        least 150; of "sample" and "gauss" twice as many.  Fewer cost less time.
+        least 100; of "sample" and "gauss" twice as many.  Fewer cost less time.
     norm : {"auto", "L2", "H-1"}, default="auto"
         In which the residual of the equation is least.  "H-1" integrates it first,
         ``‖(I - ℓ²Δ)^(-1/2) r‖`` with ℓ a fifth of the domain: where fronts steepen, the
@@ -98,7 +98,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
     tol : float, default=None
         Error of the field in one step, relative to the field ("RK45"), or of the latent
         state ("Radau").  None: a fiftieth of the regressor's error in training, from 1e-9 to
-        1e-5, so that the steps add little to what the network lacks.
+        3e-5, so that the steps add little to what the network lacks.
     substeps : int, default=2
         Steps of "RK4" between two times.
     max_steps : int, default=2000

@@ -14,7 +14,7 @@ from skcolora.galerkin._start import Start
 # Training states that say how the field feels lengths in the latent space.
 _FEW = 32
 # Times of a path at which the equation is looked at again; between them it varies little.
-_TIMES = 33
+_TIMES = 17
 
 
 def diagnose(

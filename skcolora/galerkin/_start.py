@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -27,9 +28,11 @@ _MOST_CANDIDATES = 64
 _GOOD, _AS_GOOD_AS_TRAINED = 3e-3, 1.5
 # A later guess replaces an earlier one where it brings the sum down to this part.
 _BETTER = 0.99
-# Relative decrease of the squared misfit at which encodings end: long before rounding errors
-# decide, which differ in a batch.
-_NO_GAIN = 1e-8
+# Relative decreases of the squared misfit at which encodings end.  First early: the last gain
+# is often had by moving far along directions that hardly change the field, away from the
+# states trained on, where the tangent space does not hold the right-hand side.  Then late,
+# but long before rounding errors decide, which differ in a batch.
+_SMALL_GAINS = (0.1, 1e-8)
 # Points and steps of the last improvement.
 _LAST_POINTS, _LAST_STEPS = 4096, 1
 
@@ -137,12 +140,13 @@ def find_start(
     known: tuple[Array, Array],
     guesses: Sequence[Tensor],
     *,
-    good: Tensor | None = None,
+    good: Tensor,
 ) -> Start:
     """Encode the initial fields, each by itself.
 
     Where the state found from the first guess does not fit the field, or its tangent space
-    does not hold the right-hand side, other guesses are tried, and of all the best is taken.
+    does not hold the right-hand side, more steps and other guesses are tried, and of all the
+    best is taken.
 
     Parameters
     ----------
@@ -152,25 +156,23 @@ def find_start(
         As `initial_fields` gives them.
     guesses : sequence of Tensor of shape (n or 1, n_candidates, n_latent)
         In the order of preference; of several candidates that counts whose field is nearest.
-    good : Tensor of shape (n,), optional
-        Scores that are good enough.  None: all guesses are tried.
+    good : Tensor of shape (n,)
+        Scores that are good enough.
     """
     points, fields = (as_tensor(array).double() for array in known)
     n = len(fields)
     latent = guesses[0][:, 0].expand(n, -1).clone()
     misfit, score = (fields.new_full((n,), torch.inf) for _ in range(2))
-    enough = fields.new_full((n,), -1.0) if good is None else good
-    for guess in guesses:
+    for guess, small_gain in itertools.product(guesses, _SMALL_GAINS):
         candidates = guess.expand(n, -1, -1)
         usable = torch.isfinite(candidates).all(2).all(1) & bool(candidates.shape[1])
-        at = (usable & ~(score <= enough)).nonzero().squeeze(1)
+        at = (usable & ~(score <= good)).nonzero().squeeze(1)
         if not len(at):
             continue
-        found, gap = _encoded(projection.network, points, fields[at], candidates[at])
-        total = gap + _relative_residual(projection, at, found)
-        better = total.nan_to_num(nan=torch.inf, posinf=1e300) < _BETTER * score[at]
-        latent[at[better]] = found[better]
-        misfit[at[better]], score[at[better]] = gap[better], total[better]
+        found = _encoded(projection, at, points, fields[at], candidates[at], small_gain)
+        better = found.score < _BETTER * score[at]
+        latent[at[better]] = found.latent[better]
+        misfit[at[better]], score[at[better]] = found.misfit[better], found.score[better]
     return Start(latent, misfit, score)
 
 
@@ -204,9 +206,24 @@ def trained_starts(
     """
     if known is None:
         return TrainedStarts(inputs, unfitted_start(projection, predicted))
-    # All have the same candidates, so that those of one field are encoded to one state.
-    guesses = [predicted.unsqueeze(0), evenly_spread(training).unsqueeze(0)]
-    return TrainedStarts(inputs, find_start(projection, known, guesses))
+    points, fields = (as_tensor(array).double() for array in known)
+    every = torch.arange(len(fields))
+    guesses = [
+        states.expand(len(fields), -1, -1) for states in (predicted, evenly_spread(training))
+    ]
+    tries = [
+        _encoded(projection, every, points, fields, candidates, small_gain)
+        for candidates, small_gain in itertools.product(guesses, _SMALL_GAINS)
+    ]
+    latent, misfit, score = (torch.stack(entries) for entries in zip(*tries, strict=True))
+    # Trajectories that begin with the same field begin with the same state.
+    groups = torch.tensor(_distinct(fields)[1])
+    best = torch.empty_like(every)
+    for group in groups.unique():
+        best[groups == group] = score[:, groups == group].mean(1).argmin()
+    return TrainedStarts(
+        inputs, Start(latent[best, every], misfit[best, every], score[best, every])
+    )
 
 
 def evenly_spread(states: Tensor) -> Tensor:
@@ -216,16 +233,17 @@ def evenly_spread(states: Tensor) -> Tensor:
     return states[torch.linspace(0, len(states) - 1, _MOST_CANDIDATES).long()]
 
 
-def _relative_residual(projection: Projection, at: Tensor, latent: Tensor) -> Tensor:
-    return projection.solve(at, latent.new_zeros(len(at)), latent).relative_residual
-
-
 def _encoded(
-    network: CoLoRANetwork, points: Tensor, fields: Tensor, candidates: Tensor
-) -> tuple[Tensor, Tensor]:
-    """States and misfits; the same field from the same candidates is encoded once."""
+    projection: Projection,
+    at: Tensor,
+    points: Tensor,
+    fields: Tensor,
+    candidates: Tensor,
+    small_gain: float,
+) -> Start:
+    """States of some trajectories; the same field from the same candidates is encoded once."""
     first, which = _distinct(fields, candidates)
-    fields = fields[first]
+    fields, network = fields[first], projection.network
     latent = encode_fields(
         network,
         points,
@@ -233,9 +251,16 @@ def _encoded(
         candidates[first],
         polish=_LAST_STEPS,
         polish_points=_LAST_POINTS,
-        tol=_NO_GAIN,
+        tol=small_gain,
     )
-    return latent[which], _misfit(network, points, fields, latent)[which]
+    misfit = _misfit(network, points, fields, latent)[which]
+    latent = latent[which]
+    score = misfit + _relative_residual(projection, at, latent)
+    return Start(latent, misfit, score.nan_to_num(nan=torch.inf, posinf=1e300))
+
+
+def _relative_residual(projection: Projection, at: Tensor, latent: Tensor) -> Tensor:
+    return projection.solve(at, latent.new_zeros(len(at)), latent).relative_residual
 
 
 def _distinct(*arrays: Tensor) -> tuple[list[int], list[int]]:

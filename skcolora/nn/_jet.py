@@ -83,16 +83,18 @@ class NetworkJet:
 
     @cached_property
     def _gradients(self) -> list[Tensor]:
-        """∇z after each layer, (n_dims, ...)."""
-        gradients = [self._first.grad]
+        """∇z after each layer, (n_states or 1, n_out, n_dims, n_points or 1)."""
+        gradients = [self._first.grad.movedim(0, -2)]
         for slope, (matrix, _) in zip(self._slopes[0], self._merged, strict=True):
-            gradients.append(matrix @ (slope * gradients[-1]))
+            inner = slope.unsqueeze(-2) * gradients[-1]
+            # One product for all dimensions.
+            gradients.append((matrix @ inner.flatten(-2)).unflatten(-1, inner.shape[-2:]))
         return gradients
 
     @cached_property
     def grad(self) -> Tensor:
         """∇û, (n_dims, n_states, n_points, n_fields)."""
-        return self.network.u_scale * self._gradients[-1].mT
+        return self.network.u_scale * self._gradients[-1].permute(2, 0, 3, 1)
 
     @cached_property
     def _sensitivities(self) -> list[tuple[Tensor, Tensor]]:
@@ -116,7 +118,7 @@ class NetworkJet:
         for i, (activation, _) in enumerate(self._sensitivities):
             # σ'' = (1 - sigmoid) (2 σ' - σ)
             curvature = torch.sub(slopes[i], sigmas[i], alpha=0.5).mul_(rests[i])
-            first, *others = self._gradients[i]
+            first, *others = self._gradients[i].unbind(-2)
             squares = first.square()
             for gradient in others:
                 squares.addcmul_(gradient, gradient)

@@ -5,7 +5,14 @@ import pytest
 import torch
 
 from skcolora._snapshots import check_points
-from skcolora.galerkin import Projection, Start, TrainedStarts, find_start, quadrature
+from skcolora.galerkin import (
+    Projection,
+    Start,
+    TrainedStarts,
+    find_start,
+    quadrature,
+    trained_starts,
+)
 from skcolora.galerkin import _start as module
 from skcolora.nn import CoLoRANetwork
 from skcolora.pdes import Burgers
@@ -88,7 +95,7 @@ def test_other_guesses_are_tried_where_the_first_is_not_good(parts):
     )
     bad = torch.full_like(true, 30.0).unsqueeze(1)
     first = find_start(at, known, [bad, true.unsqueeze(1)], good=torch.full((2,), 1e9))
-    both = find_start(at, known, [bad, true.unsqueeze(1)])
+    both = find_start(at, known, [bad, true.unsqueeze(1)], good=torch.full((2,), -1.0))
     assert 1e-2 < first.misfit.min() < torch.inf
     assert both.misfit.max() < 1e-8
     assert (both.score <= first.score).all()
@@ -99,5 +106,37 @@ def test_a_guess_that_is_not_finite_is_passed_over(parts):
     which = [0, 1, 0, 1]
     known = points.numpy(), fields[which].numpy()
     nan = torch.full((1, 1, true.shape[1]), torch.nan, dtype=torch.float64)
-    start = find_start(projection, known, [nan, true[which].unsqueeze(1)])
+    guesses = [nan, true[which].unsqueeze(1)]
+    start = find_start(projection, known, guesses, good=torch.full((4,), -1.0))
     assert start.misfit.max() < 1e-8
+
+
+def test_of_few_steps_and_many_the_better_start_is_taken(parts, monkeypatch):
+    """By misfit and residual together: a field that the network cannot hold, nearly reached."""
+    projection, points, true, fields = parts
+    generator = torch.Generator().manual_seed(2)
+    which = [0, 1, 0, 1]
+    rough = fields[which] + 1e-2 * torch.randn(4, *fields.shape[1:], generator=generator).double()
+    known = points.numpy(), rough.numpy()
+    guess = [(true + 0.3)[which].unsqueeze(1)]
+    every = torch.full((4,), -1.0)
+    both = find_start(projection, known, guess, good=every)
+    for small_gain in module._SMALL_GAINS:
+        monkeypatch.setattr(module, "_SMALL_GAINS", (small_gain,))
+        alone = find_start(projection, known, guess, good=every)
+        assert (both.score <= alone.score / module._BETTER).all()
+
+
+def test_trajectories_of_one_field_are_trained_from_one_state(parts):
+    projection, points, true, fields = parts
+    which = [0, 1, 0, 1]
+    predicted = true[which] + 0.01 * torch.arange(4.0).double().unsqueeze(1)
+    inputs = np.arange(4.0)[:, None]
+    known = points.numpy(), fields[which].numpy()
+    start = trained_starts(projection, known, inputs, predicted, true + 0.1).start
+    assert start.misfit.max() < 1e-4
+    assert (start.latent[0] == start.latent[2]).all()
+    assert (start.latent[1] == start.latent[3]).all()
+    unknown = trained_starts(projection, None, inputs, predicted, true).start
+    assert (unknown.latent == predicted).all()
+    assert unknown.misfit.isnan().all()
