@@ -53,8 +53,8 @@ class CoLoRAGalerkin(SnapshotRegressor):
 
         φ̇ = argmin Σᵢ wᵢ |∂û/∂φ(xᵢ) φ̇ - f(t, xᵢ, û; μ)|²
 
-    from the state that fits the initial field best.  The snapshots are needed to train the
-    network, not to say how parameters act: a few trajectories are often enough.
+    from a state that fits the initial field.  The snapshots are needed to train the network,
+    not to say how parameters act: a few trajectories are often enough.
 
     Parameters
     ----------
