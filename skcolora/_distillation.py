@@ -10,11 +10,10 @@ import torch
 from skcolora._colora import CoLoRARegressor
 from skcolora._latent_equation import LatentEquation
 from skcolora._latent_paths import LatentPaths, joined, solve_paths, thinned
-from skcolora._scaling import positive
 from skcolora._snapshots import Array, parameter_time_rows
 from skcolora._unwrap import innermost, transformed
 from skcolora.galerkin import Projection
-from skcolora.nn import Hypernetwork
+from skcolora.nn import Hypernetwork, widened
 from skcolora.training._latent_fit import fit_latent
 from skcolora.utils._torch import as_tensor
 
@@ -76,21 +75,13 @@ def _learnt(
     """A copy of the regressor whose hypernetwork has learnt the paths."""
     out = copy.deepcopy(regressor)
     dtype = out.network_.u_scale.dtype
-    hypernetwork = Hypernetwork(
-        paths.inputs.shape[1] + 1,
-        out.n_latent_,
-        width=hyper_width,
-        depth=out.hyper_depth,
-        generator=torch.Generator().manual_seed(seed),
-    ).double()
-    hypernetwork.requires_grad_(False)
+    generator = torch.Generator().manual_seed(seed)
+    known = copy.deepcopy(out.hypernetwork_).double().cpu()
+    hypernetwork = widened(known, hyper_width, generator=generator).requires_grad_(False)
     n_weights = sum(p.numel() for p in hypernetwork.parameters())
     paths = thinned(paths, _ENTRIES_PER_WEIGHT * n_weights)
     rows = parameter_time_rows(paths.inputs, paths.times)
-    hypernetwork.center.copy_(as_tensor(rows.mean(0)))
-    hypernetwork.scale.copy_(as_tensor(positive(rows.std(0))))
     targets, metric = paths.latent.flatten(0, 1), paths.metric.flatten(0, 1)
-    hypernetwork.biases[-1].copy_(targets.mean(0))
     fit_latent(hypernetwork, as_tensor(rows), targets, metric, max_iter=max_iter)
     out.n_weights_ += n_weights - sum(p.numel() for p in out.hypernetwork_.parameters())
     out.hypernetwork_ = hypernetwork.to(dtype)

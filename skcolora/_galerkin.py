@@ -365,8 +365,9 @@ class CoLoRAGalerkin(SnapshotRegressor):
         """A data-driven regressor that has learnt the paths found by the equation.
 
         Solves the equation at parameters without snapshots, and fits a new hypernetwork to
-        the latent paths, those of the training parameters among them.  The result predicts
-        at the speed of `CoLoRARegressor`, with about the accuracy of this estimator.
+        the latent paths, those of the training parameters among them; paths along which the
+        equation does not hold are left out, where there are others.  The result predicts at
+        the speed of `CoLoRARegressor`, with about the accuracy of this estimator.
 
         Parameters
         ----------
@@ -377,7 +378,8 @@ class CoLoRAGalerkin(SnapshotRegressor):
             which the hypernetwork learnt so far violates the equation most, as in the greedy
             algorithms of reduced-basis methods.  None: all.
         hyper_width : int, default=None
-            Width of the new hypernetwork.  None: at least 20.
+            Width of the new hypernetwork, not less than that of the regressor's, from whose
+            weights the fit starts.  None: at least 20.
         max_iter : int, default=300
             Levenberg–Marquardt iterations of the fit.
 
@@ -388,19 +390,28 @@ class CoLoRAGalerkin(SnapshotRegressor):
 
         Raises
         ------
+        ValueError
+            If the hypernetwork were to become narrower.
         RuntimeError
             If no trajectory could be integrated to the end.
         """
+        inner = innermost(self.regressor_)
+        if hyper_width is None:
+            hyper_width = max(20, inner.hyper_width)
+        if hyper_width < inner.hyper_width:
+            raise ValueError(
+                f"`hyper_width` must be at least {inner.hyper_width}, that of the regressor; got "
+                f"{hyper_width}."
+            )
         candidates = validate_parameters(self, X)
         known = (candidates[:, None] == self._X).all(axis=2).any(axis=1)
         candidates = candidates[~known]
-        inner = innermost(self.regressor_)
         out = distilled(
             self._equation(),
             self._X,
             candidates,
             n_solves=len(candidates) if n_solves is None else n_solves,
-            hyper_width=max(20, inner.hyper_width) if hyper_width is None else hyper_width,
+            hyper_width=hyper_width,
             max_iter=max_iter,
             seed=int(check_random_state(self.random_state).randint(2**31 - 1)),
         )

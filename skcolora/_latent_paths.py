@@ -12,9 +12,12 @@ from skcolora._latent_equation import LatentEquation
 from skcolora._scaling import positive
 from skcolora._snapshots import Array
 from skcolora._unwrap import innermost, transformed
-from skcolora.galerkin import Projection, Start, initial_fields, warn_of
+from skcolora.galerkin import GalerkinSolution, Projection, Start, initial_fields, warn_of
 from skcolora.utils._torch import as_tensor
 
+# A path is not learnt from whose relative residual, or distance from the training states in
+# diagonals of their box, is larger at any time: it is no solution of the equation.
+_MOST_RESIDUAL, _MOST_OUTSIDE = 0.5, 0.5
 # Of the largest singular value of ∂û/∂φ: how much directions that hardly change the field
 # count, so that the hypernetwork stays near the paths in them too.
 _FLOOR = 1e-3
@@ -35,7 +38,10 @@ class LatentPaths(NamedTuple):
 def solve_paths(
     equation: LatentEquation, X: Array, before: LatentPaths | None = None
 ) -> LatentPaths:
-    """Paths at the parameters that can be solved, at the times of the training.
+    """Paths at the parameters where the equation is followed, at the times of the training.
+
+    At training parameters where it is not, the paths are those trained on.  Where none is
+    followed, all that came to their end are kept.
 
     Parameters
     ----------
@@ -47,17 +53,34 @@ def solve_paths(
     Raises
     ------
     RuntimeError
-        If no trajectory could be integrated to the end.
+        If there are none before, and none came to its end.
     """
-    times, projection = innermost(equation.regressor)._layout.times, equation.projection(X)
+    inner, projection = innermost(equation.regressor), equation.projection(X)
+    times, inputs = inner._layout.times, transformed(equation.regressor, X)
     solution = equation.integrate(X, times, _chained(equation, X, before))
     warn_of(equation.pde, X, solution)
-    good = np.flatnonzero(solution.status == "success")
-    if not len(good):
+    good = solution.status == "success"
+    if before is None and not good.any():
         raise RuntimeError("No trajectory could be integrated to the end; see the warnings.")
-    latent = as_tensor(solution.latent[good])
-    metric = torch.stack([_path_metric(projection, path) for path in latent])
-    return LatentPaths(transformed(equation.regressor, X[good]), times, latent, metric)
+    followed = good & _followed(solution)
+    good = followed if followed.any() or before is not None else good
+    # Elsewhere the network knows the paths that it was trained on, and no others.
+    trained = (inputs[:, None] == inner._X).all(axis=2).any(axis=1)
+    predicted = inner._latent(inputs, times).double().cpu()
+    latent = torch.where(as_tensor(good)[:, None, None], as_tensor(solution.latent), predicted)
+    kept = good | trained
+    latent = latent[torch.from_numpy(kept)]
+    metric = latent.new_empty(*latent.shape, latent.shape[2])
+    for i, path in enumerate(latent):
+        metric[i] = _path_metric(projection, path)
+    return LatentPaths(inputs[kept], times, latent, metric)
+
+
+def _followed(solution: GalerkinSolution) -> Array:
+    """Trajectories along which the equation holds."""
+    residual = np.nan_to_num(solution.residual, nan=np.inf).max(axis=1)
+    followed: Array = (residual <= _MOST_RESIDUAL) & (solution.outside <= _MOST_OUTSIDE)
+    return followed
 
 
 def joined(first: LatentPaths, second: LatentPaths) -> LatentPaths:

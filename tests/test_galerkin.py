@@ -246,11 +246,37 @@ def test_distilled_regressor_is_nearly_as_good(model):
 
 def test_distillation_chooses_where_the_equation_is_violated_most(model):
     candidates = np.linspace(0.6, 1.4, 9)[:, None]
-    learnt = model.distill(candidates, n_solves=2, hyper_width=6, max_iter=20)
+    learnt = model.distill(candidates, n_solves=2, max_iter=20)
     chosen = learnt._X[len(DATA.X) :]
     assert len(np.unique(chosen)) == 2
     assert set(chosen.ravel()) <= set(candidates.ravel())
     assert not set(chosen.ravel()) & set(DATA.X.ravel())
+
+
+def test_distillation_leaves_out_where_the_equation_is_not_followed(model, monkeypatch):
+    """But keeps the paths that were trained on."""
+    candidates = np.array([[0.4], [0.9]])
+    monkeypatch.setattr(
+        "skcolora._latent_paths._followed",
+        lambda solution: solution.latent[:, -1, 0] > limit,
+    )
+    ends = model.solve(np.vstack([DATA.X, candidates]), times=[0.0, 1.0]).latent[:, -1, 0]
+    limit = np.sort(ends)[1:3].mean()
+    learnt = model.distill(candidates, max_iter=5)
+    kept = set(learnt._X.ravel())
+    assert set(DATA.X.ravel()) <= kept
+    dropped = {
+        float(x) for x, end in zip(candidates.ravel(), ends[-2:], strict=True) if end < limit
+    }
+    assert kept == set(DATA.X.ravel()) | (set(candidates.ravel()) - dropped)
+    limit = np.inf
+    every = model.distill(candidates, max_iter=5)
+    assert len(every._X) == len(DATA.X) + len(candidates)
+
+
+def test_a_hypernetwork_does_not_become_narrower(model):
+    with pytest.raises(ValueError, match="`hyper_width` must be at least"):
+        model.distill([[0.9]], hyper_width=3)
 
 
 class Blowing(Advection):

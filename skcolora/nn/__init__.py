@@ -1,7 +1,7 @@
 """The CoLoRA network and its hypernetwork as torch modules."""
 
 from skcolora.nn._evaluation import evaluate_fields, evaluate_latent
-from skcolora.nn._hypernetwork import Hypernetwork
+from skcolora.nn._hypernetwork import Hypernetwork, widened
 from skcolora.nn._jet import NetworkJet, first_layer
 from skcolora.nn._layers import CoLoRALayer, Factor, Jet, LowRankUpdate, PeriodicLayer
 from skcolora.nn._model import CoLoRAModel
@@ -21,4 +21,5 @@ __all__ = [
     "evaluate_fields",
     "evaluate_latent",
     "first_layer",
+    "widened",
 ]

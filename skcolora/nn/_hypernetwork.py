@@ -71,3 +71,22 @@ class Hypernetwork(nn.Module):
                 slope = silu_derivative(outputs[i - 1]).unsqueeze(-2)
                 sensitivity = (sensitivity @ self.weights[i].T) * slope
         return factors
+
+
+@torch.no_grad()
+def widened(hypernetwork: Hypernetwork, width: int, *, generator: torch.Generator) -> Hypernetwork:
+    """A wider hypernetwork that gives the same: what is added has no effect yet."""
+    known = list(hypernetwork.weights)
+    n_inputs, n_latent = known[0].shape[0], known[-1].shape[1]
+    out = Hypernetwork(n_inputs, n_latent, width=width, depth=len(known), generator=generator)
+    out.to(known[0])
+    out.center.copy_(hypernetwork.center)
+    out.scale.copy_(hypernetwork.scale)
+    for new, old in zip(out.weights, known, strict=True):
+        n_in, n_out = old.shape
+        # Units that were there see nothing of the new ones; these see all.
+        new[n_in:, :n_out] = 0
+        new[:n_in, :n_out] = old
+    for new, old in zip(out.biases, hypernetwork.biases, strict=True):
+        new[: len(old)] = old
+    return out
