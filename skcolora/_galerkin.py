@@ -366,8 +366,9 @@ class CoLoRAGalerkin(SnapshotRegressor):
 
         Solves the equation at parameters without snapshots, and fits a new hypernetwork to
         the latent paths, those of the training parameters among them; paths along which the
-        equation does not hold are left out, where there are others.  The result predicts at
-        the speed of `CoLoRARegressor`, with about the accuracy of this estimator.
+        equation does not hold are left out, or, at training parameters, replaced by those
+        trained on.  The result predicts at the speed of `CoLoRARegressor`, with about the
+        accuracy of this estimator.
 
         Parameters
         ----------

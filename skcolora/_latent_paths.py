@@ -40,8 +40,7 @@ def solve_paths(
 ) -> LatentPaths:
     """Paths at the parameters where the equation is followed, at the times of the training.
 
-    At training parameters where it is not, the paths are those trained on.  Where none is
-    followed, all that came to their end are kept.
+    At training parameters where it is not, the paths are those trained on.
 
     Parameters
     ----------
@@ -62,8 +61,7 @@ def solve_paths(
     good = solution.status == "success"
     if before is None and not good.any():
         raise RuntimeError("No trajectory could be integrated to the end; see the warnings.")
-    followed = good & _followed(solution)
-    good = followed if followed.any() or before is not None else good
+    good &= _followed(solution)
     # Elsewhere the network knows the paths that it was trained on, and no others.
     trained = (inputs[:, None] == inner._X).all(axis=2).any(axis=1)
     predicted = inner._latent(inputs, times).double().cpu()
