@@ -79,7 +79,7 @@ def main() -> None:
     galerkin = CoLoRAGalerkin(data.pde, regressor=make_pipeline(log, network), random_state=0)
     galerkin.fit(data.X, y)
     frozen = FrozenEstimator(galerkin.regressor_)
-    few = CoLoRAGalerkin(data.pde, regressor=frozen, n_collocation=50, random_state=0)
+    few = CoLoRAGalerkin(data.pde, regressor=frozen, n_collocation=100, random_state=0)
     few.fit(data.X, y)
     regressor = galerkin.distill(np.geomspace(args.low, 0.01, 13)[:, None])
     rivals = {
@@ -95,7 +95,7 @@ def main() -> None:
     places = np.random.default_rng(0).random((100, 2))
     models = {
         "CoLoRAGalerkin": galerkin,
-        "CoLoRAGalerkin, 50 points": few,
+        "CoLoRAGalerkin, 100 points": few,
         "CoLoRARegressor (distilled)": regressor,
     }
     errors = {
@@ -134,7 +134,7 @@ def main() -> None:
 
         timed("CoLoRAGalerkin, states", errors["CoLoRAGalerkin"], galerkin.solve)
         timed("CoLoRARegressor, states", errors["CoLoRARegressor (distilled)"], states)
-        for name in ("CoLoRAGalerkin", "CoLoRAGalerkin, 50 points"):
+        for name in ("CoLoRAGalerkin", "CoLoRAGalerkin, 100 points"):
             timed(
                 f"{name}, 100 places",
                 errors[name],

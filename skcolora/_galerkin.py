@@ -75,7 +75,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
     n_collocation : int, default=None
         Number of points, where not all are taken; of "gauss" the nearest product of numbers
         along the axes that are as equal as can be.  None: five for each online weight, and at
-        least 100; of "sample" and "gauss" twice as many.  Fewer cost less time.
+        least 150; of "sample" and "gauss" twice as many.  Fewer cost less time.
     norm : {"auto", "L2", "H-1"}, default="auto"
         In which the residual of the equation is least.  "H-1" integrates it first,
         ``‖(I - ℓ²Δ)^(-1/2) r‖`` with ℓ a fifth of the domain: where fronts steepen, the

@@ -17,7 +17,7 @@ from skcolora.galerkin._projection import Projection
 from skcolora.galerkin._weak_norm import functionals, smoothing
 
 # Points where their number is not given; twice as many where they are not chosen.
-_LEAST_POINTS, _POINTS_PER_WEIGHT = 100, 5
+_LEAST_POINTS, _POINTS_PER_WEIGHT = 150, 5
 # Training states that choose the points.
 _MOST_STATES = 40
 # Points among which QR chooses: of a larger grid, drawn ones.
