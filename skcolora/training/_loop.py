@@ -185,7 +185,7 @@ class _Best:
     def update(self) -> float:
         """Evaluate, and keep the weights if they are the best."""
         dtype = next(self.model.parameters()).dtype
-        x, u, inputs, weights = (t.to(dtype) for t in self._sample)
+        x, u, inputs, weights = (t.to(dtype) for t in self._sample[:4])
         squared = (weights * (self.model(x, inputs) - u)).square().sum((1, 2))
         error = float(squared.sqrt().mean())
         if error < self.error:

@@ -51,6 +51,9 @@ class PointCells:
         self.n_cells = -(-self.n_points // self.size)
         self.sizes = torch.full((self.n_cells,), self.size, device=points.device)
         self.sizes[-1] = self.n_points - (self.n_cells - 1) * self.size
+        self.of_point = torch.empty_like(self.order)
+        """The cell of each point."""
+        self.of_point[self.order] = torch.arange(self.n_points, device=points.device) // self.size
 
     @classmethod
     def bytes_for(cls, n_points: int) -> int:

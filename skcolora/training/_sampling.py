@@ -32,6 +32,8 @@ class Batch(NamedTuple):
     weights: Tensor
     """Such that ``(weights * (û - u)).square().sum((1, 2))`` estimates the squared
     relative error of each snapshot, (n_snapshots, n_points, n_fields)."""
+    cells: Tensor
+    """Of the points, (n_snapshots, n_points); see `PointCells`."""
 
 
 class SnapshotSampler:
@@ -55,6 +57,9 @@ class SnapshotSampler:
     # The relative error of a snapshot of norm zero is measured against this share of
     # the root mean square norm of all snapshots.
     NORM_FLOOR = 0.1
+    # Share of the points drawn where the network has been wrong, once it is known, and how
+    # much of what is known of a cell remains when a point of it is seen.
+    MISFIT_SHARE, MISFIT_MEMORY = 0.3, 0.95
 
     def __init__(
         self,
@@ -82,6 +87,7 @@ class SnapshotSampler:
         self._floor = torch.where(floor > 0, floor, 1.0)
         self._in_time = inputs[:, -1].argsort(stable=True)
         self._times = inputs[self._in_time, -1].tolist()
+        self._misfit: Tensor | None = None
 
     def _observe(self, rows: slice) -> None:
         """Norms of some snapshots, and where they are large."""
@@ -102,7 +108,7 @@ class SnapshotSampler:
         place = self._strata((), n_snapshots) * n_within
         snapshots = self._in_time[place.long().clamp_(max=n_within - 1)]
         points, probability = self._cells.draw(
-            self._cdf[snapshots],
+            self._distribution(snapshots),
             self._strata((n_snapshots,), n_points),
             self._random(n_snapshots, n_points),
         )
@@ -116,7 +122,41 @@ class SnapshotSampler:
             u.to(dtype),
             self.inputs[snapshots].to(dtype),
             weights.to(dtype),
+            self._cells.of_point[points],
         )
+
+    def learn(self, batch: Batch, values: Tensor) -> None:
+        """Where the network was wrong on a batch: more points are drawn there from now on.
+
+        A network may be off at a single point of the grid, a needle, which points drawn by |u|
+        meet too rarely to mend.
+
+        Parameters
+        ----------
+        batch : Batch
+        values : Tensor of shape (n_snapshots, n_points, n_fields)
+            Those of the network.
+        """
+        squared = ((values - batch.u) / self._unit).square().sum(-1).flatten()
+        if self._misfit is None:
+            self._misfit = squared.new_zeros(self._cells.n_cells)
+        cells, zero = batch.cells.flatten(), torch.zeros_like(self._misfit)
+        count = zero.index_add(0, cells, torch.ones_like(squared))
+        mean = zero.index_add(0, cells, squared) / count.clamp(min=1.0)
+        remains = self.MISFIT_MEMORY**count
+        self._misfit = remains * self._misfit + (1 - remains) * mean
+
+    def _distribution(self, snapshots: Tensor) -> Tensor:
+        """Cumulative probabilities of the cells, (n_snapshots, n_cells + 1)."""
+        cdf = self._cdf[snapshots]
+        if self._misfit is None:
+            return cdf
+        mass = self._misfit * self._cells.sizes
+        total = mass.sum()
+        wrong = (mass / torch.where(total > 0, total, 1.0)).cumsum(0).to(cdf.dtype)
+        cdf[:, 1:] += torch.where(total > 0, self.MISFIT_SHARE, 0.0) * (wrong - cdf[:, 1:])
+        cdf[:, -1] = 1.0
+        return cdf
 
     def close(self) -> None:
         """Let go of what is being read; nothing where the snapshots are resident."""

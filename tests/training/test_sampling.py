@@ -91,3 +91,38 @@ def test_memory_beside_the_snapshots_does_not_grow_with_the_grid():
     sampler = make_sampler(torch.rand(2, 50_000, 1))
     extra = [t for t in vars(sampler).values() if torch.is_tensor(t) and t.shape[:1] == (2,)]
     assert sum(t.nbytes for t in extra if t is not sampler.fields) < 2**18
+
+
+def test_points_are_drawn_where_the_network_was_wrong_still_without_bias():
+    fields = torch.ones(4, 200, 1).double()
+    needle = torch.where(torch.arange(200) == 57, 30.0, 0.1).double()
+    sampler = make_sampler(fields)
+
+    def misses(batch):
+        return needle[(batch.x[..., 0] * 199).round().long()].unsqueeze(-1)
+
+    def share_at_needle(n):
+        batches = [sampler.draw(4, 50, torch.float64) for _ in range(n)]
+        return torch.stack([(misses(batch) > 1).double().mean() for batch in batches]).mean()
+
+    assert share_at_needle(50) < 0.02
+    for _ in range(100):
+        batch = sampler.draw(4, 50, torch.float64)
+        sampler.learn(batch, batch.u + misses(batch))
+    assert share_at_needle(50) == pytest.approx(sampler.MISFIT_SHARE, abs=0.05)
+    estimate = 0.0
+    for _ in range(200):
+        batch = sampler.draw(4, 50, torch.float64)
+        estimate += float((batch.weights * misses(batch)).square().sum((1, 2)).mean()) / 200
+    assert estimate == pytest.approx(float(needle.square().sum()) / 200, rel=0.05)
+
+
+def test_a_network_that_was_never_wrong_changes_nothing():
+    sampler, other = (make_sampler(torch.rand(3, 40, 1).double()) for _ in range(2))
+    other.fields = sampler.fields
+    other._cdf = sampler._cdf
+    batch = sampler.draw(3, 8, torch.float64)
+    other.draw(3, 8, torch.float64)
+    sampler.learn(batch, batch.u)
+    again, same = sampler.draw(3, 8, torch.float64), other.draw(3, 8, torch.float64)
+    assert torch.equal(again.x, same.x)
