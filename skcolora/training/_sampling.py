@@ -2,7 +2,8 @@
 
 The cost of a training step must not depend on the grid, so a step sees a few
 snapshots at a few points each.  Both are stratified; points are drawn where the
-field is large (`PointCells`) and weighted so that every estimate stays unbiased.
+field is large (`PointCells`), later also where the network has been wrong, and weighted
+so that every estimate stays unbiased.
 """
 
 from __future__ import annotations
