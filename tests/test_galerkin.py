@@ -256,12 +256,12 @@ def test_distillation_chooses_where_the_equation_is_violated_most(model):
 def test_distillation_leaves_out_where_the_equation_is_not_followed(model, monkeypatch):
     """But keeps the paths that were trained on."""
     candidates = np.array([[0.4], [0.9]])
+    ends = model.solve(np.vstack([DATA.X, candidates]), times=[0.0, 1.0]).latent[:, -1, 0]
+    limit = np.sort(ends)[1:3].mean()
     monkeypatch.setattr(
         "skcolora._latent_paths._followed",
         lambda solution: solution.latent[:, -1, 0] > limit,
     )
-    ends = model.solve(np.vstack([DATA.X, candidates]), times=[0.0, 1.0]).latent[:, -1, 0]
-    limit = np.sort(ends)[1:3].mean()
     learnt = model.distill(candidates, max_iter=5)
     kept = set(learnt._X.ravel())
     assert set(DATA.X.ravel()) <= kept
