@@ -71,12 +71,13 @@ def uniform_points() -> Any:
     def init(self: SnapshotSampler, *args: Any, **kwargs: Any) -> None:
         sampler(self, *args, **{**kwargs, "importance": 0.0})
 
-    return changed(SnapshotSampler, __init__=init)
+    return changed(SnapshotSampler, __init__=init, MISFIT_SHARE=0.0)
 
 
 VARIANTS: dict[str, Callable[[], Any]] = {
     "all of it": contextlib.nullcontext,
     "points drawn uniformly": uniform_points,
+    "points drawn by |u| alone": lambda: changed(SnapshotSampler, MISFIT_SHARE=0.0),
     "all times from the start": lambda: changed(_phases.FirstOrderPhase, FIRST_TIMES=1.0),
     "Adam in place of SOAP": lambda: changed(_phases, SOAP=Adam),
     "no second phase": lambda: changed(

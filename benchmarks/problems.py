@@ -97,7 +97,8 @@ def wave() -> Problem:
     """Thirty pulses of random amplitude, place and radius; judged by five more."""
     data = make_wave(30, random_state=0)
     new = make_wave(5, random_state=1)
-    network = {"adaptation": "diagonal", "rank": 7}
+    # With the first layer adapted, a pulse that is moved is in the manifold.
+    network = {"adaptation": "diagonal", "adapted_layers": range(8), "rank": 3}
     return Problem("Wave", data.X, data.y, new.X, new.y, data, network, FunctionTransformer())
 
 
