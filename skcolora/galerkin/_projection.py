@@ -15,7 +15,7 @@ from skcolora.pdes import PDE
 
 # Points of all trajectories evaluated together: so many that overheads do not count, so
 # few that a layer's activations stay in the cache.
-_BLOCK = 2**13
+_BLOCK = 2**14
 
 
 class Projection:

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from skcolora.nn._layers import Jet
 from skcolora.nn._network import CoLoRANetwork
+
+
+class _Activations(NamedTuple):
+    """Of each layer but the last, and of the network."""
+
+    gates: list[Tensor]
+    """sigmoid(z), (width, n_states or 1, n_points)"""
+    sigmas: list[Tensor]
+    """σ(z) = z sigmoid(z)"""
+    lows: list[Tensor | None]
+    """Aᵀσ(z), (rank, n_states or 1, n_points), None where the next layer is not adapted"""
+    output: Tensor
+    """(n_fields, n_states, n_points)"""
 
 
 class NetworkJet:
@@ -22,8 +35,8 @@ class NetworkJet:
         Δû = s₁·σ'(z₁) Δz₁ + Σ s·σ''(z) |∇z|²,   over all layers,
 
     so that second derivatives need no pass of their own.  What several of them need is
-    computed once.  Inside, points run along the last axis, where the products of such narrow
-    layers are fastest.
+    computed once.  Inside, the neurons run along the first axis, so that a layer is one
+    product for all states, W, which they share, and a narrow one, A diag(α) B.
 
     Parameters
     ----------
@@ -39,7 +52,8 @@ class NetworkJet:
         self, network: CoLoRANetwork, latent: Tensor, x: Tensor, first: Jet | None = None
     ) -> None:
         self.network, self.latent, self.x = network, latent, x
-        self._alphas = latent.split(network.splits, dim=-1)
+        # As columns, (n_online, n_states, 1).
+        self._columns = latent.T.unsqueeze(-1).split(network.splits)
         self._layers: list[Any] = list(network.layers)
         self._given = first
 
@@ -47,99 +61,97 @@ class NetworkJet:
     def _first(self) -> Jet:
         if self._given is not None:
             return self._given
-        return first_layer(self.network, self.x, self._alphas[0])
+        return first_layer(self.network, self.x, self.latent[:, : self.network.splits[0]])
 
     @cached_property
-    def _merged(self) -> list[tuple[Tensor, Tensor]]:
-        """M, (n_states, n_out, n_in), and b, (..., n_out, 1), of all layers but the first."""
-        n = len(self.latent)
-        pairs = zip(self._layers[1:], self._alphas[1:], strict=True)
-        merged = [layer.merged(alpha) for layer, alpha in pairs]
-        return [(weight.mT.expand(n, -1, -1), bias.unsqueeze(-1)) for weight, bias in merged]
-
-    @cached_property
-    def _activations(self) -> tuple[list[Tensor], list[Tensor], Tensor]:
-        """σ and sigmoid(z) after each layer but the last, and the last layer's output."""
+    def _activations(self) -> _Activations:
         z = self._first.value
-        gates, sigmas = [], []
-        for matrix, bias in self._merged:
+        gates, sigmas, lows = [], [], []
+        for layer, alpha in zip(self._layers[1:], self._columns[1:], strict=True):
             gates.append(torch.sigmoid(z))
             sigmas.append(z * gates[-1])
-            z = (matrix @ sigmas[-1]).add_(bias)
-        return sigmas, gates, z
+            z, low = layer.product(sigmas[-1], alpha)
+            z += layer.b[:, None, None]
+            lows.append(low)
+        return _Activations(gates, sigmas, lows, z.expand(-1, len(self.latent), -1))
 
     @cached_property
     def value(self) -> Tensor:
         """û, (n_states, n_points, n_fields)."""
-        return self.network.u_center + self.network.u_scale * self._activations[2].mT
+        output = self._activations.output.movedim(0, -1)
+        return self.network.u_center + self.network.u_scale * output
 
     @cached_property
     def _slopes(self) -> tuple[list[Tensor], list[Tensor]]:
         """σ' after each layer but the last, and 1 - sigmoid(z)."""
-        sigmas, gates, _ = self._activations
+        gates, sigmas, *_ = self._activations
         rests = [1 - gate for gate in gates]
         terms = zip(gates, sigmas, rests, strict=True)
         return [torch.addcmul(gate, sigma, rest) for gate, sigma, rest in terms], rests
 
     @cached_property
     def _gradients(self) -> list[Tensor]:
-        """∇z after each layer, (n_states or 1, n_out, n_dims, n_points or 1)."""
-        gradients = [self._first.grad.movedim(0, -2)]
-        for slope, (matrix, _) in zip(self._slopes[0], self._merged, strict=True):
-            inner = slope.unsqueeze(-2) * gradients[-1]
-            # One product for all dimensions.
-            gradients.append((matrix @ inner.flatten(-2)).unflatten(-1, inner.shape[-2:]))
+        """∇z after each layer, (n_out, n_dims, n_states or 1, n_points or 1)."""
+        gradients = [self._first.grad]
+        for slope, layer, alpha in zip(
+            self._slopes[0], self._layers[1:], self._columns[1:], strict=True
+        ):
+            gradients.append(layer.product(slope.unsqueeze(1) * gradients[-1], alpha)[0])
         return gradients
 
     @cached_property
     def grad(self) -> Tensor:
         """∇û, (n_dims, n_states, n_points, n_fields)."""
-        return self.network.u_scale * self._gradients[-1].permute(2, 0, 3, 1)
+        grad = self._gradients[-1].movedim(0, -1)
+        return self.network.u_scale * grad.expand(-1, len(self.latent), -1, -1)
 
     @cached_property
-    def _sensitivities(self) -> list[tuple[Tensor, Tensor]]:
-        """∂û/∂σ(z) and ∂û/∂z of each layer but the last, (n_fields, ..., width, ...)."""
+    def _sensitivities(self) -> tuple[list[Tensor], list[Tensor], list[Tensor | None]]:
+        """∂û/∂σ(z) and ∂û/∂z of each layer but the last, (width, n_fields, n_states or 1, ...),
+        and ∂û/∂α of each layer but the first, (n_online, n_fields, n_states, n_points)."""
         # That to the last layer's output is the same at all points.
-        sensitivity = torch.diag(self.network.u_scale)[:, None, :, None]
-        found = []
-        for (matrix, _), slope in zip(
-            reversed(self._merged), reversed(self._slopes[0]), strict=True
+        sensitivity = torch.diag(self.network.u_scale)[:, :, None, None]
+        activations, outputs, online = [], [], []
+        for layer, alpha, low, slope in zip(
+            reversed(self._layers[1:]),
+            reversed(self._columns[1:]),
+            reversed(self._activations.lows),
+            reversed(self._slopes[0]),
+            strict=True,
         ):
-            activation = matrix.mT @ sensitivity
-            sensitivity = activation * slope
-            found.append((activation, sensitivity))
-        return found[::-1]
+            activation, to_online = layer.product_pullback(sensitivity, alpha, low)
+            sensitivity = activation * slope.unsqueeze(1)
+            activations.append(activation)
+            outputs.append(sensitivity)
+            online.append(to_online)
+        return activations[::-1], outputs[::-1], online[::-1]
 
     @cached_property
     def laplacian(self) -> Tensor:
         """Δû, (n_states, n_points, n_fields)."""
-        sigmas, (slopes, rests) = self._activations[0], self._slopes
-        total = self._sensitivities[0][1] * self._first.laplacian
-        for i, (activation, _) in enumerate(self._sensitivities):
+        sigmas, (slopes, rests) = self._activations.sigmas, self._slopes
+        activations, outputs, _ = self._sensitivities
+        total = outputs[0] * self._first.laplacian.unsqueeze(1)
+        for i, activation in enumerate(activations):
             # σ'' = (1 - sigmoid) (2 σ' - σ)
             curvature = torch.sub(slopes[i], sigmas[i], alpha=0.5).mul_(rests[i])
-            first, *others = self._gradients[i].unbind(-2)
+            first, *others = self._gradients[i].unbind(1)
             squares = first.square()
             for gradient in others:
                 squares.addcmul_(gradient, gradient)
-            total.addcmul_(activation, curvature.mul_(squares), value=2)
-        return total.sum(-2).movedim(0, -1)
+            total.addcmul_(activation, curvature.mul_(squares).unsqueeze(1), value=2)
+        return total.sum(0).movedim(0, -1).expand(len(self.latent), -1, -1)
 
     @cached_property
     def jacobian(self) -> Tensor:
         """∂û/∂φ, (n_fields, n_states, n_points, n_latent)."""
-        n_states, n_points = len(self.latent), self.x.shape[-2]
-        output = torch.diag(self.network.u_scale)[:, None, :, None]
-        inputs = [scaled(self.network, self.x).mT, *self._activations[0]]
-        outputs = [*(found[1] for found in self._sensitivities), output]
-        online = [
-            layer.online_pullback(x, alpha, sensitivity)
-            for layer, x, alpha, sensitivity in zip(
-                self._layers, inputs, self._alphas, outputs, strict=True
-            )
-        ]
-        found = [each.expand(-1, n_states, -1, n_points) for each in online if each is not None]
-        return torch.cat(found, -2).mT
+        _, outputs, online = self._sensitivities
+        inputs = scaled(self.network, self.x)
+        alpha = self.latent[:, : self.network.splits[0]]
+        first = self._layers[0].online_pullback(inputs, alpha, outputs[0])
+        shape = (self.network.n_fields, len(self.latent), self.x.shape[-2])
+        found = [each.expand(-1, *shape) for each in (first, *online) if each is not None]
+        return torch.cat(found).movedim(0, -1)
 
 
 def scaled(network: CoLoRANetwork, x: Tensor) -> Tensor:
@@ -150,8 +162,7 @@ def scaled(network: CoLoRANetwork, x: Tensor) -> Tensor:
 def first_layer(network: CoLoRANetwork, x: Tensor, alpha: Tensor) -> Jet:
     """The first layer at the points, with derivatives in the coordinates outside."""
     layer: Any = network.layers[0]
-    value, grad, laplacian = (t.contiguous() for t in layer.jet(scaled(network, x), alpha))
-    if grad.ndim == 3:
-        grad, laplacian = grad.unsqueeze(1), laplacian.unsqueeze(0)
+    value, grad, laplacian = layer.jet(scaled(network, x), alpha)
     # Only plain dimensions are scaled, in which the first layer is linear.
-    return Jet(value, grad / network.x_scale.view(-1, 1, 1, 1), laplacian)
+    grad = grad / network.x_scale[:, None, None]
+    return Jet(*(t.contiguous() for t in (value, grad, laplacian)))

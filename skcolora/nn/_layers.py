@@ -29,18 +29,18 @@ class Factor(NamedTuple):
 
 
 class Jet(NamedTuple):
-    """The first layer's output, and its derivatives in space; points run along the last axis."""
+    """The first layer's output, and its derivatives in space."""
 
     value: Tensor
-    """(..., n_out, n_points)"""
+    """(n_out, n_states or 1, n_points)"""
     grad: Tensor
-    """(n_dims, ..., n_out, n_points), or what broadcasts to it"""
+    """(n_out, n_dims, n_states or 1, n_points or 1)"""
     laplacian: Tensor
-    """Sum of the second derivatives, as value, or what broadcasts to it"""
+    """Sum of the second derivatives, (n_out, n_states or 1, n_points or 1)"""
 
     def of_states(self, chosen: Tensor) -> Jet:
         """That of some of the states, where they have points of their own."""
-        return Jet(*(t if t.shape[-3] == 1 else t[..., chosen, :, :] for t in self))
+        return Jet(*(t if t.shape[-2] == 1 else t[..., chosen, :] for t in self))
 
 
 class Pullback(NamedTuple):
@@ -75,12 +75,10 @@ class LowRankUpdate(nn.Module):
         """``A diag(α) B`` for online weights (..., n_online): (..., n_in, n_out)."""
         return self.A @ (alpha.unsqueeze(-1) * self.B)
 
-    def online_pullback(self, inputs: Tensor, sensitivity: Tensor) -> Tensor:
-        """Sensitivity to α alone, (..., n_online, n_points), of columns (..., n_points)."""
-        down = self.A.T.expand(*inputs.shape[:-2], -1, -1) @ inputs
-        up = self.B.expand(*sensitivity.shape[:-2], -1, -1) @ sensitivity
+    def online_pullback(self, down: Tensor, up: Tensor) -> Tensor:
+        """Sensitivity to α alone, (n_online, ...), of those on both sides of it, (rank, ...)."""
         online = down * up
-        return online.sum(-2, keepdim=True) if self.n_online == 1 else online
+        return online.sum(0, keepdim=True) if self.n_online == 1 else online
 
     def pullback(
         self, inputs: Tensor, alpha: Tensor, sensitivity: Tensor
@@ -162,22 +160,52 @@ class CoLoRALayer(nn.Module):
         weight, bias = self.merged(alpha)
         return torch.matmul(x, weight) + bias
 
+    def product(self, h: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor | None]:
+        """``(W + A diag(α) B)ᵀ h``, without the bias, and Aᵀh where the layer is adapted.
+
+        Neurons run along the first axis here, states and points along the last two:
+        (n_in, ..., n_states or 1, n_points) and (n_online, n_states, 1) to
+        (n_out, ..., n_states, n_points).
+        """
+        if self.update is None:
+            return _times(self.W.T, h), None
+        return _adapted(self.W.T, self.update.B.T, self.update.A.T, h, alpha)
+
+    def product_pullback(
+        self, sensitivity: Tensor, alpha: Tensor, low: Tensor | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Sensitivities to the input of `product` and to α, None where there is none.
+
+        Parameters
+        ----------
+        sensitivity : Tensor of shape (n_out, n_fields, n_states or 1, n_points or 1)
+        alpha : Tensor of shape (n_online, n_states, 1)
+        low : Tensor of shape (rank, n_states or 1, n_points), optional
+            As `product` gave it.
+        """
+        if self.update is None or low is None:
+            return _times(self.W, sensitivity), None
+        to_input, up = _adapted(self.W, self.update.A, self.update.B, sensitivity, alpha)
+        return to_input, self.update.online_pullback(low.unsqueeze(1), up)
+
     def jet(self, x: Tensor, alpha: Tensor) -> Jet:
         """Output and derivatives, for a layer whose inputs are the coordinates."""
-        grad = torch.movedim(self.merged(alpha)[0], -2, 0).unsqueeze(-1)
-        return Jet(self(x, alpha).mT, grad, torch.zeros_like(grad[0]))
+        weight = self.merged(alpha)[0]
+        grad = (weight if weight.ndim == 3 else weight.unsqueeze(0)).permute(2, 1, 0).unsqueeze(-1)
+        return Jet(self(x, alpha).movedim(-1, 0), grad, torch.zeros_like(grad[:, 0]))
 
     def online_pullback(self, x: Tensor, alpha: Tensor, sensitivity: Tensor) -> Tensor | None:
         """Sensitivity to the online weights alone, None where there are none.
 
-        Points run along the last axis here: (..., n_in, n_points) and (..., n_out, n_points)
-        to (..., n_online, n_points).
+        Of coordinates (n_states or 1, n_points, n_in) and a sensitivity
+        (n_out, n_fields, n_states, n_points): (n_online, n_fields, n_states, n_points).
         """
         if self.update is None:
             return None
         if self.augmented:
-            x = torch.cat([x, torch.ones_like(x[..., :1, :])], dim=-2)
-        return self.update.online_pullback(x, sensitivity)
+            x = torch.cat([x, torch.ones_like(x[..., :1])], dim=-1)
+        down = (x @ self.update.A).movedim(-1, 0).unsqueeze(1)
+        return self.update.online_pullback(down, _times(self.update.B, sensitivity))
 
     def pullback(self, x: Tensor, alpha: Tensor, sensitivity: Tensor) -> Pullback:
         weight, _ = self.merged(alpha)
@@ -277,16 +305,17 @@ class PeriodicLayer(nn.Module):
         for d in self.plain:
             value = value + x[..., d, None] * self.a[:, d] / n_dims
             grad[d] = self.a[:, d] / n_dims
-        return Jet(value.mT, grad.mT, -(cosines * self.frequency**2).sum(-1).mT)
+        laplacian = -(cosines * self.frequency**2).sum(-1)
+        return Jet(*(t.movedim(-1, 0) for t in (value, grad, laplacian)))
 
     def online_pullback(self, x: Tensor, alpha: Tensor, sensitivity: Tensor) -> Tensor | None:
         """Sensitivity to the online weights alone, as in `CoLoRALayer.online_pullback`."""
         if self.update is None:
             return None
-        turn = -(sensitivity.mT / self.a.shape[1]).unsqueeze(-1) * (
-            self.a[:, self.periodic] * torch.sin(self._phase(x.mT, alpha))
+        turn = -(sensitivity.movedim(0, -1) / self.a.shape[1]).unsqueeze(-1) * (
+            self.a[:, self.periodic] * torch.sin(self._phase(x, alpha))
         )
-        return self._pullback_of_shift(alpha, turn)[0].mT
+        return self._pullback_of_shift(alpha, turn)[0].movedim(-1, 0)
 
     def pullback(self, x: Tensor, alpha: Tensor, sensitivity: Tensor) -> Pullback:
         n_dims = self.a.shape[1]
@@ -324,3 +353,18 @@ class PeriodicLayer(nn.Module):
             Factor(A, (alpha * up).flatten(-2), None),
             Factor(B, (alpha * down).mT.flatten(-2), None),
         ]
+
+
+def _times(matrix: Tensor, h: Tensor) -> Tensor:
+    """A product along the first axis, (n, n_in) and (n_in, ...) to (n, ...)."""
+    return (matrix @ h.flatten(1)).view(-1, *h.shape[1:])
+
+
+def _adapted(W: Tensor, B: Tensor, A: Tensor, h: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
+    """``W h + B diag(α) A h`` and ``A h``, for (n_in, ..., n_states or 1, n_points)."""
+    low = _times(A, h)
+    scaled = low * (alpha if h.ndim == 3 else alpha.unsqueeze(1))
+    out = _times(W, h)
+    if out.shape[1:] != scaled.shape[1:]:
+        out = out.expand(-1, *scaled.shape[1:]).contiguous()
+    return out.flatten(1).addmm_(B, scaled.flatten(1)).view_as(out), low

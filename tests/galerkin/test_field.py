@@ -47,8 +47,11 @@ def states_and_points(network, n_dims):
 @pytest.mark.parametrize("period", [(1.0, 2.0), (None, None), (None, 2.0), (1.5,), (None,)])
 @pytest.mark.parametrize("adaptation", ["scalar", "diagonal"])
 @pytest.mark.parametrize("adapted_layers", [(1, 2, 3), (0, 2), (0,), (3,)])
-def test_derivatives_agree_with_automatic_differentiation(period, adaptation, adapted_layers):
-    network = make_network(period, 2, adaptation, adapted_layers)
+@pytest.mark.parametrize("n_fields", [1, 2])
+def test_derivatives_agree_with_automatic_differentiation(
+    period, adaptation, adapted_layers, n_fields
+):
+    network = make_network(period, n_fields, adaptation, adapted_layers)
     latent, x = states_and_points(network, len(period))
     field = NetworkField(network, latent, x)
 
