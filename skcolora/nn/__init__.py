@@ -3,9 +3,10 @@
 from skcolora.nn._evaluation import evaluate_fields, evaluate_latent
 from skcolora.nn._hypernetwork import Hypernetwork, widened
 from skcolora.nn._jet import NetworkJet, first_layer
-from skcolora.nn._layers import CoLoRALayer, Factor, Jet, LowRankUpdate, PeriodicLayer
+from skcolora.nn._layers import CoLoRALayer, Factor, Jet, LowRankUpdate
 from skcolora.nn._model import CoLoRAModel
 from skcolora.nn._network import CoLoRANetwork, Linearization
+from skcolora.nn._periodic import PeriodicLayer
 
 __all__ = [
     "CoLoRALayer",

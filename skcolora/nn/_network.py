@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
-from skcolora.nn._layers import CoLoRALayer, Factor, PeriodicLayer, Pullback
+from skcolora.nn._layers import CoLoRALayer, Factor, Pullback
+from skcolora.nn._periodic import PeriodicLayer
 
 
 class Linearization(NamedTuple):
