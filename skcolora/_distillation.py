@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import copy
+import warnings
 
 import numpy as np
 import torch
+from sklearn.exceptions import ConvergenceWarning
 
 from skcolora._colora import CoLoRARegressor
 from skcolora._latent_equation import LatentEquation
@@ -20,6 +22,8 @@ from skcolora.utils._torch import as_tensor
 # Entries of the paths for each weight of the hypernetwork that are fitted at least: the paths
 # are smooth, and more of them cost time alone.
 _ENTRIES_PER_WEIGHT = 8
+# Of the field: by how much the paths may be missed without a warning.
+_LARGE_MISS = 0.01
 
 
 def distilled(
@@ -54,25 +58,35 @@ def distilled(
     """
     inner = innermost(equation.regressor)
 
-    def learnt(paths: LatentPaths) -> CoLoRARegressor:
+    def learnt(paths: LatentPaths) -> tuple[CoLoRARegressor, float]:
         return _learnt(inner, paths, hyper_width=hyper_width, max_iter=max_iter, seed=seed)
 
     if n_solves >= len(candidates):
-        return learnt(solve_paths(equation, np.vstack([X, candidates])))
-    paths = solve_paths(equation, X)
-    out = learnt(paths)
-    for _ in range(n_solves):
-        worst = _worst(equation, out, candidates)
-        paths = joined(paths, solve_paths(equation, candidates[[worst]], paths))
-        candidates = np.delete(candidates, worst, axis=0)
-        out = learnt(paths)
+        out, miss = learnt(solve_paths(equation, np.vstack([X, candidates])))
+    else:
+        paths = solve_paths(equation, X)
+        out, miss = learnt(paths)
+        for _ in range(n_solves):
+            worst = _worst(equation, out, candidates)
+            paths = joined(paths, solve_paths(equation, candidates[[worst]], paths))
+            candidates = np.delete(candidates, worst, axis=0)
+            out, miss = learnt(paths)
+    if miss > _LARGE_MISS:
+        warnings.warn(
+            "CoLoRAGalerkin: the distilled hypernetwork misses the paths of the equation by "
+            f"{miss:.2g} of the field (root mean square); allow more `max_iter`, raise "
+            "`hyper_width`, or distil at parameters nearer to those trained on.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
     return out
 
 
 def _learnt(
     regressor: CoLoRARegressor, paths: LatentPaths, *, hyper_width: int, max_iter: int, seed: int
-) -> CoLoRARegressor:
-    """A copy of the regressor whose hypernetwork has learnt the paths."""
+) -> tuple[CoLoRARegressor, float]:
+    """A copy of the regressor whose hypernetwork has learnt the paths, and by how much of the
+    field it misses them."""
     out = copy.deepcopy(regressor)
     dtype = out.network_.u_scale.dtype
     generator = torch.Generator().manual_seed(seed)
@@ -82,13 +96,13 @@ def _learnt(
     paths = thinned(paths, _ENTRIES_PER_WEIGHT * n_weights)
     rows = parameter_time_rows(paths.inputs, paths.times)
     targets, metric = paths.latent.flatten(0, 1), paths.metric.flatten(0, 1)
-    fit_latent(hypernetwork, as_tensor(rows), targets, metric, max_iter=max_iter)
+    misses = fit_latent(hypernetwork, as_tensor(rows), targets, metric, max_iter=max_iter)
     out.n_weights_ += n_weights - sum(p.numel() for p in out.hypernetwork_.parameters())
     out.hypernetwork_ = hypernetwork.to(dtype)
     out.hyper_width, out._X = hyper_width, paths.inputs
     # The weights are no longer those that a further `fit` could start from.
     out._fitted_signature = ()
-    return out
+    return out, misses[-1]
 
 
 def _worst(equation: LatentEquation, regressor: CoLoRARegressor, X: Array) -> int:

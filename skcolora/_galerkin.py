@@ -395,6 +395,11 @@ class CoLoRAGalerkin(SnapshotRegressor):
             If the hypernetwork were to become narrower.
         RuntimeError
             If no trajectory could be integrated to the end.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the hypernetwork misses the paths by more than a hundredth of the field.
         """
         inner = innermost(self.regressor_)
         if hyper_width is None:

@@ -17,6 +17,7 @@ from skcolora import CoLoRAGalerkin, CoLoRARegressor
 from skcolora.datasets import make_advection, make_rotating_detonation
 from skcolora.galerkin import _choice
 from skcolora.metrics import neg_relative_l2_error, relative_l2_error
+from skcolora.nn import Hypernetwork
 from skcolora.pdes import PDE, Advection
 
 DATA = make_advection([0.6, 1.0, 1.4], n_points=64, n_times=21, width=0.1)
@@ -242,6 +243,22 @@ def test_distilled_regressor_is_nearly_as_good(model):
     assert isinstance(learnt, CoLoRARegressor)
     own = relative_l2_error(NEW.y, model.predict(NEW.X))
     assert relative_l2_error(NEW.y, learnt.predict(NEW.X)) < 1.5 * own
+
+
+def test_a_distillation_that_misses_the_paths_warns(model, monkeypatch):
+    candidates = np.linspace(0.65, 1.35, 6)[:, None]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", ConvergenceWarning)
+        model.distill(candidates, hyper_width=20)
+    # It starts from the trained weights; one step from random ones leads nowhere.
+    monkeypatch.setattr(
+        "skcolora._distillation.widened",
+        lambda known, width, generator: Hypernetwork(
+            2, model.regressor_.n_latent_, width=width, depth=3, generator=generator
+        ).double(),
+    )
+    with pytest.warns(ConvergenceWarning, match="misses the paths .* `max_iter`"):
+        model.distill(candidates, max_iter=1)
 
 
 def test_distillation_chooses_where_the_equation_is_violated_most(model):

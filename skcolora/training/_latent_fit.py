@@ -38,7 +38,7 @@ def fit_latent(
     Returns
     -------
     errors : list of float
-        Root mean squares of ``‖R (h - φ)‖``, one for each iteration.
+        Root mean squares of ``‖R (h - φ)‖``, at the start and after each iteration.
     """
     parameters = list(hypernetwork.parameters())
     sizes = [p.numel() for p in parameters]
@@ -52,7 +52,7 @@ def fit_latent(
 
     weights, r = torch.cat([p.flatten() for p in parameters]), residual()
     loss, damping = float(r @ r), 1e-2
-    errors: list[float] = []
+    errors = [(loss / len(inputs)) ** 0.5]
     stalled = 0
     for _ in range(max_iter):
         J = _jacobian(hypernetwork, parameters, inputs, metric)
