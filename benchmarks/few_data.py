@@ -81,10 +81,14 @@ def vlasov() -> Case:
 
 
 def burgers() -> Case:
-    """The middle one of three is 0.00496; in log μ otherwise as in the other cases."""
+    """The middle one of three is 0.00496, though 0.00595 is nearer to the middle."""
     data = load_snapshots(data_folder() / "burgers", period=1.0)
     candidates = np.geomspace(0.001, 0.01, 13)[:, None]
-    chosen = _spread(data.X[:, 0])
+    spread = _spread(data.X[:, 0])
+
+    def chosen(n: int) -> np.ndarray:
+        return np.array([0, 3, 7]) if n == 3 else spread(n)
+
     return Case(data, Burgers2D(), chosen, None, candidates, FunctionTransformer(np.log), {}, {})
 
 
