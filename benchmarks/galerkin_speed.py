@@ -70,6 +70,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--max-time", type=float, default=240.0, help="seconds of training")
     parser.add_argument("--low", type=float, default=0.002, help="smallest viscosity")
+    parser.add_argument("--refine", action="store_true", help="let the network learn the equation")
     parser.add_argument("--cache", help="folder in which the snapshots are kept")
     args = parser.parse_args()
     data = make_burgers(np.geomspace(args.low, 0.01, 5), kind="2d", cache=args.cache)
@@ -79,6 +80,8 @@ def main() -> None:
     log = FunctionTransformer(np.log)
     galerkin = CoLoRAGalerkin(data.pde, regressor=make_pipeline(log, network), random_state=0)
     galerkin.fit(data.X, y)
+    if args.refine:
+        galerkin = galerkin.refine(np.geomspace(args.low, 0.01, 13)[:, None])
     frozen = FrozenEstimator(galerkin.regressor_)
     few = CoLoRAGalerkin(data.pde, regressor=frozen, n_collocation=100, random_state=0)
     few.fit(data.X, y)

@@ -17,6 +17,7 @@ from skcolora._colora import CoLoRARegressor
 from skcolora._decoding import decode_rows
 from skcolora._distillation import distilled
 from skcolora._latent_equation import LatentEquation
+from skcolora._refinement import refined
 from skcolora._snapshots import Array, check_period, validate_parameters
 from skcolora._stored_rows import validate_rows
 from skcolora._unwrap import innermost, replaced, transformed
@@ -238,13 +239,22 @@ class CoLoRAGalerkin(SnapshotRegressor):
         check_boundary(self.pde, check_period(inner.period, layout.grid.n_dims))
         self._densities = conserved_densities(self.pde, self.conserve)
         self._quadrature = quadrature(self.pde, layout.grid)
-        norm = check_norm(self.pde, layout.grid, self.norm)
+        self._norm = check_norm(self.pde, layout.grid, self.norm)
         points = self._quadrature.points
         check_rate(self.pde, points if self.collocation == "grid" else points[:_TRIAL_POINTS])
         self.regressor_ = clone(regressor).fit(X, y)
+        best = innermost(self.regressor_).best_loss_
+        self.tol_ = _tolerance(best) if self.tol is None else self.tol
+        self._choose(X)
+        return self
+
+    def _choose(self, X: Array) -> None:
+        """Collocation points and starts, from the regressor's states at these parameters."""
         inner = innermost(self.regressor_)
+        self._layout = layout = inner._layout
+        self._X = X
         self._network = copy.deepcopy(inner.network_).cpu().double()
-        trained = inner._latent(inner._X, inner._layout.times)
+        trained = inner._latent(inner._X, layout.times)
         self._training = trained.flatten(0, 1).double().cpu()
         inputs = transformed(self.regressor_, X)
         paths, first = (
@@ -253,7 +263,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         self._collocation = choose_collocation(
             self.collocation,
             self.n_collocation,
-            norm,
+            self._norm,
             Projection(self._network, self.pde, as_tensor(X), self._quadrature, 0.0),
             layout.grid,
             as_tensor(layout.times),
@@ -263,14 +273,11 @@ class CoLoRAGalerkin(SnapshotRegressor):
         projection = Projection(
             self._network, self.pde, as_tensor(X), self._collocation, self.regularization
         )
-        known = initial_fields(self.pde, inner._layout, X, None)
+        known = initial_fields(self.pde, layout, X, None)
         self._trained_starts = trained_starts(
-            projection, known, inner._X, first[:, 0], self._training
+            projection, known, inputs, first[:, 0], self._training
         )
         self.collocation_ = self._collocation.points.numpy()
-        self.tol_ = _tolerance(inner.best_loss_) if self.tol is None else self.tol
-        self._layout, self._X = inner._layout, X
-        return self
 
     def predict(
         self,
@@ -409,9 +416,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
                 f"`hyper_width` must be at least {inner.hyper_width}, that of the regressor; got "
                 f"{hyper_width}."
             )
-        candidates = validate_parameters(self, X)
-        known = (candidates[:, None] == self._X).all(axis=2).any(axis=1)
-        candidates = candidates[~known]
+        candidates = self._without_snapshots(X)
         out = distilled(
             self._equation(),
             self._X,
@@ -422,6 +427,80 @@ class CoLoRAGalerkin(SnapshotRegressor):
             seed=int(check_random_state(self.random_state).randint(2**31 - 1)),
         )
         return replaced(self.regressor_, out)
+
+    def refine(
+        self, X: ArrayLike, *, max_iter: int = 300, max_time: float | None = None
+    ) -> CoLoRAGalerkin:
+        """An estimator whose network has learnt the equation at parameters without snapshots.
+
+        Trains network and hypernetwork further, by the natural gradient of `CoLoRARegressor`,
+        on the equation itself (a physics-informed loss [1]_)::
+
+            τ ‖∂ₜû - f(t, x, û; μ)‖,  ‖û(0; μ) - u₀(μ)‖
+
+        at the rows of X and the parameters trained on, and on the fields that the network
+        gave at the latter.  `solve` and `predict` move the latent state within what the
+        network can represent; refining makes that fit the solutions at X, and is worth its
+        time where snapshots are few.  Both the returned estimator and its ``regressor_`` are
+        more accurate then.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_candidates, n_parameters)
+            Physics parameters; cover the region in which to predict.
+        max_iter : int, default=300
+            Steps, each about twice as long as one of the regressor's second phase.
+        max_time : float, default=None
+            Seconds after which they end at the latest.
+
+        Returns
+        -------
+        refined : CoLoRAGalerkin
+            A fitted copy; this estimator stays as it is.
+
+        Raises
+        ------
+        ValueError
+            If X does not fit, the equation has no initial field, or its right-hand side is
+            not finite.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the equation is still violated by more than a tenth of the field.
+        UserWarning
+            If the training is interrupted (Ctrl-C); the best weights so far are kept.
+
+        References
+        ----------
+        .. [1] M. Raissi, P. Perdikaris and G. E. Karniadakis, "Physics-informed neural
+           networks", J. Comput. Phys. 378 (2019), 686-707.
+        """
+        if type(self.pde).initial is PDE.initial:
+            raise ValueError(
+                f"{type(self.pde).__name__} defines no `initial`, and without initial fields the "
+                "equation does not determine its solutions; define it to `refine`."
+            )
+        candidates = self._without_snapshots(X)
+        inner = refined(
+            self.pde,
+            self.regressor_,
+            self._X,
+            candidates,
+            max_iter=max_iter,
+            max_time=max_time,
+            seed=int(check_random_state(self.random_state).randint(2**31 - 1)),
+        )
+        out = copy.copy(self)
+        out.regressor_ = replaced(self.regressor_, inner)
+        out._choose(np.vstack([self._X, candidates]))
+        return out
+
+    def _without_snapshots(self, X: ArrayLike) -> Array:
+        """Rows of X that the regressor was not trained on."""
+        candidates = validate_parameters(self, X)
+        known = (candidates[:, None] == self._X).all(axis=2).any(axis=1)
+        return np.asarray(candidates[~known])
 
     def _equation(self) -> LatentEquation:
         return LatentEquation(

@@ -18,7 +18,7 @@ from skcolora.galerkin._integration import (
     integrate_fixed,
     integrate_implicit,
 )
-from skcolora.galerkin._points import Collocation, quadrature
+from skcolora.galerkin._points import Collocation, on_boundary, quadrature
 from skcolora.galerkin._projection import Projection
 from skcolora.galerkin._solution import GalerkinSolution
 from skcolora.galerkin._start import (
@@ -55,6 +55,7 @@ __all__ = [
     "integrate",
     "integrate_fixed",
     "integrate_implicit",
+    "on_boundary",
     "quadrature",
     "trained_starts",
     "unfitted_start",

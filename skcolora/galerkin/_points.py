@@ -85,18 +85,24 @@ def _trapezoidal(axis: Array, length: float | None) -> tuple[Array, Array]:
 def _collocation(pde: PDE, points: Array, weights: Array) -> Collocation:
     weights = weights / weights.sum()
     fixed = None
+    ends = on_boundary(pde, points)
+    if ends.any():
+        # The boundary as a whole weighs as much as the domain.
+        weights[ends] = 1.0 / ends.sum()
+        weights /= weights.sum()
+        fixed = as_tensor(ends)
+    return Collocation(as_tensor(points), as_tensor(weights), fixed)
+
+
+def on_boundary(pde: PDE, points: Array) -> NDArray[np.bool_]:
+    """Which of the points (n, n_dims) have a prescribed boundary value."""
+    found = np.zeros(len(points), dtype=bool)
     if pde.boundary == "fixed":
-        on_boundary = np.zeros(len(points), dtype=bool)
         for d, ((low, high), length) in enumerate(zip(pde.domain, pde.period, strict=True)):
             if length is None:
                 ends = np.minimum(points[:, d] - low, high - points[:, d])
-                on_boundary |= ends <= _ON_BOUNDARY * (high - low)
-        if on_boundary.any():
-            # The boundary as a whole weighs as much as the domain.
-            weights[on_boundary] = 1.0 / on_boundary.sum()
-            weights /= weights.sum()
-            fixed = as_tensor(on_boundary)
-    return Collocation(as_tensor(points), as_tensor(weights), fixed)
+                found |= ends <= _ON_BOUNDARY * (high - low)
+    return found
 
 
 def gauss_legendre(pde: PDE, grid: Grid, n_points: int) -> Collocation:

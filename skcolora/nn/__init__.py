@@ -7,6 +7,7 @@ from skcolora.nn._layers import CoLoRALayer, Factor, Jet, LowRankUpdate
 from skcolora.nn._model import CoLoRAModel
 from skcolora.nn._network import CoLoRANetwork, Linearization
 from skcolora.nn._periodic import PeriodicLayer
+from skcolora.nn._space_time import SpaceTimeJet, SpaceTimeModel, jet_jacobian
 
 __all__ = [
     "CoLoRALayer",
@@ -19,8 +20,11 @@ __all__ = [
     "LowRankUpdate",
     "NetworkJet",
     "PeriodicLayer",
+    "SpaceTimeJet",
+    "SpaceTimeModel",
     "evaluate_fields",
     "evaluate_latent",
     "first_layer",
+    "jet_jacobian",
     "widened",
 ]

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import time
 import warnings
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -83,25 +85,63 @@ def train(
     if max_iter is None:
         max_iter = DEFAULT_STEPS if max_time is None else UNLIMITED
     n_first = 0 if refine_only else min(round(FIRST_PHASE_STEPS * max_iter), FIRST_PHASE_ENOUGH)
-    result = TrainingResult()
     judge = sampler if validation is None else validation
-    best = _Best(model, judge.draw(256, 32, torch.float64), tol=tol)
-    best.update()
+    sample = judge.draw(256, 32, torch.float64)
     patience = math.inf if validation is None else PATIENCE
+    stages = [
+        Stage(lambda: FirstOrderPhase(model, sampler), n_first, share=FIRST_PHASE_TIME),
+        Stage(lambda: NaturalGradientPhase(model, sampler), max_iter, patience=patience),
+    ]
+    return train_in_stages(
+        model,
+        stages,
+        lambda: _error_on(sample, model),
+        max_time=max_time,
+        tol=tol,
+        verbose=verbose,
+    )
+
+
+class Stage(NamedTuple):
+    """A phase and when it ends at the latest."""
+
+    phase: Callable[[], Phase]
+    until: int
+    """Steps, counted from the first of the training"""
+    share: float = 1.0
+    """Of the seconds, counted from the first as well"""
+    patience: float = math.inf
+    """Looks without a better error"""
+
+
+def train_in_stages(
+    model: CoLoRAModel,
+    stages: Sequence[Stage],
+    judge: Callable[[], float],
+    *,
+    max_time: float | None = None,
+    tol: float = 0.0,
+    verbose: int = 0,
+) -> TrainingResult:
+    """Run phases one after the other; the weights that ``judge`` finds best stay.
+
+    ``max_time``, ``tol`` and ``verbose`` as in `train`, and so are the result and the error
+    that is raised.
+    """
+    result = TrainingResult()
+    best = _Best(model, judge, tol=tol)
+    best.update()
     started = time.perf_counter()
     budget = math.inf if max_time is None else max_time
     # With a limit of time the number of steps is not known beforehand.
-    total = max_iter if max_time is None else None
+    total = stages[-1].until if max_time is None else None
     with tqdm(total=total, disable=verbose <= 0, unit="step") as bar:
         try:
-            if n_first:
-                ends = started + FIRST_PHASE_TIME * budget
-                first = FirstOrderPhase(model, sampler)
-                _run(first, n_first, ends, best, math.inf, result, bar)
-            if not best.good_enough:
-                second = NaturalGradientPhase(model, sampler)
-                n_left = max_iter - len(result.losses)
-                _run(second, n_left, started + budget, best, patience, result, bar)
+            for stage in stages:
+                n_steps = stage.until - len(result.losses)
+                if n_steps > 0 and not best.good_enough:
+                    ends = started + stage.share * budget
+                    _run(stage.phase(), n_steps, ends, best, stage.patience, result, bar)
         except KeyboardInterrupt:
             result.interrupted = True
             best.update()
@@ -110,7 +150,7 @@ def train(
                 f"Training was interrupted after {len(result.losses)} steps; the best weights so "
                 f"far are kept (sampled relative error {best.error:.2g}).",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
     model.to(torch.float64)
     result.error = best.error
@@ -121,6 +161,15 @@ def train(
             "or too small for float32."
         )
     return result
+
+
+@torch.no_grad()
+def _error_on(sample: Batch, model: CoLoRAModel) -> float:
+    """Mean relative error on a sample."""
+    dtype = next(model.parameters()).dtype
+    x, u, inputs, weights = (t.to(dtype) for t in sample[:4])
+    squared = (weights * (model(x, inputs) - u)).square().sum((1, 2))
+    return float(squared.sqrt().mean())
 
 
 def _any_finite(losses: list[Tensor]) -> bool:
@@ -167,10 +216,10 @@ def _run(
 
 
 class _Best:
-    """The best weights so far, by the error on one fixed sample."""
+    """The best weights so far, by an error that is always judged in the same way."""
 
-    def __init__(self, model: CoLoRAModel, sample: Batch, *, tol: float) -> None:
-        self.model, self._sample, self._tol = model, sample, tol
+    def __init__(self, model: CoLoRAModel, judge: Callable[[], float], *, tol: float) -> None:
+        self.model, self._judge, self._tol = model, judge, tol
         self._weights = self._copy()
         self.error = math.inf
 
@@ -181,13 +230,9 @@ class _Best:
     def _copy(self) -> list[Tensor]:
         return [p.detach().clone() for p in self.model.parameters()]
 
-    @torch.no_grad()
     def update(self) -> float:
-        """Evaluate, and keep the weights if they are the best."""
-        dtype = next(self.model.parameters()).dtype
-        x, u, inputs, weights = (t.to(dtype) for t in self._sample[:4])
-        squared = (weights * (self.model(x, inputs) - u)).square().sum((1, 2))
-        error = float(squared.sqrt().mean())
+        """Judge, and keep the weights if they are the best."""
+        error = self._judge()
         if error < self.error:
             self.error, self._weights = error, self._copy()
         return error

@@ -110,7 +110,7 @@ class NaturalGradientPhase:
         r = residual(values)
         loss = (r.square().sum((0, 2)) * len(batch.x)).sqrt().mean()
         if torch.isfinite(loss):
-            self.sampler.learn(batch, values)
+            self.sampler.learn(batch, values - batch.u)
             decay = min(1.0, (1 - progress) / (1 - self.DECAY_FROM))
             self._optimizer.step(
                 factors,

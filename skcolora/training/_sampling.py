@@ -126,7 +126,7 @@ class SnapshotSampler:
             self._cells.of_point[points],
         )
 
-    def learn(self, batch: Batch, values: Tensor) -> None:
+    def learn(self, batch: Batch, misfit: Tensor) -> None:
         """Where the network was wrong on a batch: more points are drawn there from now on.
 
         A network may be off at a single point of the grid, a needle, which points drawn by |u|
@@ -135,10 +135,10 @@ class SnapshotSampler:
         Parameters
         ----------
         batch : Batch
-        values : Tensor of shape (n_snapshots, n_points, n_fields)
-            Those of the network.
+        misfit : Tensor of shape (n_snapshots, n_points, n_fields)
+            What the network's fields were off by.
         """
-        squared = ((values - batch.u) / self._unit).square().sum(-1).flatten()
+        squared = (misfit / self._unit).square().sum(-1).flatten()
         if self._misfit is None:
             self._misfit = squared.new_zeros(self._cells.n_cells)
         cells, zero = batch.cells.flatten(), torch.zeros_like(self._misfit)

@@ -1,0 +1,110 @@
+"""Derivatives in time and space of a model, and their Jacobian in the weights."""
+
+import pytest
+import torch
+from torch.nn.functional import silu
+from torch.nn.utils import parameters_to_vector, vector_to_parameters
+
+from skcolora.nn import (
+    CoLoRAModel,
+    CoLoRANetwork,
+    Hypernetwork,
+    NetworkJet,
+    SpaceTimeJet,
+    SpaceTimeModel,
+    jet_jacobian,
+)
+
+CASES = [
+    ((1.0, 2.0), "diagonal", (1, 2, 3), 2),
+    ((1.0, 2.0), "scalar", (0, 2), 1),
+    ((None, 2.0), "diagonal", (0, 1, 2, 3), 2),
+    ((None,), "diagonal", (0,), 1),
+    ((None, None), "scalar", (3,), 1),
+    ((1.5,), "scalar", (1, 2, 3), 2),
+]
+
+
+def make_model(period, adaptation, adapted_layers, n_fields):
+    generator = torch.Generator().manual_seed(0)
+    network = CoLoRANetwork(
+        len(period),
+        n_fields,
+        width=6,
+        depth=4,
+        rank=2,
+        adaptation=adaptation,
+        adapted_layers=adapted_layers,
+        period=period,
+        generator=generator,
+    )
+    hypernetwork = Hypernetwork(3, network.n_latent, width=5, depth=3, generator=generator)
+    model = CoLoRAModel(network, hypernetwork).double()
+    network.u_center[:] = 0.4
+    network.u_scale[:] = torch.tensor([2.0, 3.0])[:n_fields]
+    plain = torch.tensor([length is None for length in period])
+    network.x_center[plain], network.x_scale[plain] = 0.3, 2.5
+    hypernetwork.center[:], hypernetwork.scale[:] = 0.2, torch.tensor([1.0, 2.0, 0.5])
+    return model
+
+
+def some(model, n=7):
+    options = {"generator": torch.Generator().manual_seed(1), "dtype": torch.float64}
+    n_dims = len(model.network.x_center)
+    return torch.randn(n, 3, **options), torch.rand(n, n_dims, **options)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_derivatives(case):
+    model = make_model(*case)
+    inputs, x = some(model)
+    jet = SpaceTimeModel(model)(inputs, x)
+    close = {"rtol": 1e-11, "atol": 1e-11}
+    assert torch.allclose(jet.value, model(x.unsqueeze(1), inputs).squeeze(1), **close)
+    known = NetworkJet(model.network, model.hypernetwork(inputs), x.unsqueeze(1))
+    assert torch.allclose(jet.grad, known.grad[:, :, 0].transpose(0, 1), **close)
+    assert torch.allclose(jet.laplacian, known.laplacian[:, 0], **close)
+    h = torch.tensor([0.0, 0.0, 1e-5], dtype=torch.float64)
+    after, before = (model(x.unsqueeze(1), inputs + s * h).squeeze(1) for s in (1, -1))
+    assert torch.allclose(jet.rate, (after - before) / 2e-5, rtol=1e-7, atol=1e-8)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_jacobian_in_all_weights(case):
+    model = make_model(*case)
+    inputs, x = some(model)
+    jets = SpaceTimeModel(model)
+    generator = torch.Generator().manual_seed(2)
+
+    def normal(like):
+        return torch.randn(like.shape, generator=generator, dtype=torch.float64)
+
+    sensitivity = SpaceTimeJet(*(normal(part) for part in jets(inputs, x)))
+
+    @torch.no_grad()
+    def rows(weights):
+        vector_to_parameters(weights, model.parameters())
+        terms = zip(jets(inputs, x), sensitivity, strict=True)
+        return sum((part * s).flatten(1).sum(1) for part, s in terms)
+
+    factors = jet_jacobian(jets, inputs, x, sensitivity)
+    assert {f.parameter for f in factors} == set(model.parameters())
+    weights = parameters_to_vector(model.parameters()).detach()
+    direction = normal(weights)
+    difference = (rows(weights + 1e-5 * direction) - rows(weights - 1e-5 * direction)) / 2e-5
+    rows(weights)
+    parts = dict(
+        zip(
+            model.parameters(),
+            direction.split([p.numel() for p in model.parameters()]),
+            strict=True,
+        )
+    )
+    slope = sum(f.left @ parts[f.parameter] for f in factors)
+    assert torch.allclose(slope, difference, rtol=1e-6, atol=1e-6)
+
+
+def test_the_activation_is_that_of_the_network():
+    """Written out here, because torch's has no forward derivative of second order."""
+    z = torch.linspace(-3, 3, 11, dtype=torch.float64)
+    assert torch.allclose(z * torch.sigmoid(z), silu(z))
