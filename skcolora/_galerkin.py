@@ -442,7 +442,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         gave at the latter.  `solve` and `predict` move the latent state within what the
         network can represent; refining makes that fit the solutions at X, and is worth its
         time where snapshots are few.  Both the returned estimator and its ``regressor_`` are
-        more accurate then.
+        more accurate then.  Shows progress where the regressor is ``verbose``.
 
         Parameters
         ----------

@@ -21,8 +21,9 @@ from skcolora.pdes import PDE
 from skcolora.training import SnapshotSampler, Stage, train_in_stages
 from skcolora.utils._torch import as_tensor
 
-# Times, points and values of the network's fields from which points are drawn at most.
-_MOST_TIMES, _MOST_POINTS, _MOST_VALUES = 48, 2**16, 2**27
+# Times, points and values of the network's fields from which points are drawn at most, and as
+# many times in any case.
+_MOST_TIMES, _MOST_POINTS, _MOST_VALUES, _LEAST_TIMES = 48, 2**16, 2**25, 4
 # Times as many points as a step has, by which the weights are judged.
 _JUDGED = 8
 # Of the field: a violation of the equation that is worth a warning.
@@ -103,11 +104,13 @@ def _fields(
 ) -> tuple[SnapshotSampler, SnapshotSampler]:
     """Fields of the model as it is, at all parameters and at those trained on."""
     points = layout.grid.points
-    if len(points) > _MOST_POINTS:
-        chosen = torch.randperm(len(points), generator=generator)[:_MOST_POINTS]
+    per_point = len(inputs) * layout.n_fields
+    n_points = min(_MOST_POINTS, max(_MOST_VALUES // (per_point * _LEAST_TIMES), 1))
+    if len(points) > n_points:
+        chosen = torch.randperm(len(points), generator=generator)[:n_points]
         points = points[chosen.numpy()]
-    n_values = len(inputs) * len(points) * layout.n_fields
-    n_times = min(max(_MOST_VALUES // n_values, 4), _MOST_TIMES)
+    n_times = max(_MOST_VALUES // (per_point * len(points)), _LEAST_TIMES)
+    n_times = min(n_times, _MOST_TIMES)
     times = np.linspace(0.0, layout.times[-1], n_times)
     latent = model.hypernetwork(as_tensor(parameter_time_rows(inputs, times)))
     latent = latent.view(len(inputs), n_times, -1)

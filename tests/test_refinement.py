@@ -175,6 +175,22 @@ def test_boundary_values_that_are_prescribed_stay(monkeypatch):
     assert torch.allclose(r, phase._tau * (sample.free.weights * rate).flatten())
 
 
+@pytest.mark.parametrize(
+    ("most", "shape"), [(2**25, (48, 64)), (3 * 64 * 10, (10, 64)), (60, (4, 5))]
+)
+def test_the_memory_for_the_fields_is_bounded(monkeypatch, most, shape):
+    """Times and points of each of the three parameters."""
+    monkeypatch.setattr(_refinement, "_MOST_VALUES", most)
+    phase = make_phase(DATA, [[1.0]])
+    n_times, n_points = shape
+    assert phase._fields.fields.shape == (3 * n_times, n_points, 1)
+    assert phase._trained.fields.shape == (2 * n_times, n_points, 1)
+    assert len(torch.unique(phase._fields.points)) == n_points
+    assert phase._fields.inputs[-1, 1] == DATA.times[-1]
+    phase.restart()
+    assert torch.isfinite(phase.step(0.0, 1.0))
+
+
 def test_interruption_keeps_what_was_learnt(model, monkeypatch):
     step, calls = EquationPhase.step, []
 

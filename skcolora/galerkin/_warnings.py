@@ -48,8 +48,8 @@ def warn_of(pde: PDE, X: Array, solution: GalerkinSolution) -> None:
             _most(solution.residual) > _LARGE_RESIDUAL,
             _most(solution.residual),
             "the latent state cannot follow the equation (relative residual up to {:.2g}); "
-            "give the regressor more online weights (`rank` with adaptation='diagonal', "
-            "`adapted_layers`), or train it on parameters nearer to this one",
+            "`refine` the model at such parameters, give the regressor more online weights "
+            "(`rank` with adaptation='diagonal', `adapted_layers`), or train it nearer to this one",
         ),
         (
             solution.outside > _FAR_OUTSIDE,
