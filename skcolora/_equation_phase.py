@@ -99,7 +99,7 @@ class EquationPhase:
         self._mu, self._inputs = as_tensor(X), as_tensor(inputs)
         self._jets = SpaceTimeModel(model)
         times = fields.inputs[:, 1].unique()
-        self._end, self._gap = float(times[-1]), float(times[-1]) / (len(times) - 1)
+        self._end, self._gap = float(times[-1]), float(times[-1]) / max(len(times) - 1, 1)
         sample = self.draw(8)
         jet = self._jets(sample.free.inputs, sample.free.x)
         weights = sample.free.weights

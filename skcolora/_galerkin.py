@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import check_random_state
+from sklearn.utils import check_random_state, check_scalar
 
 from skcolora._base import SnapshotRegressor
 from skcolora._colora import CoLoRARegressor
@@ -461,8 +461,10 @@ class CoLoRAGalerkin(SnapshotRegressor):
         Raises
         ------
         ValueError
-            If X does not fit, the equation has no initial field, or its right-hand side is
-            not finite.
+            If X or a limit does not fit, the equation has no initial field, or its right-hand
+            side is not finite.
+        TypeError
+            If a limit is no number.
 
         Warns
         -----
@@ -481,6 +483,9 @@ class CoLoRAGalerkin(SnapshotRegressor):
                 f"{type(self.pde).__name__} defines no `initial`, and without initial fields the "
                 "equation does not determine its solutions; define it to `refine`."
             )
+        check_scalar(max_iter, "max_iter", Integral, min_val=1)
+        if max_time is not None:
+            check_scalar(max_time, "max_time", Real, min_val=0, include_boundaries="neither")
         candidates = self._without_snapshots(X)
         inner = refined(
             self.pde,

@@ -244,3 +244,12 @@ def test_a_right_hand_side_that_is_not_finite(regressor):
 def test_bad_parameters(model, X, message):
     with pytest.raises(ValueError, match=message):
         model.refine(X)
+
+
+@pytest.mark.parametrize(
+    ("limits", "error"),
+    [({"max_iter": 0}, ValueError), ({"max_iter": 1.5}, TypeError), ({"max_time": 0}, ValueError)],
+)
+def test_bad_limits(model, limits, error):
+    with pytest.raises(error, match=next(iter(limits))):
+        model.refine(CANDIDATES, **limits)
