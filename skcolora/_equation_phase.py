@@ -199,7 +199,7 @@ class EquationPhase:
         loss = r.norm()
         if torch.isfinite(loss):
             batch = sample.free.batch
-            self._fields.learn(batch, violation.view_as(batch.u))
+            self._fields.learn(batch, violation.reshape(batch.u.shape))
             decay = min(1.0, (1 - progress) / (1 - self.DECAY_FROM))
             self._optimizer.step(
                 factors, r, self.STEP_SIZE * caution * decay, lambda: self.residual(sample)
