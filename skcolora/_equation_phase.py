@@ -12,27 +12,32 @@ from skcolora._snapshots import Array
 from skcolora.galerkin import on_boundary
 from skcolora.nn import CoLoRAModel, Factor, SpaceTimeJet, SpaceTimeModel, jet_jacobian
 from skcolora.pdes import PDE
-from skcolora.training import SPRING, Batch, SnapshotSampler, batch_shape
+from skcolora.training import SPRING, Batch, NaturalGradientPhase, SnapshotSampler, batch_shape
 from skcolora.utils._torch import as_tensor
 
 
 class _Known(NamedTuple):
-    """Points where the field is known, (n, ...)."""
+    """Points where the field is known."""
 
     inputs: Tensor
+    """(n, n_parameters + 1)"""
     x: Tensor
+    """(n, n_dims)"""
     u: Tensor
+    """(n, n_fields)"""
     weights: Tensor
+    """(n, n_fields)"""
 
 
 class _Free(NamedTuple):
-    """Points where the equation is to hold, (n, ...)."""
+    """Points where the equation is to hold, as in `_Known`."""
 
     inputs: Tensor
     x: Tensor
     mu: Tensor
+    """Parameters of the equation, (n, n_parameters)"""
     fixed: Tensor
-    """Whether the boundary value is prescribed there"""
+    """Whether the boundary value is prescribed there, (n,)"""
     weights: Tensor
     batch: Batch
     """What they were drawn as"""
@@ -79,9 +84,7 @@ class EquationPhase:
     """
 
     dtype = torch.float64
-    max_rise = 30.0
-    STEP_SIZE = 0.5
-    DECAY_FROM = 0.4  # share of the phase at which the step begins to fall
+    max_rise = NaturalGradientPhase.max_rise
     TIME_SHARE = 0.5  # τ, of the time in which the field changes by as much as itself
     N_TRAINED, N_INITIAL, N_FREE = 256, 128, 512  # rows of a step
 
@@ -161,9 +164,8 @@ class EquationPhase:
     def residual(self, sample: Sample) -> Tensor:
         """Weighted rows; their squares sum up to a squared relative error."""
         known, free = sample
-        error = known.weights * (self._jets(known.inputs, known.x).value - known.u)
-        violation = self._violation(self._jets(free.inputs, free.x), free)
-        return torch.cat([error.T.flatten(), (free.weights * violation).T.flatten()])
+        value = self._jets(known.inputs, known.x).value
+        return _rows(sample, value, self._violation(self._jets(free.inputs, free.x), free))
 
     @torch.no_grad()
     def linearize(self, sample: Sample) -> tuple[Tensor, list[Factor], Tensor]:
@@ -180,8 +182,7 @@ class EquationPhase:
                 for one in sums
             ]
         violation = violation.detach()
-        error = known.weights * (value - known.u)
-        r = torch.cat([error.T.flatten(), (free.weights * violation).T.flatten()])
+        r = _rows(sample, value, violation)
         n, n_fields = known.weights.shape
         to_values = [
             [known.weights * torch.eye(n_fields, dtype=self.dtype)[i]]
@@ -200,8 +201,12 @@ class EquationPhase:
         if torch.isfinite(loss):
             batch = sample.free.batch
             self._fields.learn(batch, violation.reshape(batch.u.shape))
-            decay = min(1.0, (1 - progress) / (1 - self.DECAY_FROM))
-            self._optimizer.step(
-                factors, r, self.STEP_SIZE * caution * decay, lambda: self.residual(sample)
-            )
+            step_size = NaturalGradientPhase.step_size(progress, caution)
+            self._optimizer.step(factors, r, step_size, lambda: self.residual(sample))
         return loss
+
+
+def _rows(sample: Sample, value: Tensor, violation: Tensor) -> Tensor:
+    """Weighted errors where the field is known, then violations; field by field."""
+    error = sample.known.weights * (value - sample.known.u)
+    return torch.cat([error.T.flatten(), (sample.free.weights * violation).T.flatten()])

@@ -449,7 +449,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         X : array-like of shape (n_candidates, n_parameters)
             Physics parameters; cover the region in which to predict.
         max_iter : int, default=300
-            Steps, each about twice as long as one of the regressor's second phase.
+            Steps.
         max_time : float, default=None
             Seconds after which they end at the latest.
 

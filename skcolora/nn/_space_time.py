@@ -31,8 +31,8 @@ class SpaceTimeModel(nn.Module):
     """A `CoLoRAModel` whose derivatives can in turn be differentiated in the weights.
 
     The derivatives are carried through the layers as rows of one array: the value, ∂ₜ, ∂ₓ of
-    each dimension, and Δ.  With z such an array, a layer is ``z ← Z M``, where the rate
-    gains the motion of M, and an activation::
+    each dimension, and Δ.  With z such an array, a layer is ``z ← z M + b``, where b
+    is the value's alone and the rate gains the motion of M; an activation is::
 
         (z, ∂z, Δz) → (σ(z), σ'(z) ∂z, σ'(z) Δz + σ''(z) |∇z|²)
     """

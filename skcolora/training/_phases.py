@@ -99,6 +99,11 @@ class NaturalGradientPhase:
     def restart(self) -> None:
         self._optimizer = SPRING(self.model.parameters())
 
+    @classmethod
+    def step_size(cls, progress: float, caution: float) -> float:
+        """s of `SPRING` at a given share of the phase."""
+        return cls.STEP_SIZE * caution * min(1.0, (1 - progress) / (1 - cls.DECAY_FROM))
+
     def step(self, progress: float, caution: float) -> Tensor:
         batch = self.sampler.draw(*self._shape, self.dtype)
         row_weights = (batch.weights / math.sqrt(len(batch.x))).permute(2, 0, 1)
@@ -111,11 +116,10 @@ class NaturalGradientPhase:
         loss = (r.square().sum((0, 2)) * len(batch.x)).sqrt().mean()
         if torch.isfinite(loss):
             self.sampler.learn(batch, values - batch.u)
-            decay = min(1.0, (1 - progress) / (1 - self.DECAY_FROM))
             self._optimizer.step(
                 factors,
                 r,
-                self.STEP_SIZE * caution * decay,
+                self.step_size(progress, caution),
                 lambda: residual(self.model(batch.x, batch.inputs)),
             )
         return loss

@@ -2,7 +2,6 @@
 
 import pytest
 import torch
-from torch.nn.functional import silu
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
 from skcolora.nn import (
@@ -102,9 +101,3 @@ def test_jacobian_in_all_weights(case):
     )
     slope = sum(f.left @ parts[f.parameter] for f in factors)
     assert torch.allclose(slope, difference, rtol=1e-6, atol=1e-6)
-
-
-def test_the_activation_is_that_of_the_network():
-    """Written out here, because torch's has no forward derivative of second order."""
-    z = torch.linspace(-3, 3, 11, dtype=torch.float64)
-    assert torch.allclose(z * torch.sigmoid(z), silu(z))
