@@ -19,12 +19,12 @@ from unittest import mock
 import numpy as np
 import torch
 from problems import PROBLEMS, Problem
+from skcolora.training import SnapshotSampler, _loop, _phases, _spring
 from sklearn.pipeline import make_pipeline
 from torch import nn
 
 from skcolora import CoLoRARegressor
 from skcolora.metrics import relative_l2_error
-from skcolora.training import SnapshotSampler, _loop, _phases, _spring
 
 
 class Adam:

@@ -22,12 +22,12 @@ import matplotlib.pyplot as plt
 import numpy as np
 import torch
 from problems import PROBLEMS, Problem
+from skcolora.nn import CoLoRAModel
 from sklearn.pipeline import make_pipeline
 
 from skcolora import CoLoRARegressor, ParameterInterpolator
 from skcolora._snapshots import infer_layout, parameter_time_rows
 from skcolora.metrics import relative_l2_error
-from skcolora.nn import CoLoRAModel
 
 RECIPE_STEPS, RECIPE_BATCHES, TIMED_STEPS = 100_000, 15, 10
 

@@ -1,14 +1,18 @@
 """Reduced models of parametrised PDEs by continuous low-rank adaptation."""
 
-from skcolora._colora import CoLoRARegressor
-from skcolora._galerkin import CoLoRAGalerkin
-from skcolora._interpolation import ParameterInterpolator
-from skcolora._pod import PODRegressor
-from skcolora._pod_galerkin import PODGalerkin
+from skcolora._estimators import (
+    CoLoRAGalerkin,
+    CoLoRARegressor,
+    ParameterInterpolator,
+    PODGalerkin,
+    PODRegressor,
+)
+from skcolora._galerkin import GalerkinSolution
 
 __all__ = [
     "CoLoRAGalerkin",
     "CoLoRARegressor",
+    "GalerkinSolution",
     "PODGalerkin",
     "PODRegressor",
     "ParameterInterpolator",

@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_scalar
 
 from skcolora.datasets._base import SnapshotData
 from skcolora.datasets._generate import solve_snapshots, uniform_axes
@@ -17,9 +16,11 @@ def make_advection(
     parameters: ArrayLike | int = 7,
     *,
     n_points: int = 256,
-    n_times: int = 51,
+    times: ArrayLike | None = None,
     width: float = 0.03,
     random_state: Any = None,
+    n_jobs: int | None = None,
+    cache: Any = None,
 ) -> SnapshotData:
     """Exact snapshots of a bump carried round a periodic domain.
 
@@ -29,12 +30,18 @@ def make_advection(
     ----------
     parameters : array-like of shape (n,) or (n, 1), or int, default=7
         Speeds, or how many to draw from [0.5, 1.5].
-    n_points, n_times : int
-        Resolution.
+    n_points : int, default=256
+        Number of points, without the end of the period.
+    times : array-like of shape (n_times,) or None, default=None
+        Strictly increasing times from 0 or later.  None: 51 times on [0, 1].
     width : float, default=0.03
         Standard deviation of the bump, as a share of the domain.
     random_state : int, RandomState instance or None, default=None
-        Used where ``parameters`` is a number.
+        Seed of the parameters, where ``parameters`` is a number.
+    n_jobs : int or None, default=None
+        Number of trajectories that are solved at the same time, as in joblib.
+    cache : None, path-like or joblib.Memory, default=None
+        Folder that keeps the solutions from one call to the next.
 
     Returns
     -------
@@ -44,7 +51,7 @@ def make_advection(
     Raises
     ------
     ValueError
-        If a parameter or a resolution is out of range.
+        If a parameter, a time or a resolution is out of range.
 
     Examples
     --------
@@ -52,7 +59,6 @@ def make_advection(
     >>> make_advection([0.5, 1.0])
     SnapshotData(X: (2, 1), y: (2, 51, 256) float64)
     """
-    check_scalar(n_times, "n_times", int, min_val=1)
     pde = Advection(width=width)
     return solve_snapshots(
         pde,
@@ -60,6 +66,8 @@ def make_advection(
         0.5,
         1.5,
         axes=uniform_axes(pde, n_points, ends=False),
-        times=np.linspace(0.0, 1.0, n_times),
+        times=np.linspace(0.0, 1.0, 51) if times is None else times,
         random_state=random_state,
+        n_jobs=n_jobs,
+        cache=cache,
     )

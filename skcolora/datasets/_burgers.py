@@ -18,7 +18,7 @@ def make_burgers(
     kind: str = "viscous",
     n_points: int | None = None,
     times: ArrayLike | None = None,
-    tol: float | None = None,
+    rtol: float | None = None,
     random_state: Any = None,
     n_jobs: int | None = None,
     cache: Any = None,
@@ -45,15 +45,15 @@ def make_burgers(
         Points along each axis at which the solution is given; the solver has a grid of
         its own.
     times : array-like of shape (n_times,) or None, default=None
-        Increasing from 0 or later.
-    tol : float or None, default=None
+        Strictly increasing times from 0 or later.
+    rtol : float or None, default=None
         Relative and absolute tolerance of the solver.  None: 1e-9, and 1e-5 for "2d".
     random_state : int, RandomState instance or None, default=None
-        Used where ``parameters`` is a number.
+        Seed of the parameters, where ``parameters`` is a number.
     n_jobs : int or None, default=None
-        Trajectories solved at a time.
+        Number of trajectories that are solved at the same time, as in joblib.
     cache : None, path-like or joblib.Memory, default=None
-        Where solutions are kept from one call to the next.
+        Folder that keeps the solutions from one call to the next.
 
     Returns
     -------
@@ -102,7 +102,7 @@ def make_burgers(
         times=np.linspace(0.0, end, 51) if times is None else times,
         log=kind != "inviscid",
         random_state=random_state,
-        tol=default if tol is None else tol,
+        rtol=default if rtol is None else rtol,
         n_jobs=n_jobs,
         cache=cache,
     )

@@ -24,7 +24,7 @@ def solve_snapshots(
     times: ArrayLike,
     log: bool = False,
     random_state: Any = None,
-    tol: float = 1e-9,
+    rtol: float = 1e-9,
     n_jobs: int | None = None,
     cache: Any = None,
 ) -> SnapshotData:
@@ -39,12 +39,12 @@ def solve_snapshots(
     times : array-like of shape (n_times,)
     log : bool, default=False
         Draw uniformly in the logarithm.
-    tol : float, default=1e-9
-        Both tolerances of `PDE.solve`.
+    rtol : float, default=1e-9
+        Relative and absolute tolerance of `PDE.solve`.
     n_jobs : int or None, default=None
-        Trajectories solved at a time.
+        Number of trajectories that are solved at the same time, as in joblib.
     cache : None, path-like or joblib.Memory, default=None
-        Where solutions are kept from one call to the next.
+        Folder that keeps the solutions from one call to the next.
 
     Returns
     -------
@@ -59,16 +59,16 @@ def solve_snapshots(
     solve: Any = _solve
     if cache is not None:
         solve = as_memory(cache).cache(_solve, ignore=["n_jobs"])
-    y = solve(pde, X, t, axes, tol, n_jobs)
+    y = solve(pde, X, t, axes, rtol, n_jobs)
     points = axes[0][:, None] if len(axes) == 1 else axes
     period = pde.period[0] if len(axes) == 1 else pde.period
     return SnapshotData(X=X, y=y, times=t, points=points, period=period, pde=pde)
 
 
 def _solve(
-    pde: PDE, mu: Array, times: Array, axes: tuple[Array, ...], tol: float, n_jobs: int | None
+    pde: PDE, mu: Array, times: Array, axes: tuple[Array, ...], rtol: float, n_jobs: int | None
 ) -> Array:
-    return pde.solve(mu, times, axes, rtol=tol, atol=tol, n_jobs=n_jobs)
+    return pde.solve(mu, times, axes, rtol=rtol, atol=rtol, n_jobs=n_jobs)
 
 
 def as_memory(cache: Any) -> Memory:

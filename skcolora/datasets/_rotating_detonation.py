@@ -34,15 +34,15 @@ def make_rotating_detonation(
     n_points : int, default=513
         Points on [0, 2π], both ends included.
     times : array-like of shape (n_times,) or None, default=None
-        Increasing from 0 or later.  None: 101 times on [0, 20].
+        Strictly increasing times from 0 or later.  None: 101 times on [0, 20].
     viscosity : float, default=0.026
         ν.
     random_state : int, RandomState instance or None, default=None
-        Used where ``parameters`` is a number.
+        Seed of the parameters, where ``parameters`` is a number.
     n_jobs : int or None, default=None
-        Trajectories solved at a time.
+        Number of trajectories that are solved at the same time, as in joblib.
     cache : None, path-like or joblib.Memory, default=None
-        Where solutions are kept from one call to the next.
+        Folder that keeps the solutions from one call to the next.
 
     Returns
     -------

@@ -19,6 +19,7 @@ def make_vlasov(
     times: ArrayLike | None = None,
     rtol: float = 1e-10,
     random_state: Any = None,
+    n_jobs: int | None = None,
     cache: Any = None,
 ) -> SnapshotData:
     """Exact snapshots of particles in a fixed potential, in phase space.
@@ -32,13 +33,15 @@ def make_vlasov(
     n_points : int, default=101
         Points along each axis, both ends included.
     times : array-like of shape (n_times,) or None, default=None
-        Increasing from 0 or later.  None: 63 times from 0 to 4.96.
+        Strictly increasing times from 0 or later.  None: 63 times from 0 to 4.96.
     rtol : float, default=1e-10
         Tolerance of the characteristics.
     random_state : int, RandomState instance or None, default=None
-        Used where ``parameters`` is a number.
+        Seed of the parameters, where ``parameters`` is a number.
+    n_jobs : int or None, default=None
+        Number of trajectories that are solved at the same time, as in joblib.
     cache : None, path-like or joblib.Memory, default=None
-        Where solutions are kept from one call to the next.
+        Folder that keeps the solutions from one call to the next.
 
     Returns
     -------
@@ -69,5 +72,6 @@ def make_vlasov(
         axes=uniform_axes(pde, n_points),
         times=0.08 * np.arange(63) if times is None else times,
         random_state=random_state,
+        n_jobs=n_jobs,
         cache=cache,
     )

@@ -18,6 +18,7 @@ def make_wave(
     n_points: int = 64,
     times: ArrayLike | None = None,
     random_state: Any = None,
+    n_jobs: int | None = None,
     cache: Any = None,
 ) -> SnapshotData:
     """Exact snapshots of a pulse that spreads in a periodic square.
@@ -32,11 +33,13 @@ def make_wave(
     n_points : int, default=64
         Points along each axis, without the end of the period.
     times : array-like of shape (n_times,) or None, default=None
-        Increasing from 0 or later.  None: 41 times on [0, 1].
+        Strictly increasing times from 0 or later.  None: 41 times on [0, 1].
     random_state : int, RandomState instance or None, default=None
-        Used where ``parameters`` is a number.
+        Seed of the parameters, where ``parameters`` is a number.
+    n_jobs : int or None, default=None
+        Number of trajectories that are solved at the same time, as in joblib.
     cache : None, path-like or joblib.Memory, default=None
-        Where solutions are kept from one call to the next.
+        Folder that keeps the solutions from one call to the next.
 
     Returns
     -------
@@ -63,5 +66,6 @@ def make_wave(
         axes=uniform_axes(pde, n_points, ends=False),
         times=np.linspace(0.0, 1.0, 41) if times is None else times,
         random_state=random_state,
+        n_jobs=n_jobs,
         cache=cache,
     )

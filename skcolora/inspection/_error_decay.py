@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from skcolora._estimators._unwrap import find_model
 from skcolora._snapshots import Array
 from skcolora.inspection._matplotlib import axes_for, require_matplotlib, whole_figure
-from skcolora.inspection._selection import find_model
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skcolora._estimators._unwrap import find_model
 from skcolora._snapshots import Array, check_times
 from skcolora.inspection._matplotlib import (
     figure_for,
@@ -20,7 +21,6 @@ from skcolora.inspection._selection import (
     check_index,
     column_names,
     describe_parameters,
-    find_model,
 )
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class LatentDisplay:
     >>> from skcolora import CoLoRARegressor
     >>> from skcolora.datasets import make_advection
     >>> from skcolora.inspection import LatentDisplay
-    >>> data = make_advection([0.5, 1.0, 1.5], n_points=64, n_times=11)
+    >>> data = make_advection([0.5, 1.0, 1.5], n_points=64, times=np.linspace(0, 1, 11))
     >>> model = CoLoRARegressor(**data.grid, max_iter=10, random_state=0)
     >>> LatentDisplay.from_estimator(model.fit(data.X, data.y), [[0.7], [1.2]])
     <...>

@@ -7,33 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils.validation import check_is_fitted
 
-from skcolora._snapshots import Array, SnapshotLayout
-
-# Where meta-estimators of scikit-learn keep the fitted estimator that they wrap.
-_WRAPPED = ("best_estimator_", "regressor_", "estimator_", "estimator")
-
-
-def find_model(estimator: Any, X: Any = None) -> tuple[Any, Any]:
-    """The model of skcolora in an estimator, and X as the steps before it pass it on."""
-    check_is_fitted(estimator)
-    inner = estimator
-    while not isinstance(getattr(inner, "_layout", None), SnapshotLayout):
-        steps = getattr(inner, "steps", None)
-        wrapped = [getattr(inner, name) for name in _WRAPPED if hasattr(inner, name)]
-        if steps:
-            if X is not None and len(steps) > 1:
-                X = inner[:-1].transform(X)
-            inner = steps[-1][1]
-        elif wrapped:
-            inner = wrapped[0]
-        else:
-            raise TypeError(
-                f"{type(estimator).__name__} does not know the times and points of its "
-                "snapshots; expected an estimator of skcolora, or one that wraps it."
-            )
-    return inner, X
+from skcolora._snapshots import Array
 
 
 def check_index(index: Any, n: int, name: str) -> int:

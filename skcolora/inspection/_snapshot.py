@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from skcolora._estimators._unwrap import find_model
 from skcolora._snapshots import Array, Grid, SnapshotLayout, infer_layout
 from skcolora.inspection._animation import save_animation
 from skcolora.inspection._images import panel_ratio
@@ -19,7 +20,6 @@ from skcolora.inspection._selection import (
     check_index,
     column_names,
     describe_parameters,
-    find_model,
     nearest_times,
     take_row,
 )

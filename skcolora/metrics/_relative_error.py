@@ -23,7 +23,7 @@ def relative_l2_error(
 ) -> float | NDArray[np.float64]:
     """Relative L2 error of each trajectory, averaged over the trajectories.
 
-    For trajectory i, ``‖û_i - u_i‖₂ / ‖u_i‖₂`` with the norm over all times, points and
+    The error of trajectory i is ``‖û_i - u_i‖₂ / ‖u_i‖₂`` with norms over all times, points and
     fields [1]_.
 
     Parameters
@@ -37,12 +37,13 @@ def relative_l2_error(
     -------
     error : float or ndarray of shape (n_trajectories,)
         The best value is 0.  A trajectory that is zero everywhere has error 0 where the
-        prediction is zero too, and infinity otherwise.
+        prediction is zero too, and infinity otherwise.  The error is infinity where the
+        prediction holds NaN or infinity, because a model could not go on.
 
     Raises
     ------
     ValueError
-        If the shapes differ, or values are not finite.
+        If the shapes differ, or true values are not finite.
 
     References
     ----------
@@ -56,12 +57,14 @@ def relative_l2_error(
     """
     options: dict[str, Any] = {"ensure_2d": False, "allow_nd": True, "dtype": "numeric"}
     true = check_array(y_true, input_name="y_true", **options)
-    predicted = check_array(y_pred, input_name="y_pred", **options)
+    predicted = check_array(y_pred, input_name="y_pred", **options, ensure_all_finite=False)
     check_consistent_length(true, predicted)
     if true.shape != predicted.shape:
         raise ValueError(f"y_true has shape {true.shape}, but y_pred has shape {predicted.shape}.")
     true = true.reshape(len(true), -1).astype(np.float64, copy=False)
-    difference = np.linalg.norm(predicted.reshape(true.shape) - true, axis=1)
+    with np.errstate(invalid="ignore", over="ignore"):
+        difference = np.linalg.norm(predicted.reshape(true.shape) - true, axis=1)
+    difference = np.nan_to_num(difference, nan=np.inf, posinf=np.inf)
     size = np.linalg.norm(true, axis=1)
     errors = np.full(len(true), np.inf)
     errors[difference == 0] = 0.0

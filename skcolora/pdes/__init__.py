@@ -1,16 +1,18 @@
 """Evolution equations, written once, and their full-order solvers."""
 
-from skcolora.pdes._advection import Advection
-from skcolora.pdes._base import PDE
-from skcolora.pdes._burgers import Burgers
-from skcolora.pdes._burgers2d import Burgers2D
-from skcolora.pdes._fields import Field, GridField
-from skcolora.pdes._inviscid_burgers import InviscidBurgers
+from skcolora.pdes._equations import (
+    Advection,
+    Burgers,
+    Burgers2D,
+    InviscidBurgers,
+    RotatingDetonation,
+    Vlasov,
+    Wave,
+)
+from skcolora.pdes._field import Field, GridField
 from skcolora.pdes._mesh import Mesh
-from skcolora.pdes._rotating_detonation import RotatingDetonation
-from skcolora.pdes._solver import SolverError
-from skcolora.pdes._vlasov import Vlasov
-from skcolora.pdes._wave import Wave
+from skcolora.pdes._pde import PDE
+from skcolora.pdes._solvers import SolverError
 
 __all__ = [
     "PDE",

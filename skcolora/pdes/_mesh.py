@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 from scipy.fft import irfftn, rfftn
-from scipy.integrate import simpson
 
 from skcolora._snapshots import Array
 from skcolora.pdes._derivatives import AxisDerivative, FourierDerivative, StencilDerivative
+from skcolora.pdes._quadrature import axis_rule
 
 # Share of the wave numbers that is kept; products of two such waves do not alias onto them.
 _KEPT = 2.0 / 3.0
@@ -57,8 +57,7 @@ class Mesh:
         )
 
     def integral(self, values: Array) -> Array:
-        """Integral over the domain: the mean over periodic axes, which is spectrally
-        accurate, and Simpson's rule along the others.
+        """Integral over the domain, by the rule of `axis_rule` along each axis.
 
         Parameters
         ----------
@@ -69,11 +68,11 @@ class Mesh:
         -------
         integral : ndarray of shape (...)
         """
-        for axis, length in zip(self.axes[::-1], self.period[::-1], strict=True):
-            if length is None:
-                values = np.asarray(simpson(values, x=axis, axis=-1))
-            else:
-                values = np.asarray(length * values.mean(axis=-1))
+        for axis, (low, high), length in zip(
+            self.axes[::-1], self.domain[::-1], self.period[::-1], strict=True
+        ):
+            weights = axis_rule(axis, length)[1]
+            values = np.asarray(values @ (weights * ((high - low) / weights.sum())))
         return values
 
     @cached_property

@@ -1,10 +1,11 @@
 """The only place that touches scikit-learn's private names."""
 
 from sklearn.base import _fit_context as fit_context
+from sklearn.model_selection._search import BaseSearchCV
 from sklearn.utils._param_validation import (
     HasMethods,
     Interval,
     StrOptions,
 )
 
-__all__ = ["HasMethods", "Interval", "StrOptions", "fit_context"]
+__all__ = ["BaseSearchCV", "HasMethods", "Interval", "StrOptions", "fit_context"]

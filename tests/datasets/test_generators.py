@@ -15,7 +15,7 @@ from skcolora.pdes import PDE
 
 SHORT = [0.0, 0.05]
 CASES = {
-    "advection": (make_advection, {"parameters": 2, "n_points": 20, "n_times": 3}, (2, 3, 20)),
+    "advection": (make_advection, {"parameters": 2, "n_points": 20, "times": SHORT}, (2, 2, 20)),
     "vlasov": (make_vlasov, {"parameters": 2, "n_points": 11, "times": SHORT}, (2, 2, 11, 11)),
     "burgers": (make_burgers, {"parameters": 2, "n_points": 20, "times": SHORT}, (2, 2, 20)),
     "inviscid": (
@@ -89,7 +89,7 @@ def test_the_cache(tmp_path, monkeypatch, as_memory):
         (make_wave, {"parameters": [[np.nan] * 4]}, "`parameters` must be finite"),
         (make_vlasov, {"times": [-1.0]}, "must not be negative"),
         (make_advection, {"width": 0.0}, "width == 0.0, must be > 0"),
-        (make_advection, {"n_times": 0}, "n_times == 0"),
+        (make_advection, {"times": []}, r"`times` must have shape \(n_times,\)"),
         (make_wave, {"cache": 3}, "`cache` must be None, a folder or a joblib.Memory"),
     ],
 )

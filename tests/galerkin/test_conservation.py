@@ -4,9 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from skcolora._galerkin._checks import conserved_densities
+from skcolora._galerkin._collocation import grid_collocation
+from skcolora._galerkin._conservation import Conservation
+from skcolora._galerkin._projection import Projection
+from skcolora._nn._network import CoLoRANetwork
 from skcolora._snapshots import check_points
-from skcolora.galerkin import Conservation, Projection, conserved_densities, quadrature
-from skcolora.nn import CoLoRANetwork
 from skcolora.pdes import Burgers, Wave
 
 
@@ -24,7 +27,7 @@ def parts():
         generator=torch.Generator().manual_seed(0),
     )
     network.double().requires_grad_(False)
-    rule = quadrature(Burgers(), check_points(np.linspace(0, 1, 64, endpoint=False)))
+    rule = grid_collocation(Burgers(), check_points(np.linspace(0, 1, 64, endpoint=False)))
     mu = torch.full((3, 1), 0.1, dtype=torch.float64)
     return network, rule, Projection(network, Burgers(), mu, rule, 1e-8)
 

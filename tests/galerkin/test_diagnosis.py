@@ -3,7 +3,7 @@
 import numpy as np
 import torch
 
-from skcolora.galerkin._diagnosis import _TIMES, _between, _looked_at
+from skcolora._galerkin._diagnosis import _TIMES, _between, _looked_at
 
 
 def test_paths_are_looked_at_from_start_to_end():

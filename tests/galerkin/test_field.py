@@ -5,8 +5,9 @@ import pytest
 import torch
 from torch.func import hessian, jacrev, vmap
 
-from skcolora.galerkin._field import NetworkField
-from skcolora.nn import CoLoRANetwork, first_layer
+from skcolora._galerkin._field import NetworkField
+from skcolora._nn._jet import first_layer
+from skcolora._nn._network import CoLoRANetwork
 from skcolora.pdes import (
     Advection,
     Burgers,

@@ -4,17 +4,12 @@ import numpy as np
 import pytest
 import torch
 
+from skcolora._galerkin import _start as module
+from skcolora._galerkin import grid_collocation
+from skcolora._galerkin._projection import Projection
+from skcolora._galerkin._start import Start, TrainedStarts, find_start, trained_starts
+from skcolora._nn._network import CoLoRANetwork
 from skcolora._snapshots import check_points
-from skcolora.galerkin import (
-    Projection,
-    Start,
-    TrainedStarts,
-    find_start,
-    quadrature,
-    trained_starts,
-)
-from skcolora.galerkin import _start as module
-from skcolora.nn import CoLoRANetwork
 from skcolora.pdes import Burgers
 
 
@@ -55,7 +50,7 @@ def parts():
     layout = {"width": 8, "depth": 4, "rank": 2, "adaptation": "diagonal", "period": (1.0,)}
     network = CoLoRANetwork(1, 1, adapted_layers=(1, 2), generator=generator, **layout)
     network.double().requires_grad_(False)
-    rule = quadrature(Burgers(), check_points(np.linspace(0, 1, 64, endpoint=False)))
+    rule = grid_collocation(Burgers(), check_points(np.linspace(0, 1, 64, endpoint=False)))
     mu = torch.full((4, 1), 0.1, dtype=torch.float64)
     true = 0.5 * torch.randn(2, network.n_latent, generator=generator, dtype=torch.float64)
     fields = network(rule.points.expand(2, -1, -1), true)

@@ -1,6 +1,7 @@
 """Figures without a screen, closed after each test, and quickly fitted models."""
 
 import matplotlib
+import numpy as np
 import pytest
 
 matplotlib.use("Agg")
@@ -19,7 +20,7 @@ def _close_figures():
 
 @pytest.fixture(scope="session")
 def advection():
-    return make_advection([0.5, 0.75, 1.0, 1.25, 1.5], n_points=32, n_times=6)
+    return make_advection([0.5, 0.75, 1.0, 1.25, 1.5], n_points=32, times=np.linspace(0, 1, 6))
 
 
 @pytest.fixture(scope="session")

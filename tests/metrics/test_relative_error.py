@@ -27,10 +27,24 @@ def test_zero_trajectories():
     assert list(errors) == [0, np.inf]
 
 
-@pytest.mark.parametrize("bad", [np.zeros((2, 4)), np.zeros((3, 3)), np.full((2, 3), np.nan)])
-def test_refuses(bad):
-    with pytest.raises(ValueError, match=r"shape|inconsistent|NaN"):
+@pytest.mark.parametrize("bad", [np.zeros((2, 4)), np.zeros((3, 3))])
+def test_refuses_other_shapes(bad):
+    with pytest.raises(ValueError, match=r"shape|inconsistent"):
         relative_l2_error(np.ones((2, 3)), bad)
+
+
+def test_refuses_a_truth_that_is_not_finite():
+    with pytest.raises(ValueError, match="NaN"):
+        relative_l2_error([[1.0, np.nan]], [[1.0, 1.0]])
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_a_trajectory_that_could_not_be_predicted_has_an_infinite_error(bad):
+    predicted = [[1.0, 2.0], [3.0, bad]]
+    errors = relative_l2_error([[1.0, 1.0], [3.0, 4.0]], predicted, average=False)
+    assert errors[0] == pytest.approx(np.sqrt(0.5))
+    assert errors[1] == np.inf
+    assert relative_l2_error([[1.0, 1.0], [3.0, 4.0]], predicted) == np.inf
 
 
 def test_scorer_is_minus_the_error():

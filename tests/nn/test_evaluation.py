@@ -3,7 +3,10 @@
 import pytest
 import torch
 
-from skcolora.nn import CoLoRANetwork, Hypernetwork, _evaluation, evaluate_fields, evaluate_latent
+from skcolora._nn import _evaluation
+from skcolora._nn._evaluation import evaluate_fields, evaluate_latent
+from skcolora._nn._hypernetwork import Hypernetwork
+from skcolora._nn._network import CoLoRANetwork
 
 
 def random(*shape, seed=0):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from skcolora.nn import Hypernetwork, widened
+from skcolora._nn._hypernetwork import Hypernetwork, widened
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4])

@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from skcolora.nn import CoLoRALayer, LowRankUpdate, PeriodicLayer
+from skcolora._nn._layers import CoLoRALayer, LowRankUpdate
+from skcolora._nn._periodic import PeriodicLayer
 
 
 @pytest.fixture

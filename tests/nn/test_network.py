@@ -4,7 +4,9 @@ import pytest
 import torch
 from torch.func import functional_call, jacrev
 
-from skcolora.nn import CoLoRAModel, CoLoRANetwork, Hypernetwork
+from skcolora._nn._hypernetwork import Hypernetwork
+from skcolora._nn._model import CoLoRAModel
+from skcolora._nn._network import CoLoRANetwork
 
 
 def make_model(n_parameters=2, n_dims=2, n_fields=2, period=(1.0, 2.0), hyper=(5, 3), **changes):

@@ -4,15 +4,11 @@ import pytest
 import torch
 from torch.nn.utils import parameters_to_vector, vector_to_parameters
 
-from skcolora.nn import (
-    CoLoRAModel,
-    CoLoRANetwork,
-    Hypernetwork,
-    NetworkJet,
-    SpaceTimeJet,
-    SpaceTimeModel,
-    jet_jacobian,
-)
+from skcolora._nn._hypernetwork import Hypernetwork
+from skcolora._nn._jet import NetworkJet
+from skcolora._nn._model import CoLoRAModel
+from skcolora._nn._network import CoLoRANetwork
+from skcolora._nn._space_time import SpaceTimeJet, SpaceTimeModel, jet_jacobian
 
 CASES = [
     ((1.0, 2.0), "diagonal", (1, 2, 3), 2),

@@ -6,7 +6,7 @@ import pytest
 from skcolora._snapshots import check_points
 from skcolora.pdes import GridField, Mesh
 from skcolora.pdes._derivatives import StencilDerivative, finite_difference_weights
-from skcolora.pdes._evaluation import Evaluation
+from skcolora.pdes._interpolant import MeshInterpolant
 
 
 def periodic_mesh(*shape):
@@ -86,17 +86,17 @@ def test_trigonometric_evaluation_on_axes_and_scattered_points(n):
     def wave(x, y):
         return np.stack([np.sin(4 * x - 3 * y), np.cos(5 * y)])
 
-    scattered = Evaluation(mesh, check_points(at))(wave(*mesh.points))
+    scattered = MeshInterpolant(mesh, check_points(at))(wave(*mesh.points))
     assert np.allclose(scattered, wave(*at.T), atol=1e-12)
     axes = (at[:9, 0], at[:7, 1])
-    tensor = Evaluation(mesh, check_points(axes))(wave(*mesh.points))
+    tensor = MeshInterpolant(mesh, check_points(axes))(wave(*mesh.points))
     assert np.allclose(tensor, wave(*np.meshgrid(*axes, indexing="ij")), atol=1e-12)
 
 
 def test_evaluation_at_the_ends_of_a_period_is_the_same_to_the_last_digit():
     mesh = Mesh(((0.0, 1.0),), (1.0,), (16,))
     u = np.random.RandomState(0).randn(1, 16)
-    start, end = Evaluation(mesh, check_points(np.array([0.0, 1.0])))(u)[0]
+    start, end = MeshInterpolant(mesh, check_points(np.array([0.0, 1.0])))(u)[0]
     assert start == end
     assert np.isclose(start, u[0, 0])
 
@@ -106,6 +106,6 @@ def test_evaluation_off_periodic_axes_is_of_sixth_order():
     at = np.linspace(0.0, 1.0, 37)
     for n in (15, 29):
         mesh = Mesh(((0.0, 1.0),), (None,), (n,))
-        values = Evaluation(mesh, check_points(at))(np.sin(5 * mesh.points))
+        values = MeshInterpolant(mesh, check_points(at))(np.sin(5 * mesh.points))
         errors.append(abs(values[0] - np.sin(5 * at)).max())
     assert np.log2(errors[0] / errors[1]) > 5

@@ -44,7 +44,7 @@ def test_burgers_against_cole_hopf(mu):
 
 
 def test_burgers_converges_spectrally(monkeypatch):
-    monkeypatch.setattr("skcolora.pdes._lines._TOO_COARSE", np.inf)
+    monkeypatch.setattr("skcolora.pdes._solvers._lines._TOO_COARSE", np.inf)
     x = Burgers().mesh(48).axes[0]
     solve = Burgers().solve
     errors = [
@@ -164,7 +164,7 @@ def test_published_burgers_up_to_its_time_steps():
 
 @pytest.mark.slow
 def test_published_burgers_at_every_viscosity(monkeypatch):
-    monkeypatch.setattr("skcolora.pdes._lines._TOO_COARSE", np.inf)
+    monkeypatch.setattr("skcolora.pdes._solvers._lines._TOO_COARSE", np.inf)
     data = published("burgers")
     axes = tuple(axis[:-1] for axis in data.points)
     for mu, y in zip(data.X, data.y[:, :, :-1, :-1], strict=True):

@@ -5,9 +5,15 @@ import math
 import pytest
 import torch
 
-from skcolora.nn import CoLoRAModel, CoLoRANetwork, Hypernetwork
-from skcolora.training import SnapshotSampler, _loop, train
-from skcolora.training._phases import FirstOrderPhase, NaturalGradientPhase, batch_shape
+from skcolora._nn._hypernetwork import Hypernetwork
+from skcolora._nn._model import CoLoRAModel
+from skcolora._nn._network import CoLoRANetwork
+from skcolora._training import _loop
+from skcolora._training._first_order import FirstOrderPhase
+from skcolora._training._loop import train
+from skcolora._training._natural_gradient import NaturalGradientPhase
+from skcolora._training._phase import batch_shape
+from skcolora._training._sampling import SnapshotSampler
 
 
 def make_case(device="cpu"):

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import nn
 
-from skcolora.nn import Factor
-from skcolora.training._soap import SOAP
-from skcolora.training._spring import SPRING, gram
+from skcolora._nn._layers import Factor
+from skcolora._training._soap import SOAP
+from skcolora._training._spring import SPRING, gram
 
 
 @pytest.fixture

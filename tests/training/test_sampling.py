@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from skcolora.training import SnapshotSampler, _sampling
+from skcolora._training import _sampling
+from skcolora._training._sampling import SnapshotSampler
 
 
 def make_sampler(fields, importance=0.7):

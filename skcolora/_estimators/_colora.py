@@ -1,0 +1,544 @@
+"""CoLoRARegressor: the data-driven reduced model."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import warnings
+from collections.abc import Sequence
+from dataclasses import replace
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+from torch import Tensor
+
+from skcolora._estimators._base import SnapshotRegressor
+from skcolora._nn import (
+    CoLoRAModel,
+    CoLoRANetwork,
+    Hypernetwork,
+    decode_rows,
+    evaluate_latent,
+)
+from skcolora._snapshots import (
+    Array,
+    SnapshotLayout,
+    check_period,
+    input_scale,
+    parameter_time_rows,
+    positive,
+    validate_parameters,
+    validate_rows,
+)
+from skcolora._training import SnapshotSampler, encode_fields, make_sampler, train
+from skcolora.utils._sklearn import Interval, StrOptions, fit_context
+from skcolora.utils._torch import as_tensor, resolve_device, resolve_dtype
+
+# Bytes of the pool of stored snapshots that the early-stopping error is computed on.
+_VALIDATION_BYTES = 2**27
+
+
+class CoLoRARegressor(SnapshotRegressor):
+    """Reduced model of a parametrised evolution equation, learnt from snapshots.
+
+    A small coordinate network û(x; θ, φ) carries low-rank updates, ``W + A diag(α) B``,
+    in its layers.  After training only their few factors α, the latent state φ, change
+    with the physics parameters and with time, as a hypernetwork φ = h(μ, t) says
+    (CoLoRA-D [1]_).
+
+    Parameters
+    ----------
+    {times, points, period}
+    width, depth : int, default=25, 8
+        Width of the network's layers, and number of layers with the first and the last.
+    rank : int, default=3
+        Rank of the low-rank updates, at most ``width``.
+    adaptation : {"scalar", "diagonal"}, default="scalar"
+        One online weight for each adapted layer, or ``rank`` online weights.
+    adapted_layers : sequence of int, default=None
+        Indices of the layers with online weights; 0 is the first layer.  None: all layers but
+        the first.  The update of the first layer translates the domain.
+    hyper_width, hyper_depth : int, default=15, 3
+        Width of the hypernetwork's layers, and their number.
+    max_iter : int, default=None
+        Number of training steps.  None: 3000, or as many as fit into ``max_time``.
+    max_time : float, default=None
+        Seconds that the training may take.  The schedule of the training adapts to them.
+    target_error : float, default=0.0
+        The training stops as soon as the relative error, on a fixed sample of snapshots and
+        points, is at most ``target_error``.  With 0 the training uses its whole budget.
+    early_stopping : bool, default=False
+        Set some trajectories aside and do not train on them.  Their error then decides which
+        weights are kept, is compared with ``target_error``, and ends the training when it has
+        not improved for ``n_iter_no_change`` steps of the second phase.
+    validation_fraction : float, default=0.1
+        Share of the trajectories that is set aside, rounded up to whole trajectories.  Used only
+        with ``early_stopping``.
+    n_iter_no_change : int, default=250
+        Number of steps without a smaller error that end the training, rounded up to a multiple
+        of 25.  Used only with ``early_stopping``.
+    warm_start : bool, default=False
+        Continue from the weights of the last ``fit`` if the shapes of the data and the
+        architecture have not changed.
+    device : str, default="auto"
+        A torch device.  "auto" is CUDA where it is available.
+    dtype : {"auto", "float32", "float64"}, default="auto"
+        Precision of the fitted network and of its predictions.  "auto" is the precision of y.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the initial weights and of the samples.  With an int the fit is the same each
+        time on the same machine, unless ``max_time`` ends it.
+    verbose : int, default=0
+        A positive number shows a progress bar.
+
+    Attributes
+    ----------
+    network_ : CoLoRANetwork
+        The coordinate network û, a torch module.
+    hypernetwork_ : Hypernetwork
+        The map h from (μ, t) to the latent state, a torch module.
+    n_latent_ : int
+        Size of the latent state φ.
+    n_weights_ : int
+        Trained weights of both networks.
+    loss_curve_ : list of float
+        Relative error of the samples in each training step.
+    n_iter_ : int
+        Number of steps of the last training.
+    best_loss_ : float
+        Relative error of the kept weights on a fixed sample.  With ``early_stopping`` the sample
+        is from the trajectories that were set aside.  After `CoLoRAGalerkin.refine` these three
+        attributes describe the refinement, and the error is the violation of the equation; after
+        `CoLoRAGalerkin.distill` they describe the fit to the latent paths.
+    n_features_in_ : int
+        Number of physics parameters.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the parameters, where X had string column names.
+
+    See Also
+    --------
+    ParameterInterpolator : Interpolation of the snapshots; the rival to beat where the
+        parameters are sampled densely.
+    PODRegressor : The linear counterpart.
+
+    Notes
+    -----
+    Training first minimises the mean relative error of random samples with SOAP [2]_ in
+    float32, then takes natural-gradient steps (SPRING [3]_) in float64.  The cost of a
+    step does not depend on the grid.
+
+    References
+    ----------
+    .. [1] J. Berman and B. Peherstorfer, "CoLoRA: Continuous low-rank adaptation for
+       reduced implicit neural modeling of parameterized partial differential
+       equations", ICML 2024, arXiv:2402.14646, equations (6) to (9).
+    .. [2] N. Vyas et al., "SOAP: Improving and stabilizing Shampoo using Adam", ICLR
+       2025, arXiv:2409.11321.
+    .. [3] G. Goldshlager, N. Abrahamsen, L. Lin, "A Kaczmarz-inspired approach to
+       accelerate the optimization of neural network wavefunctions", J. Comput. Phys.
+       516 (2024), arXiv:2401.10190.
+
+    Examples
+    --------
+    >>> from skcolora import CoLoRARegressor
+    >>> from skcolora.datasets import make_advection
+    >>> data = make_advection([0.5, 0.75, 1.0, 1.25, 1.5], n_points=64, times=np.linspace(0, 1, 11))
+    >>> model = CoLoRARegressor(**data.grid, max_iter=10, random_state=0)
+    >>> model.fit(data.X, data.y).predict([[0.9]]).shape
+    (1, 11, 64)
+    """
+
+    network_: CoLoRANetwork
+    hypernetwork_: Hypernetwork
+    loss_curve_: list[float]
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **SnapshotRegressor._grid_constraints,
+        "width": [Interval(Integral, 1, None, closed="left")],
+        "depth": [Interval(Integral, 2, None, closed="left")],
+        "rank": [Interval(Integral, 1, None, closed="left")],
+        "adaptation": [StrOptions({"scalar", "diagonal"})],
+        "adapted_layers": [None, "array-like"],
+        "hyper_width": [Interval(Integral, 1, None, closed="left")],
+        "hyper_depth": [Interval(Integral, 1, None, closed="left")],
+        "max_iter": [None, Interval(Integral, 1, None, closed="left")],
+        "max_time": [None, Interval(Real, 0, None, closed="neither")],
+        "target_error": [Interval(Real, 0, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "warm_start": ["boolean"],
+        "device": [str],
+        "dtype": [StrOptions({"auto", "float32", "float64"})],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    def __init__(
+        self,
+        *,
+        times: ArrayLike | None = None,
+        points: Any = None,
+        period: Any = None,
+        width: int = 25,
+        depth: int = 8,
+        rank: int = 3,
+        adaptation: str = "scalar",
+        adapted_layers: Sequence[int] | None = None,
+        hyper_width: int = 15,
+        hyper_depth: int = 3,
+        max_iter: int | None = None,
+        max_time: float | None = None,
+        target_error: float = 0.0,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 250,
+        warm_start: bool = False,
+        device: str = "auto",
+        dtype: str = "auto",
+        random_state: Any = None,
+        verbose: int = 0,
+    ) -> None:
+        self.times = times
+        self.points = points
+        self.period = period
+        self.width = width
+        self.depth = depth
+        self.rank = rank
+        self.adaptation = adaptation
+        self.adapted_layers = adapted_layers
+        self.hyper_width = hyper_width
+        self.hyper_depth = hyper_depth
+        self.max_iter = max_iter
+        self.max_time = max_time
+        self.target_error = target_error
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.warm_start = warm_start
+        self.device = device
+        self.dtype = dtype
+        self.random_state = random_state
+        self.verbose = verbose
+
+    @fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(self, X: ArrayLike, y: ArrayLike) -> CoLoRARegressor:
+        """Train on snapshots.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_trajectories, n_parameters)
+            Physics parameters.
+        y : array-like of shape (n_trajectories, n_times, n_points[, n_fields])
+            Snapshots; with a tensor grid ``(n_trajectories, n_times, *grid[, n_fields])``,
+            or flattened to ``(n_trajectories, n_times * n_points * n_fields)``.  May be a
+            `numpy.memmap`, an h5py or zarr dataset or a dask array; see Notes.
+
+        Returns
+        -------
+        self : CoLoRARegressor
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If X, y, times, points and period do not fit together, before any training.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the budget ended before the error fell to ``target_error``.
+        UserWarning
+            If the training is interrupted (Ctrl-C); the best weights so far are kept.
+
+        Notes
+        -----
+        A memmap, dataset or dask array of more than 512 MB is never read as a whole.  Memory
+        holds a pool of random snapshots of about that size, and a thread exchanges them for
+        others during the training.  `fit` takes at most 1 GB besides Python and torch, whatever
+        the size of y, as long as one snapshot takes at most 16 MB.  The values are checked when
+        they are read.  One chunk of a dataset should hold one snapshot or a few.
+        scikit-learn's cross-validation copies the trajectories of a fold into memory.  Dask
+        arrays (``dask.array.from_array(dataset)``) are sliced lazily instead.
+        """
+        adapted_layers = self._check_architecture()
+        device = resolve_device(self.device)
+        X, rows, layout = validate_rows(self, X, y, times=self.times, points=self.points)
+        period = check_period(self.period, layout.grid.n_dims)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 1))
+        fraction = self.validation_fraction if self.early_stopping else None
+        aside = _set_aside(len(X), fraction, seed)
+        signature = self._signature(layout, period, adapted_layers)
+        continued = self.warm_start and signature == getattr(self, "_fitted_signature", None)
+        with contextlib.ExitStack() as readers:
+
+            def sampler(chosen: NDArray[np.bool_], **options: Any) -> SnapshotSampler:
+                some = X[chosen], rows if chosen.all() else rows[chosen]
+                opened = make_sampler(*some, layout, device=device, seed=seed, **options)
+                return readers.enter_context(contextlib.closing(opened))
+
+            training = sampler(~aside)
+            validation = sampler(aside, max_bytes=_VALIDATION_BYTES) if aside.any() else None
+            if continued:
+                model = copy.deepcopy(CoLoRAModel(self.network_, self.hypernetwork_))
+                model.requires_grad_(True)
+            else:
+                model = self._new_model(X[~aside], training, layout, period, adapted_layers, seed)
+            model.to(device=device, dtype=torch.float64)
+            result = train(
+                model,
+                training,
+                validation=validation,
+                max_iter=self.max_iter,
+                max_time=self.max_time,
+                target_error=self.target_error,
+                n_iter_no_change=self.n_iter_no_change,
+                refine_only=continued,
+                verbose=int(self.verbose),
+            )
+        if result.error > self.target_error > 0 and not result.interrupted:
+            warnings.warn(
+                f"Training ended at a relative error of {result.error:.2g}, above target_error="
+                f"{self.target_error:g}, after {len(result.losses)} steps; raise `max_iter` or "
+                "`max_time`.",
+                ConvergenceWarning,
+                stacklevel=2,
+            )
+        earlier = self.loss_curve_ if continued else []
+        self._set_model(model.to(resolve_dtype(self.dtype, rows.dtype)))
+        self._set_history(result.loss_curve, result.error)
+        self.loss_curve_ = earlier + self.loss_curve_
+        self._layout, self._X, self._fitted_signature = layout, X, signature
+        return self
+
+    def predict(self, X: ArrayLike, *, times: ArrayLike | None = None, points: Any = None) -> Array:
+        """Fields at new parameters, at any times and points.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_trajectories, n_parameters)
+            Physics parameters.
+        times : array-like of shape (n_times,), default=None
+            Strictly increasing.  None: those of ``fit``.
+        points : array-like of shape (n_points, n_dims) or tuple of axes, default=None
+            Scattered points or a tensor grid.  None: those of ``fit``.
+
+        Returns
+        -------
+        y : ndarray
+            In the layout that ``fit`` was given.
+
+        Raises
+        ------
+        ValueError
+            If X, times or points do not fit the fitted model.
+        """
+        X = validate_parameters(self, X)
+        layout = self._layout.at(times, points)
+        return layout.from_rows(self._evaluate(self._latent(X, layout.times), layout))
+
+    def predict_latent(self, X: ArrayLike, *, times: ArrayLike | None = None) -> Array:
+        """Latent states φ = h(μ, t) along the trajectories.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_trajectories, n_parameters)
+            Physics parameters.
+        times : array-like of shape (n_times,), default=None
+            Strictly increasing.  None: those of ``fit``.
+
+        Returns
+        -------
+        latent : ndarray of shape (n_trajectories, n_times, n_latent)
+            Online weights, layer by layer.
+        """
+        X = validate_parameters(self, X)
+        latent = self._latent(X, self._layout.at(times, None).times)
+        return np.asarray(latent.cpu().numpy())
+
+    def decode(self, latent: ArrayLike, *, points: Any = None) -> Array:
+        """Fields of given latent states.
+
+        Parameters
+        ----------
+        latent : array-like of shape (n_trajectories, n_times, n_latent)
+            Online weights, as `predict_latent` and `encode` give them.
+        points : array-like of shape (n_points, n_dims) or tuple of axes, default=None
+            Scattered points or a tensor grid.  None: those of ``fit``.
+
+        Returns
+        -------
+        y : ndarray
+            In the layout that ``fit`` was given.
+        """
+        check_is_fitted(self)
+        states = np.asarray(latent, dtype=np.float64)
+        if states.ndim != 3 or states.shape[2] != self.n_latent_:
+            raise ValueError(
+                f"`latent` has shape {states.shape}; expected (n_trajectories, n_times, "
+                f"{self.n_latent_})."
+            )
+        if not np.isfinite(states).all():
+            raise ValueError("`latent` must be finite; got NaN or infinity.")
+        layout = replace(self._layout.at(None, points), times=np.arange(float(states.shape[1])))
+        network = self._on_device()[0]
+        rows = self._evaluate(as_tensor(states).to(network.u_scale), layout)
+        return layout.from_rows(rows)
+
+    def encode(self, y: ArrayLike) -> Array:
+        """Latent states whose fields are nearest to given snapshots.
+
+        Solves ``min ‖û(·; φ) - u‖`` for each snapshot by itself, by Levenberg–Marquardt
+        from the nearest training state, in float64.
+
+        Parameters
+        ----------
+        y : array-like of shape (n_trajectories, n_times, n_points[, n_fields])
+            Snapshots at the points of ``fit``, in its layout; n_times may differ.
+
+        Returns
+        -------
+        latent : ndarray of shape (n_trajectories, n_times, n_latent)
+            Online weights, in the precision of the fitted network.
+        """
+        check_is_fitted(self)
+        rows = self._layout.check_rows(y)
+        network, _ = self._on_device()
+        dtype = network.u_scale.dtype
+        candidates = self._latent(self._X, self._layout.times).flatten(0, 1).double()
+        if len(candidates) > 512:
+            spread = torch.linspace(0, len(candidates) - 1, 512).long()
+            candidates = candidates[spread.to(candidates.device)]
+        latent = encode_fields(
+            copy.deepcopy(network).double(),
+            as_tensor(self._layout.grid.points).to(candidates),
+            as_tensor(rows.reshape(-1, *rows.shape[2:])).to(candidates),
+            candidates,
+        )
+        return np.asarray(latent.to(dtype).reshape(*rows.shape[:2], -1).cpu().numpy())
+
+    def _with_model(
+        self, model: CoLoRAModel, inputs: Array, loss_curve: list[float], error: float
+    ) -> CoLoRARegressor:
+        """A copy with other networks, which were trained at ``inputs``, and their history."""
+        out = copy.copy(self)
+        like = self.network_.u_scale
+        out._set_model(model.to(device=like.device, dtype=like.dtype))
+        out._set_history(loss_curve, error)
+        out.hyper_width = model.hypernetwork.width
+        out._X = inputs
+        # A further `fit` must not start from these weights.
+        out._fitted_signature = ()
+        return out
+
+    def _set_model(self, model: CoLoRAModel) -> None:
+        model.requires_grad_(False)
+        self.network_, self.hypernetwork_ = model.network, model.hypernetwork
+        self.n_latent_ = self.network_.n_latent
+        self.n_weights_ = sum(p.numel() for p in model.parameters())
+
+    def _set_history(self, loss_curve: list[float], error: float) -> None:
+        self.loss_curve_, self.n_iter_, self.best_loss_ = loss_curve, len(loss_curve), error
+
+    def _check_architecture(self) -> tuple[int, ...]:
+        """The adapted layers, or a ValueError where parameters contradict each other."""
+        if self.rank > self.width:
+            raise ValueError(
+                f"`rank` must be at most `width`; got rank={self.rank}, width={self.width}."
+            )
+        layers = range(1, self.depth) if self.adapted_layers is None else self.adapted_layers
+        adapted = tuple(sorted(int(i) for i in layers))
+        inside = all(0 <= i < self.depth for i in adapted)
+        if not adapted or not inside or len(set(adapted)) != len(adapted):
+            raise ValueError(
+                "`adapted_layers` must be different indices from 0 to depth - 1 = "
+                f"{self.depth - 1}; got {self.adapted_layers!r}."
+            )
+        return adapted
+
+    def _signature(self, layout: SnapshotLayout, period: Any, adapted: Any) -> tuple[Any, ...]:
+        """What the shapes of all weights depend on."""
+        architecture = (self.width, self.depth, self.rank, self.adaptation, adapted)
+        sizes = (self.n_features_in_, layout.grid.n_dims, layout.n_fields)
+        return (*architecture, self.hyper_width, self.hyper_depth, *sizes, period)
+
+    def _new_model(
+        self,
+        X: Array,
+        sampler: SnapshotSampler,
+        layout: SnapshotLayout,
+        period: tuple[float | None, ...],
+        adapted_layers: tuple[int, ...],
+        seed: int,
+    ) -> CoLoRAModel:
+        """Initial weights, and the scaling of coordinates, fields, parameters and time."""
+        generator = torch.Generator().manual_seed(seed)
+        network = CoLoRANetwork(
+            layout.grid.n_dims,
+            layout.n_fields,
+            width=self.width,
+            depth=self.depth,
+            rank=self.rank,
+            adaptation=self.adaptation,
+            adapted_layers=adapted_layers,
+            period=period,
+            generator=generator,
+        )
+        hypernetwork = Hypernetwork(
+            X.shape[1] + 1,
+            network.n_latent,
+            width=self.hyper_width,
+            depth=self.hyper_depth,
+            generator=generator,
+        )
+        model = CoLoRAModel(network, hypernetwork).double()
+        low, high = layout.grid.points.min(0), layout.grid.points.max(0)
+        plain = np.array([length is None for length in period])
+        inputs = parameter_time_rows(X, layout.times)
+        for buffer, values in (
+            (network.x_center, np.where(plain, (low + high) / 2, 0.0)),
+            (network.x_scale, np.where(plain & (high > low), (high - low) / 2, 1.0)),
+            (network.u_center, sampler.mean.cpu().numpy()),
+            (network.u_scale, positive(sampler.std.cpu().numpy())),
+            (hypernetwork.center, inputs.mean(0)),
+            (hypernetwork.scale, input_scale(X, layout.times)),
+        ):
+            buffer.copy_(torch.from_numpy(values))
+        return model
+
+    def _on_device(self) -> tuple[CoLoRANetwork, Hypernetwork]:
+        """The networks, on the device that ``device`` means on this machine."""
+        device = resolve_device(self.device)
+        return self.network_.to(device), self.hypernetwork_.to(device)
+
+    def _latent(self, X: Array, times: Array) -> Tensor:
+        """(n_trajectories, n_times, n_latent)"""
+        _, hypernetwork = self._on_device()
+        inputs = as_tensor(parameter_time_rows(X, times)).to(hypernetwork.center)
+        return evaluate_latent(hypernetwork, inputs.reshape(len(X), len(times), -1))
+
+    def _evaluate(self, latent: Tensor, layout: SnapshotLayout) -> Array:
+        """Rows of fields."""
+        return decode_rows(self._on_device()[0], latent, layout)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Pickled networks are on the CPU, so that any machine can load them."""
+        state: dict[str, Any] = super().__getstate__()
+        for name in ("network_", "hypernetwork_"):
+            if name in state and next(state[name].parameters()).device.type != "cpu":
+                state[name] = copy.deepcopy(state[name]).cpu()
+        return state
+
+
+def _set_aside(n: int, fraction: float | None, seed: int) -> NDArray[np.bool_]:
+    """Which of n trajectories are not trained on, or a ValueError where none would be left."""
+    aside = np.zeros(n, dtype=bool)
+    if fraction is not None:
+        aside[train_test_split(range(n), test_size=fraction, random_state=seed)[1]] = True
+    return aside

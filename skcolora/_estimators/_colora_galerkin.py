@@ -1,0 +1,546 @@
+"""CoLoRAGalerkin: the equation moves the latent state."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping, Sequence
+from functools import partial
+from numbers import Integral, Real
+from types import SimpleNamespace
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, clone
+from sklearn.utils import check_random_state, check_scalar
+
+from skcolora._estimators._base import SnapshotRegressor
+from skcolora._estimators._colora import CoLoRARegressor
+from skcolora._estimators._unwrap import innermost, replaced, transformed
+from skcolora._galerkin import (
+    GalerkinSolution,
+    LatentEquation,
+    Projection,
+    TrainedModel,
+    check_agreement,
+    check_network_period,
+    check_norm,
+    check_rate,
+    choose_collocation,
+    conserved_densities,
+    distill,
+    grid_collocation,
+    grid_quadrature,
+    initial_fields,
+    refine,
+    trained_starts,
+    warn_of,
+)
+from skcolora._nn import CoLoRAModel
+from skcolora._snapshots import Array, check_period, validate_parameters, validate_rows
+from skcolora.pdes import PDE
+from skcolora.utils._sklearn import HasMethods, Interval, StrOptions, fit_context
+from skcolora.utils._torch import as_tensor
+
+# Number of points at which the right-hand side is tried before the training.
+_TRIAL_POINTS = 5
+# The default tolerance of the steps: this part of the training error, within this range.
+_PART_OF_ERROR, _LEAST_RTOL, _MOST_RTOL = 50, 1e-9, 3e-5
+
+
+class CoLoRAGalerkin(SnapshotRegressor):
+    """Reduced model whose latent state follows an equation (CoLoRA-EQ).
+
+    The network û(x; θ, φ) of a `CoLoRARegressor` serves as a nonlinear trial space.  Its
+    weights θ stay as trained, and the latent state φ follows the equation
+    ``∂ₜu = f(t, x, u; μ)`` by the Dirac–Frenkel principle (Neural Galerkin [1]_, [2]_)::
+
+        φ̇ = argmin Σᵢ wᵢ |∂û/∂φ(xᵢ) φ̇ - f(t, xᵢ, û; μ)|²
+
+    from a state that fits the initial field.  Snapshots are needed to train the network, not to
+    learn the effect of the parameters: a few trajectories are often enough.
+
+    All parameters hold from ``fit`` on.  Changing one of them afterwards has no effect before the
+    next ``fit``, which takes a moment if the regressor is in a
+    `~sklearn.frozen.FrozenEstimator`.
+
+    Parameters
+    ----------
+    pde : PDE
+        The equation.
+    regressor : CoLoRARegressor, Pipeline or search, default=None
+        The estimator that is fitted to the snapshots.  A fitted estimator can be given in a
+        `~sklearn.frozen.FrozenEstimator`.  None: a `CoLoRARegressor` with the period of the
+        equation.  Transforms of the parameters belong into a pipeline here; see the Notes.
+    collocation : {"qr", "sample", "grid", "gauss"}, default="qr"
+        Rule for the collocation points xᵢ.  "qr": the points of the snapshots that determine
+        Jacobians and right-hand sides of the training best, by pivoted QR.  "sample": points of
+        the snapshots, drawn in proportion to their leverage.  "grid": all points of the
+        snapshots.  "gauss": Gauss–Legendre points of the box around the points of the snapshots,
+        equispaced points along periodic axes, and, where the equation prescribes boundary
+        values, points on the boundary.  "gauss" suits smooth fields on a whole box; on other
+        domains it would evaluate the network where it has not been trained.
+    n_collocation : int, default=None
+        Number of collocation points for "qr", "sample" and "gauss".  For "gauss" it is rounded
+        to a tensor grid with equal numbers (±1) along each axis.  None: five for each online
+        weight, and at least 150; twice as many for "sample" and "gauss".  Fewer points cost less
+        time.
+    norm : {"auto", "L2", "H-1"}, default="auto"
+        Norm in which the residual of the equation is minimised.  "H-1" integrates the residual
+        first, ``‖(I - ℓ²Δ)^(-1/2) r‖``, with ℓ a fifth of the domain.  Where fronts steepen, the
+        residual in "L2" is largest at the fronts, although the motion of the fronts is what
+        counts.  The integrals are learnt from training states as functions of the values at the
+        collocation points [4]_.  "H-1" needs snapshots on a tensor grid, and free boundary
+        values.  "auto": the norm of the equation, ``pde.norm``, where it is possible.
+    regularization : float, default=1e-8
+        Tikhonov regularisation of the least-squares problem, relative to the largest singular
+        value of ``∂û/∂φ``.
+    conserve : None, str, sequence or mapping, default=None
+        Quantities whose integrals are kept to rounding error: names in ``pde.conserved``, or
+        your own densities, functions of a field.  After each step the state is projected onto
+        the nearest state with the initial integrals [3]_.  The integrals are sums over the points
+        of the snapshots, with the weights of a quadrature rule, which is spectrally accurate on a
+        uniform periodic grid.
+    method : {"RK45", "RK4", "Radau"}, default="RK45"
+        Time integration.  "RK45": adaptive Runge–Kutta steps of order 5, for each trajectory by
+        itself.  "RK4": fixed steps of order 4.  "Radau": an implicit method for stiff equations,
+        one trajectory at a time.
+    rtol : float, default=None
+        Tolerance of one step: the error of the field relative to the field ("RK45"), or the error
+        of the latent state ("Radau").  None: a fiftieth of the regressor's training error, within
+        1e-9 and 3e-5, so that the errors of the steps are small beside the error of the network.
+    substeps : int, default=2
+        Number of steps of "RK4" between two times.
+    max_steps : int, default=2000
+        Number of steps after which the integration of a trajectory is given up.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the points that are drawn.
+
+    Attributes
+    ----------
+    regressor_ : estimator
+        The fitted regressor.
+    collocation_ : ndarray of shape (n_points, n_dims)
+        The collocation points.
+    rtol_ : float
+        The tolerance of one step.
+    n_features_in_ : int
+        Number of physics parameters.
+
+    See Also
+    --------
+    CoLoRARegressor : The same network without the equation.
+    PODGalerkin : The linear counterpart.
+
+    Notes
+    -----
+    The rows of X are the parameters of the equation.  A `~sklearn.preprocessing.StandardScaler`
+    in a pipeline *before* this estimator would change the physics; put transforms inside::
+
+        log = FunctionTransformer(np.log)
+        CoLoRAGalerkin(pde, regressor=make_pipeline(log, CoLoRARegressor(...)))
+
+    Scaling alone is never needed: the hypernetwork standardises its inputs.
+
+    Predictions are computed on the CPU, in float64.
+
+    References
+    ----------
+    .. [1] J. Berman and B. Peherstorfer, "CoLoRA: Continuous low-rank adaptation for
+       reduced implicit neural modeling of parameterized partial differential
+       equations", ICML 2024, arXiv:2402.14646.
+    .. [2] J. Bruna, B. Peherstorfer and E. Vanden-Eijnden, "Neural Galerkin schemes with
+       active learning for high-dimensional evolution equations", J. Comput. Phys. 496
+       (2024), arXiv:2203.01360.
+    .. [3] P. Schwerdtner, P. Schulze, J. Berman and B. Peherstorfer, "Nonlinear embeddings
+       for conserving Hamiltonians and other quantities with Neural Galerkin schemes",
+       SIAM J. Sci. Comput. 46 (2024), arXiv:2310.07485.
+    .. [4] R. Everson and L. Sirovich, "Karhunen-Loève procedure for gappy data", J. Opt.
+       Soc. Am. A 12 (1995), 1657-1664.
+
+    Examples
+    --------
+    >>> from skcolora import CoLoRAGalerkin, CoLoRARegressor
+    >>> from skcolora.datasets import make_advection
+    >>> data = make_advection([0.6, 1.0, 1.4], n_points=64, times=np.linspace(0, 1, 21), width=0.1)
+    >>> network = CoLoRARegressor(
+    ...     **data.grid, width=12, depth=4, adapted_layers=range(4), rank=1, max_iter=300,
+    ...     random_state=0,
+    ... )
+    >>> model = CoLoRAGalerkin(data.pde, regressor=network).fit(data.X, data.y)
+    >>> model.predict([[0.3]], times=[0.0, 0.5, 1.0]).shape
+    (1, 3, 64)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "pde": [PDE],
+        "regressor": [None, HasMethods(["fit", "predict"])],
+        "collocation": [StrOptions({"qr", "sample", "grid", "gauss"})],
+        "n_collocation": [None, Interval(Integral, 1, None, closed="left")],
+        "norm": [StrOptions({"auto", "L2", "H-1"})],
+        "regularization": [Interval(Real, 0, 1, closed="left")],
+        "conserve": [None, str, list, tuple, Mapping],
+        "method": [StrOptions({"RK45", "RK4", "Radau"})],
+        "rtol": [None, Interval(Real, 0, 1, closed="neither")],
+        "substeps": [Interval(Integral, 1, None, closed="left")],
+        "max_steps": [Interval(Integral, 1, None, closed="left")],
+        "random_state": ["random_state"],
+    }
+
+    def __init__(
+        self,
+        pde: PDE,
+        *,
+        regressor: BaseEstimator | None = None,
+        collocation: str = "qr",
+        n_collocation: int | None = None,
+        norm: str = "auto",
+        regularization: float = 1e-8,
+        conserve: str | Sequence[Any] | Mapping[str, Any] | None = None,
+        method: str = "RK45",
+        rtol: float | None = None,
+        substeps: int = 2,
+        max_steps: int = 2000,
+        random_state: Any = None,
+    ) -> None:
+        self.pde = pde
+        self.regressor = regressor
+        self.collocation = collocation
+        self.n_collocation = n_collocation
+        self.norm = norm
+        self.regularization = regularization
+        self.conserve = conserve
+        self.method = method
+        self.rtol = rtol
+        self.substeps = substeps
+        self.max_steps = max_steps
+        self.random_state = random_state
+
+    @fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    def fit(self, X: ArrayLike, y: ArrayLike) -> CoLoRAGalerkin:
+        """Fit the regressor, and choose the collocation points.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_trajectories, n_parameters)
+            Physics parameters.
+        y : array-like of shape (n_trajectories, n_times, n_points[, n_fields])
+            Snapshots; see `CoLoRARegressor.fit` for the other layouts, and for snapshots that
+            are stored and larger than memory.
+
+        Returns
+        -------
+        self : CoLoRAGalerkin
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the snapshots, the regressor and the equation do not fit together, before any
+            training.
+        """
+        pde, regressor = self.pde, self.regressor
+        if regressor is None:
+            regressor = CoLoRARegressor(period=pde.period, random_state=self.random_state)
+        inner = innermost(regressor)
+        X, _, layout = validate_rows(self, X, y, times=inner.times, points=inner.points)
+        check_agreement(pde, X, layout)
+        check_network_period(pde, check_period(inner.period, layout.grid.n_dims))
+        conserved_densities(pde, self.conserve)
+        check_norm(pde, layout.grid, self.norm)
+        points = grid_quadrature(pde, layout.grid).points
+        check_rate(pde, points if self.collocation == "grid" else points[:_TRIAL_POINTS])
+        self.regressor_ = clone(regressor).fit(X, y)
+        error = innermost(self.regressor_).best_loss_
+        self.rtol_ = _step_tolerance(error) if self.rtol is None else self.rtol
+        # Parameters that change later have no effect before the next fit.
+        self._fitted_params = SimpleNamespace(**self.get_params(deep=False))
+        self._set_equation(X)
+        return self
+
+    def _set_equation(self, X: Array) -> None:
+        """The latent equation, with collocation points and starts from these parameters."""
+        params, inner = self._fitted_params, innermost(self.regressor_)
+        pde, grid = params.pde, inner._layout.grid
+        model = TrainedModel(
+            network=copy.deepcopy(inner.network_).cpu().double(),
+            hypernetwork=copy.deepcopy(inner.hypernetwork_).cpu(),
+            layout=inner._layout,
+            inputs=inner._X,
+            transform=partial(transformed, self.regressor_),
+        )
+        inputs, mu = model.transform(X), as_tensor(X)
+        collocation = choose_collocation(
+            params.collocation,
+            params.n_collocation,
+            check_norm(pde, grid, params.norm),
+            Projection(model.network, pde, mu, grid_collocation(pde, grid), 0.0),
+            grid,
+            as_tensor(model.layout.times),
+            model.latent(inputs, model.layout.times),
+            check_random_state(params.random_state),
+        )
+        starts = trained_starts(
+            Projection(model.network, pde, mu, collocation, params.regularization),
+            initial_fields(pde, model.layout, X, None),
+            inputs,
+            model.latent(inputs, np.zeros(1))[:, 0],
+            model.states,
+        )
+        self._equation = LatentEquation(
+            pde=pde,
+            model=model,
+            collocation=collocation,
+            quadrature=grid_quadrature(pde, grid),
+            trained_starts=starts,
+            regularization=params.regularization,
+            conserve=params.conserve,
+            method=params.method,
+            rtol=self.rtol_,
+            substeps=params.substeps,
+            max_steps=params.max_steps,
+        )
+        self.collocation_ = collocation.points.numpy()
+        self._layout, self._X = model.layout, X
+
+    def predict(
+        self,
+        X: ArrayLike,
+        *,
+        times: ArrayLike | None = None,
+        points: Any = None,
+        initial: Any = None,
+    ) -> Array:
+        """Fields at new parameters, by solving the equation in the latent space.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_trajectories, n_parameters)
+            Physics parameters.
+        times : array-like of shape (n_times,), default=None
+            Strictly increasing, from 0 on, where the initial fields hold; may go beyond those
+            of ``fit``.  None: those of ``fit``.
+        points : array-like of shape (n_points, n_dims) or tuple of axes, default=None
+            Scattered points or a tensor grid.  None: those of ``fit``.
+        initial : array-like or (points, values), default=None
+            Fields at time 0: at the points of ``fit``, of shape
+            ``(n_trajectories, n_points[, n_fields])`` or ``(n_trajectories, *grid[, n_fields])``;
+            or observations (n_trajectories, n_observed[, n_fields]) at points of their own,
+            (n_observed, n_dims).  None: those of ``pde.initial``, or, where the equation has
+            none, what the regressor predicts for time 0.
+
+        Returns
+        -------
+        y : ndarray of float64
+            In the layout that ``fit`` was given; NaN after the time that a trajectory
+            reached.
+
+        Raises
+        ------
+        ValueError
+            If X, times, points or initial do not fit the fitted model.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If a trajectory could not be integrated to the end.
+        UserWarning
+            If the network cannot hold the initial field or follow the equation, or the path
+            leaves the region of the training states.
+        """
+        return self.solve(X, times=times, initial=initial).predict(points)
+
+    def solve(
+        self, X: ArrayLike, *, times: ArrayLike | None = None, initial: Any = None
+    ) -> GalerkinSolution:
+        """Latent paths at new parameters, and how far they are to be trusted.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_trajectories, n_parameters)
+            Physics parameters.
+        times : array-like of shape (n_times,), default=None
+            As in `predict`.
+        initial : array-like or (points, values), default=None
+            As in `predict`.
+
+        Returns
+        -------
+        solution : GalerkinSolution
+            Latent path, residual, condition number, effective rank and an indicator of the
+            error over time; steps, status and time reached of each trajectory.
+        """
+        X = validate_parameters(self, X)
+        layout = self._layout.at(times, None)
+        if layout.times[0] < 0:
+            raise ValueError(
+                f"`times` must not be negative; got {layout.times[0]:g}.  The initial field "
+                "holds at time 0."
+            )
+        equation = self._equation
+        known = initial_fields(equation.pde, self._layout, X, initial)
+        solution = equation.integrate(X, layout.times, equation.start(X, known))
+        warn_of(equation.pde, X, solution)
+        return solution
+
+    def distill(
+        self,
+        X: ArrayLike,
+        *,
+        n_solves: int | None = None,
+        hyper_width: int | None = None,
+        max_iter: int = 300,
+    ) -> Any:
+        """A data-driven regressor that has learnt the paths found by the equation.
+
+        Solves the equation at parameters without snapshots, and fits a new hypernetwork to
+        the latent paths, those of the training parameters among them; paths along which the
+        equation does not hold are left out, or, at training parameters, replaced by those
+        trained on.  The result predicts at the speed of `CoLoRARegressor`, with about the
+        accuracy of this estimator.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_candidates, n_parameters)
+            Physics parameters to learn from; cover the region in which to predict.
+        n_solves : int, default=None
+            How many of them are solved.  They are chosen one after the other: the one at
+            which the hypernetwork learnt so far violates the equation most, as in the greedy
+            algorithms of reduced-basis methods.  None: all.
+        hyper_width : int, default=None
+            Width of the new hypernetwork, not less than that of the regressor's, from whose
+            weights the fit starts.  None: at least 20.
+        max_iter : int, default=300
+            Levenberg–Marquardt iterations of the fit.
+
+        Returns
+        -------
+        regressor : CoLoRARegressor or Pipeline
+            As ``regressor``, fitted.
+
+        Raises
+        ------
+        ValueError
+            If the hypernetwork were to become narrower.
+        RuntimeError
+            If no trajectory could be integrated to the end.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the hypernetwork misses the paths by more than a hundredth of the field.
+        """
+        inner = innermost(self.regressor_)
+        if hyper_width is None:
+            hyper_width = max(20, inner.hyper_width)
+        if hyper_width < inner.hyper_width:
+            raise ValueError(
+                f"`hyper_width` must be at least {inner.hyper_width}, that of the regressor; got "
+                f"{hyper_width}."
+            )
+        candidates = self._without_snapshots(X)
+        found = distill(
+            self._equation,
+            self._X,
+            candidates,
+            n_solves=len(candidates) if n_solves is None else n_solves,
+            hyper_width=hyper_width,
+            max_iter=max_iter,
+            seed=self._seed(),
+        )
+        networks = CoLoRAModel(copy.deepcopy(inner.network_), found.hypernetwork)
+        out = inner._with_model(networks, found.inputs, found.errors[1:], found.errors[-1])
+        return replaced(self.regressor_, out)
+
+    def refine(
+        self, X: ArrayLike, *, max_iter: int = 300, max_time: float | None = None
+    ) -> CoLoRAGalerkin:
+        """An estimator whose network has learnt the equation at parameters without snapshots.
+
+        Trains network and hypernetwork further, by the natural gradient of `CoLoRARegressor`,
+        on the equation itself (a physics-informed loss [1]_)::
+
+            τ ‖∂ₜû - f(t, x, û; μ)‖,  ‖û(0; μ) - u₀(μ)‖
+
+        at the rows of X and the parameters trained on, and on the fields that the network
+        gave at the latter.  `solve` and `predict` move the latent state within what the
+        network can represent; refining makes that fit the solutions at X, and is worth its
+        time where snapshots are few.  Both the returned estimator and its ``regressor_`` are
+        more accurate then.  Shows progress where the regressor is ``verbose``.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_candidates, n_parameters)
+            Physics parameters; cover the region in which to predict.
+        max_iter : int, default=300
+            Steps.
+        max_time : float, default=None
+            Seconds after which they end at the latest.
+
+        Returns
+        -------
+        refined : CoLoRAGalerkin
+            A fitted copy; this estimator stays as it is.
+
+        Raises
+        ------
+        ValueError
+            If X or a limit does not fit, the equation has no initial field, or its right-hand
+            side is not finite.
+        TypeError
+            If a limit is no number.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If the equation is still violated by more than a tenth of the field.
+        UserWarning
+            If the training is interrupted (Ctrl-C); the best weights so far are kept.
+
+        References
+        ----------
+        .. [1] M. Raissi, P. Perdikaris and G. E. Karniadakis, "Physics-informed neural
+           networks", J. Comput. Phys. 378 (2019), 686-707.
+        """
+        pde = self._equation.pde
+        if not pde.has_initial:
+            raise ValueError(
+                f"{type(pde).__name__} defines no `initial`, and without initial fields the "
+                "equation does not determine its solutions; define `initial` to use `refine`."
+            )
+        check_scalar(max_iter, "max_iter", Integral, min_val=1)
+        if max_time is not None:
+            check_scalar(max_time, "max_time", Real, min_val=0, include_boundaries="neither")
+        candidates = self._without_snapshots(X)
+        inner = innermost(self.regressor_)
+        networks, result = refine(
+            pde,
+            self._equation.model,
+            self._X,
+            candidates,
+            max_iter=max_iter,
+            max_time=max_time,
+            seed=self._seed(),
+            verbose=int(inner.verbose),
+        )
+        all_parameters = np.vstack([self._X, candidates])
+        inputs = self._equation.model.transform(all_parameters)
+        refined = inner._with_model(networks, inputs, result.loss_curve, result.error)
+        out = copy.copy(self)
+        out.regressor_ = replaced(self.regressor_, refined)
+        out._set_equation(all_parameters)
+        return out
+
+    def _seed(self) -> int:
+        return int(check_random_state(self._fitted_params.random_state).randint(2**31 - 1))
+
+    def _without_snapshots(self, X: ArrayLike) -> Array:
+        """Rows of X that the regressor was not trained on."""
+        candidates = validate_parameters(self, X)
+        known = (candidates[:, None] == self._X).all(axis=2).any(axis=1)
+        return np.asarray(candidates[~known])
+
+
+def _step_tolerance(training_error: float) -> float:
+    """The tolerance of the steps for a network of this error."""
+    return min(max(training_error / _PART_OF_ERROR, _LEAST_RTOL), _MOST_RTOL)

@@ -1,0 +1,213 @@
+"""PODRegressor: the linear, data-driven reduced model."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy.linalg import svd
+from sklearn.base import clone
+from sklearn.utils.validation import check_is_fitted
+
+from skcolora._estimators._base import SnapshotRegressor
+from skcolora._estimators._parameter_interpolator import ParameterInterpolator
+from skcolora._snapshots import (
+    Array,
+    check_period,
+    in_space,
+    parameter_time_rows,
+    validate_parameters,
+    validate_snapshots,
+)
+from skcolora.utils._sklearn import HasMethods, Interval, fit_context
+
+
+class PODRegressor(SnapshotRegressor):
+    """Proper orthogonal decomposition with regression of the coefficients.
+
+    The snapshots' leading left singular vectors, the POD modes, span a linear space; a
+    regressor gives the coefficients in it from parameters and time [1]_.
+
+    Parameters
+    ----------
+    {times, points, period}
+    n_components : int or float, default=10
+        Number of POD modes, at most that of the snapshots or points, or the share of
+        their energy in (0, 1) that is to be kept.
+    regressor : estimator, default=None
+        From (μ, t), one row for each snapshot, to the coefficients.  None: interpolation
+        of the coefficients as in `ParameterInterpolator`.
+
+    Attributes
+    ----------
+    components_ : ndarray of shape (`n_components_`, n_points * n_fields)
+        POD modes, orthonormal.
+    singular_values_ : ndarray
+        All singular values of the snapshots.
+    n_components_ : int
+        Number of modes in use.
+    regressor_ : estimator
+        The fitted regressor.
+    n_features_in_ : int
+        Number of physics parameters.
+    feature_names_in_ : ndarray of shape (`n_features_in_`,)
+        Names of the parameters, where X had string column names.
+
+    See Also
+    --------
+    ParameterInterpolator : What this model becomes when all modes are kept.
+
+    References
+    ----------
+    .. [1] J. S. Hesthaven and S. Ubbiali, "Non-intrusive reduced order modeling of
+       nonlinear problems using neural networks", J. Comput. Phys. 363 (2018), Section 2.
+
+    Examples
+    --------
+    >>> from skcolora import PODRegressor
+    >>> from skcolora.datasets import make_advection
+    >>> data = make_advection([0.5, 0.75, 1.0, 1.25, 1.5])
+    >>> model = PODRegressor(**data.grid, n_components=4).fit(data.X, data.y)
+    >>> model.predict([[0.9]]).shape
+    (1, 51, 256)
+    """
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **SnapshotRegressor._grid_constraints,
+        "n_components": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Real, 0, 1, closed="neither"),
+        ],
+        "regressor": [None, HasMethods(["fit", "predict"])],
+    }
+
+    def __init__(
+        self,
+        *,
+        times: ArrayLike | None = None,
+        points: Any = None,
+        period: Any = None,
+        n_components: int | float = 10,
+        regressor: Any = None,
+    ) -> None:
+        self.times = times
+        self.points = points
+        self.period = period
+        self.n_components = n_components
+        self.regressor = regressor
+
+    @fit_context(prefer_skip_nested_validation=False)  # type: ignore[untyped-decorator]
+    def fit(self, X: ArrayLike, y: ArrayLike) -> PODRegressor:
+        """Compute the modes and fit the coefficients.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_trajectories, n_parameters)
+            Physics parameters.
+        y : array-like of shape (n_trajectories, n_times, n_points[, n_fields])
+            Snapshots; see `CoLoRARegressor.fit` for the other layouts.
+
+        Returns
+        -------
+        self : PODRegressor
+            The fitted estimator.
+
+        Raises
+        ------
+        ValueError
+            If the arguments do not fit together.
+        """
+        needed = 2 if self.regressor is None else 1
+        X, rows, layout = validate_snapshots(
+            self, X, y, times=self.times, points=self.points, min_trajectories=needed
+        )
+        self._period = check_period(self.period, layout.grid.n_dims)
+        n, n_times = rows.shape[:2]
+        snapshots = rows.reshape(n * n_times, -1)
+        _, self.singular_values_, modes = svd(snapshots, full_matrices=False)
+        self.n_components_ = self._number_of_modes()
+        self.components_ = modes[: self.n_components_]
+        coefficients = snapshots @ self.components_.T
+        if self.regressor is None:
+            self.regressor_ = ParameterInterpolator(times=layout.times)
+            self.regressor_.fit(X, coefficients.reshape(n, n_times, -1))
+        else:
+            self.regressor_ = clone(self.regressor)
+            target = coefficients[:, 0] if self.n_components_ == 1 else coefficients
+            self.regressor_.fit(parameter_time_rows(X, layout.times), target)
+        self._layout = layout
+        return self
+
+    def _number_of_modes(self) -> int:
+        if isinstance(self.n_components, Integral):
+            return int(min(self.n_components, len(self.singular_values_)))
+        energy = np.cumsum(self.singular_values_.astype(np.float64) ** 2)
+        return int(np.searchsorted(energy, self.n_components * energy[-1])) + 1
+
+    def predict(self, X: ArrayLike, *, times: ArrayLike | None = None, points: Any = None) -> Array:
+        """Fields at new parameters.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_trajectories, n_parameters)
+            Physics parameters.
+        times : array-like of shape (n_times,), default=None
+            Strictly increasing; without a regressor of your own, between the first and
+            last time of ``fit``.
+        points : array-like of shape (n_points, n_dims) or tuple of axes, default=None
+            Within the points of ``fit``, by cubic splines of the modes.
+
+        Returns
+        -------
+        y : ndarray
+            In the layout that ``fit`` was given.
+
+        Raises
+        ------
+        ValueError
+            If X does not fit, or times or points leave those of ``fit``.
+        """
+        X = validate_parameters(self, X)
+        layout = self._layout.at(times, points)
+        if self.regressor is None:
+            coefficients = self.regressor_.predict(X, times=layout.times)
+        else:
+            coefficients = self.regressor_.predict(parameter_time_rows(X, layout.times))
+        modes = self.components_
+        if points is not None:
+            grid = self._layout.grid
+            values = modes.T.reshape(grid.n_points, layout.n_fields, -1)
+            moved = in_space(grid, values, layout.grid.points, self._period)
+            modes = moved.reshape(-1, self.n_components_).T
+        flat = coefficients.reshape(len(X) * layout.n_times, -1).astype(modes.dtype) @ modes
+        rows = flat.reshape(len(X), layout.n_times, layout.grid.n_points, layout.n_fields)
+        return layout.from_rows(rows)
+
+    def project(self, y: ArrayLike) -> Array:
+        """Best approximation of snapshots in the space of the modes.
+
+        No model in this space can be more accurate; the linear baseline of the
+        literature.
+
+        Parameters
+        ----------
+        y : array-like of shape (n_trajectories, n_times, n_points[, n_fields])
+            Snapshots at the points of ``fit``, in its layout; n_times may differ.
+
+        Returns
+        -------
+        y : ndarray
+            Of the same shape.
+
+        Raises
+        ------
+        ValueError
+            If y has another layout than in ``fit``.
+        """
+        check_is_fitted(self)
+        rows = self._layout.check_rows(y)
+        flat = rows.reshape(rows.shape[0] * rows.shape[1], -1)
+        projected = flat @ self.components_.T @ self.components_
+        return np.asarray(projected.reshape(np.shape(y)))

@@ -1,0 +1,45 @@
+"""Neural Galerkin: an equation moves the latent state of a network."""
+
+from skcolora._galerkin._advice import warn_of
+from skcolora._galerkin._checks import (
+    check_agreement,
+    check_network_period,
+    check_norm,
+    check_rate,
+    conserved_densities,
+)
+from skcolora._galerkin._collocation import Collocation, grid_collocation, grid_quadrature
+from skcolora._galerkin._distill import distill
+from skcolora._galerkin._hyperreduction import SampledModes, sample_modes
+from skcolora._galerkin._latent_equation import LatentEquation
+from skcolora._galerkin._pod_equation import PODEquation
+from skcolora._galerkin._point_choice import choose_collocation
+from skcolora._galerkin._projection import Projection
+from skcolora._galerkin._refine import refine
+from skcolora._galerkin._solution import GalerkinSolution
+from skcolora._galerkin._start import initial_fields, trained_starts
+from skcolora._galerkin._trained_model import TrainedModel
+
+__all__ = [
+    "Collocation",
+    "GalerkinSolution",
+    "LatentEquation",
+    "PODEquation",
+    "Projection",
+    "SampledModes",
+    "TrainedModel",
+    "check_agreement",
+    "check_network_period",
+    "check_norm",
+    "check_rate",
+    "choose_collocation",
+    "conserved_densities",
+    "distill",
+    "grid_collocation",
+    "grid_quadrature",
+    "initial_fields",
+    "refine",
+    "sample_modes",
+    "trained_starts",
+    "warn_of",
+]

@@ -1,0 +1,112 @@
+"""Whether an equation, snapshots and a network fit together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from skcolora._galerkin._weak_norm import has_weak_norm
+from skcolora._snapshots import Array, Grid, SnapshotLayout
+from skcolora.pdes import PDE
+
+
+def check_agreement(pde: PDE, X: Array, layout: SnapshotLayout) -> None:
+    """A ValueError where the snapshots cannot be solutions of the equation."""
+    name = type(pde).__name__
+    pairs = [
+        ("parameter(s)", X.shape[1], len(pde.parameter_names)),
+        ("field(s)", layout.n_fields, pde.n_fields),
+        ("space dimension(s)", layout.grid.n_dims, pde.n_dims),
+    ]
+    for what, found, expected in pairs:
+        if found != expected:
+            raise ValueError(f"The snapshots have {found} {what}, but {name} has {expected}.")
+    if layout.steady:
+        raise ValueError(
+            f"{name} is an evolution equation, but y holds steady fields; give `times`."
+        )
+    if layout.times[0] < 0:
+        raise ValueError(f"`times` must not be negative; got {layout.times[0]:g}.")
+
+
+class _TrialField:
+    """Ones at points, for two trajectories, with the axes of a `NetworkField`."""
+
+    xp: Any = torch
+
+    def __init__(self, pde: PDE, points: Tensor) -> None:
+        of_field = (pde.n_fields, 2, len(points))
+        self.points = points.T.unsqueeze(1).expand(-1, 2, -1)
+        self.value = self.laplacian = points.new_ones(of_field)
+        self.grad = points.new_ones(pde.n_dims, *of_field)
+
+
+def check_rate(pde: PDE, points: Tensor) -> None:
+    """A ValueError where the right-hand side cannot be evaluated at points (n_points, n_dims)
+    that are not those of a grid, of several trajectories at once."""
+    mu = points.new_ones(len(pde.parameter_names), 2, 1)
+    try:
+        pde.rate(points.new_zeros(2, 1), _TrialField(pde, points), mu)  # type: ignore[arg-type]
+    except Exception as error:
+        raise ValueError(
+            f"{type(pde).__name__}.rhs failed at {len(points)} collocation points of two "
+            f"trajectories, given as torch arrays: {error}  Write it with arithmetic and the "
+            "functions of field.xp, and coefficients as functions of field.points; arrays of "
+            "their values at the points of the snapshots do not fit the collocation points."
+        ) from error
+
+
+def check_norm(pde: PDE, grid: Grid, norm: str) -> str:
+    """The norm that ``norm`` means, or a ValueError where there is none."""
+    if pde.norm not in ("L2", "H-1"):
+        name = type(pde).__name__
+        raise ValueError(f'{name}.norm must be "L2" or "H-1"; got {pde.norm!r}.')
+    possible = has_weak_norm(pde, grid)
+    if norm == "auto":
+        return pde.norm if possible else "L2"
+    if norm == "H-1" and not possible:
+        raise ValueError(
+            'norm="H-1" needs the points of the snapshots on a tensor grid, and an equation '
+            'whose boundary values are not prescribed; give norm="L2".'
+        )
+    return norm
+
+
+def check_network_period(pde: PDE, period: tuple[float | None, ...]) -> None:
+    """A ValueError where the equation is periodic and the network is not."""
+    for d, (wanted, given) in enumerate(zip(pde.period, period, strict=True)):
+        if wanted is not None and given is None:
+            raise ValueError(
+                f"{type(pde).__name__} is periodic in dimension {d}, of period {wanted:g}, but "
+                f"the regressor is not: give it period={pde.period!r}."
+            )
+
+
+def conserved_densities(pde: PDE, conserve: Any) -> dict[str, Callable[[Any], Any]]:
+    """The densities that ``conserve`` means, by name, or a ValueError."""
+    if conserve is None:
+        return {}
+    if isinstance(conserve, Mapping):
+        chosen = dict(conserve)
+    else:
+        entries = [conserve] if isinstance(conserve, str) or callable(conserve) else conserve
+        chosen = {}
+        for i, entry in enumerate(entries):
+            if callable(entry):
+                chosen[getattr(entry, "__name__", f"density {i}")] = entry
+            elif entry in pde.conserved:
+                chosen[entry] = pde.conserved[entry]
+            else:
+                known = ", ".join(map(repr, pde.conserved)) or "none"
+                raise ValueError(
+                    f"`conserve` names {entry!r}, but {type(pde).__name__} conserves {known}."
+                )
+    for name, density in chosen.items():
+        if not callable(density):
+            raise ValueError(
+                f"`conserve` must hold functions of a field; got {density!r} ({name})."
+            )
+    return chosen

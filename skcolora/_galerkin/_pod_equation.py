@@ -1,0 +1,107 @@
+"""The equation projected onto POD modes: the coefficients, their rates and their paths."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.integrate import solve_ivp
+
+from skcolora._galerkin._hyperreduction import SampledField, SampledModes
+from skcolora._snapshots import Array, Grid
+from skcolora.pdes import PDE, GridField, Mesh
+from skcolora.pdes._interpolant import MeshInterpolant
+
+# Coefficients this many times as large as the largest of all snapshots are an instability.
+_UNSTABLE = 2.0
+
+
+@dataclass(frozen=True, eq=False)
+class PODEquation:
+    """``ȧᵢ = ⟨vᵢ, f(t, Σ aⱼ vⱼ; μ)⟩`` for orthonormal modes v."""
+
+    pde: PDE
+    mesh: Mesh
+    modes: Array
+    """(n_modes, n_fields, n_0, ...)"""
+    sampled: SampledModes | None
+    """The modes at the sampled points; None evaluates f at all points"""
+    largest: float
+    """The largest norm of the coefficients of all snapshots"""
+
+    @property
+    def _flat_modes(self) -> Array:
+        return self.modes.reshape(len(self.modes), -1)
+
+    def coefficients(self, values: Array) -> Array:
+        """The projection of fields (n_fields, n_0, ...) onto the modes."""
+        return np.asarray(self._flat_modes @ values.ravel())
+
+    def coefficients_at(self, grid: Grid, values: Array) -> Array:
+        """The coefficients whose fields are nearest to observations (n_points, n_fields)."""
+        observed = self.modes_at(grid).reshape(len(self.modes), -1)
+        return np.asarray(np.linalg.lstsq(observed.T, values.T.ravel(), rcond=None)[0])
+
+    def modes_at(self, grid: Grid) -> Array:
+        """Modes at other points, (n_modes, n_fields, n_points)."""
+        interpolant = MeshInterpolant(self.mesh, grid)
+        values = interpolant(self.modes.reshape(-1, *self.mesh.shape))
+        return values.reshape(len(self.modes), self.pde.n_fields, -1)
+
+    def full_rate(self, t: float, values: Array, mu: Array) -> Array:
+        """f on the whole mesh, (n_fields, n_0, ...), for fields in any shape."""
+        field = GridField(self.mesh, values.reshape(self.pde.n_fields, *self.mesh.shape))
+        return np.asarray(self.pde.rate(t, field, mu))
+
+    def rate(self, t: float, a: Array, mu: Array) -> Array:
+        """ȧ."""
+        if self.sampled is None:
+            modes = self._flat_modes
+            return np.asarray(modes @ self.full_rate(t, a @ modes, mu).ravel())
+        field = SampledField(self.sampled, a)
+        return np.asarray(self.sampled.weights @ self.pde.rate(t, field, mu).ravel())
+
+    def integrate(
+        self, mu: Array, start: Array, times: Array, *, method: str, rtol: float
+    ) -> tuple[Array, str | None]:
+        """The path of the coefficients from time 0 on.
+
+        Returns
+        -------
+        path : ndarray of shape (n_times, n_modes)
+            NaN after an instability.
+        ended : str or None
+            When the path became unstable, in words; None where it did not.
+        """
+        scale = max(self.largest, float(np.linalg.norm(start)))
+
+        def unstable(_: float, a: Array) -> float:
+            return float(np.linalg.norm(a)) - _UNSTABLE * scale
+
+        unstable.terminal = True  # type: ignore[attr-defined]
+        path = np.full((len(times), len(start)), np.nan)
+        later = times[times > 0]
+        n_done = len(times) - len(later)
+        path[:n_done] = start
+        if not later.size:
+            return path, None
+        with np.errstate(all="ignore"):
+            solution = solve_ivp(
+                lambda t, a: self.rate(t, a, mu),
+                (0.0, later[-1]),
+                start,
+                method=method,
+                t_eval=later,
+                events=unstable,
+                rtol=rtol,
+                atol=rtol * scale,
+            )
+        if len(solution.t):
+            path[n_done : n_done + len(solution.t)] = solution.y.T
+            n_done += len(solution.t)
+        if solution.status == 0:
+            return path, None
+        event = solution.t_events[0]
+        if len(event):
+            return path, f"at t = {event[0]:.4g}"
+        return path, f"after t = {times[n_done - 1]:.4g}"

@@ -1,0 +1,40 @@
+"""Q-DEIM: the points that determine functions best, by QR with column pivoting."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import qr
+
+from skcolora._snapshots import Array
+
+
+def qdeim_points(basis: Array, n_points: int) -> NDArray[np.intp]:
+    """Indices of the points, sorted, that determine functions in the span of a basis best [1]_.
+
+    Where more points are wanted than there are functions, the choice goes on among the points
+    that are left; where there is no function at all, the points are spread evenly.
+
+    Parameters
+    ----------
+    basis : ndarray of shape (n_functions, n_candidates)
+        Orthonormal functions, by their values at the candidate points.
+    n_points : int
+        At most n_candidates.
+
+    References
+    ----------
+    .. [1] Z. Drmač and S. Gugercin, "A new selection operator for the discrete empirical
+       interpolation method", SIAM J. Sci. Comput. 38 (2016), A631-A648.
+    """
+    if not len(basis):
+        return np.unique(np.linspace(0, basis.shape[1] - 1, n_points).round().astype(np.intp))
+    left = np.arange(basis.shape[1])
+    chosen = np.empty(0, dtype=left.dtype)
+    while len(chosen) < n_points:
+        order = qr(basis[:, left], mode="r", pivoting=True)[1]
+        taken = order[: min(len(basis), n_points - len(chosen))]
+        chosen = np.append(chosen, left[taken])
+        left = np.delete(left, taken)
+    chosen.sort()
+    return chosen

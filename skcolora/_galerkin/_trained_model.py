@@ -1,0 +1,50 @@
+"""What the equation is solved with: a trained network, and what it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from torch import Tensor
+
+from skcolora._nn import CoLoRANetwork, Hypernetwork, evaluate_latent
+from skcolora._snapshots import Array, SnapshotLayout, parameter_time_rows
+from skcolora.utils._torch import as_tensor
+
+
+@dataclass(frozen=True, eq=False)
+class TrainedModel:
+    """A network and its hypernetwork, on the CPU, with the layout of the training snapshots.
+
+    The *parameters* of a trajectory are those of the equation.  The *inputs* of the hypernetwork
+    are what transforms in front of the regressor make of them.
+    """
+
+    network: CoLoRANetwork
+    """û, in float64"""
+    hypernetwork: Hypernetwork
+    """h, in the precision of the fitted regressor"""
+    layout: SnapshotLayout
+    inputs: Array
+    """Inputs that were trained on, (n, n_inputs)"""
+    transform: Callable[[Array], Array]
+    """From parameters to inputs, (n, n_parameters) to (n, n_inputs)"""
+
+    def latent(self, inputs: Array, times: Array) -> Tensor:
+        """h along trajectories, (n, n_times, n_latent) in float64."""
+        rows = as_tensor(parameter_time_rows(inputs, times)).to(self.hypernetwork.center)
+        return evaluate_latent(
+            self.hypernetwork, rows.reshape(len(inputs), len(times), -1)
+        ).double()
+
+    @cached_property
+    def states(self) -> Tensor:
+        """Latent states at the inputs and times that were trained on, (n_states, n_latent)."""
+        return self.latent(self.inputs, self.layout.times).flatten(0, 1)
+
+    def was_trained_on(self, inputs: Array) -> Array:
+        """Which of the rows of inputs are among those that were trained on."""
+        known: Array = (inputs[:, None] == self.inputs).all(axis=2).any(axis=1)
+        return np.asarray(known)

@@ -1,0 +1,144 @@
+"""The coordinate network û(x; θ, φ) whose online weights φ are the latent state."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from skcolora._nn._activation import silu, silu_slope
+from skcolora._nn._layers import CoLoRALayer, Factor, Pullback
+from skcolora._nn._periodic import PeriodicLayer
+
+
+class Linearization(NamedTuple):
+    """A network and its Jacobian on a batch; rows run over (field, snapshot, point)."""
+
+    values: Tensor
+    """(n_snapshots, n_points, n_fields)"""
+    latent: Tensor
+    """∂û/∂φ, (n_fields, n_snapshots, n_points, n_latent)"""
+    factors: list[Factor]
+    """∂û/∂θ, as outer products of (n_fields, n_snapshots, n_points, ...) arrays"""
+
+
+class CoLoRANetwork(nn.Module):
+    """Coordinate network with continuously adapted low-rank weights.
+
+    A periodic (or affine) first layer, then ``depth - 1`` CoLoRA layers with SiLU
+    in between, the last one linear [1]_.
+
+    Parameters
+    ----------
+    n_dims, n_fields : int
+    width, depth, rank : int
+    adaptation : {"scalar", "diagonal"}
+        One online weight a layer, or one for each of the ``rank`` directions.
+    adapted_layers : sequence of int
+        Layers that carry online weights, counted from 0, the first layer.
+    period : tuple of float or None
+        One entry a dimension, None where the domain is not periodic.
+    generator : torch.Generator
+        Source of the initial weights.
+
+    Attributes
+    ----------
+    n_latent : int
+        Number of online weights.
+
+    References
+    ----------
+    .. [1] J. Berman and B. Peherstorfer, "CoLoRA: Continuous low-rank adaptation for
+       reduced implicit neural modeling of parameterized partial differential
+       equations", ICML 2024, arXiv:2402.14646.
+    """
+
+    x_center: Tensor
+    x_scale: Tensor
+    u_center: Tensor
+    u_scale: Tensor
+
+    def __init__(
+        self,
+        n_dims: int,
+        n_fields: int,
+        *,
+        width: int,
+        depth: int,
+        rank: int,
+        adaptation: str,
+        adapted_layers: Sequence[int],
+        period: tuple[float | None, ...],
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        ranks = [rank if i in adapted_layers else None for i in range(depth)]
+        common: Any = {"adaptation": adaptation, "generator": generator}
+        first: PeriodicLayer | CoLoRALayer
+        if any(length is not None for length in period):
+            first = PeriodicLayer(width, period=period, rank=ranks[0], **common)
+        else:
+            first = CoLoRALayer(n_dims, width, rank=ranks[0], augmented=True, **common)
+        widths = [width] * (depth - 1) + [n_fields]
+        layers = [
+            first,
+            *(
+                CoLoRALayer(widths[i - 1], widths[i], rank=ranks[i], **common)
+                for i in range(1, depth)
+            ),
+        ]
+        self.layers = nn.ModuleList(layers)
+        self.splits = [layer.n_online for layer in layers]
+        self.n_latent = sum(self.splits)
+        self.n_fields = n_fields
+        # Coordinates of a dimension without period enter as (x - center) / scale, and
+        # the output leaves as center + scale * output; both are data, not weights.
+        self.register_buffer("x_center", torch.zeros(n_dims))
+        self.register_buffer("x_scale", torch.ones(n_dims))
+        self.register_buffer("u_center", torch.zeros(n_fields))
+        self.register_buffer("u_scale", torch.ones(n_fields))
+
+    def forward(self, x: Tensor, latent: Tensor) -> Tensor:
+        """Fields at points ``x`` (..., n_points, n_dims), latent (..., n_latent)."""
+        alphas = latent.split(self.splits, dim=-1)
+        h = (x - self.x_center) / self.x_scale
+        for i, (layer, alpha) in enumerate(zip(self.layers, alphas, strict=True)):
+            h = layer(silu(h) if i else h, alpha)
+        return self.u_center + self.u_scale * h
+
+    @torch.no_grad()
+    def linearize(
+        self, x: Tensor, latent: Tensor, row_weights: Tensor | None = None
+    ) -> Linearization:
+        """Fields and their Jacobians, one row for each (field, snapshot, point).
+
+        Parameters
+        ----------
+        x : Tensor of shape (n_snapshots, n_points, n_dims) or (n_points, n_dims)
+        latent : Tensor of shape (n_snapshots, n_latent)
+        row_weights : Tensor of shape (n_fields, n_snapshots, n_points), optional
+            Factors on the rows of the Jacobians (not on the values).
+        """
+        alphas = latent.split(self.splits, dim=-1)
+        h = ((x - self.x_center) / self.x_scale).expand(latent.shape[0], -1, -1)
+        inputs, outputs = [], []
+        for i, (layer, alpha) in enumerate(zip(self.layers, alphas, strict=True)):
+            inputs.append(silu(h) if i else h)
+            h = layer(inputs[-1], alpha)
+            outputs.append(h)
+        sensitivity = torch.diag(self.u_scale)[:, None, None, :].expand(-1, *h.shape)
+        if row_weights is not None:
+            sensitivity = sensitivity * row_weights.unsqueeze(-1)
+        online: list[Tensor] = []
+        factors: list[Factor] = []
+        for i in reversed(range(len(self.layers))):
+            adapted: Any = self.layers[i]
+            back: Pullback = adapted.pullback(inputs[i], alphas[i], sensitivity)
+            factors += back.factors
+            if back.online is not None:
+                online.insert(0, back.online)
+            if i:
+                sensitivity = back.input * silu_slope(outputs[i - 1])
+        return Linearization(self.u_center + self.u_scale * h, torch.cat(online, -1), factors)

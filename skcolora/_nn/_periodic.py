@@ -1,0 +1,147 @@
+"""The first layer of a network on a domain that is periodic in some dimensions."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import torch
+from torch import Tensor, nn
+
+from skcolora._nn._layers import Factor, Jet, LowRankUpdate, Pullback, lecun_normal
+
+
+class PeriodicLayer(nn.Module):
+    """First layer on a periodic domain: the mean over dimensions of
+    ``a cos(2πx/L + c) + b``, with a, b, c of shape (n_out, n_dims).
+
+    A dimension without a period contributes ``a x + b``; its c is left out.
+
+    Parameters
+    ----------
+    n_out : int
+    period : tuple of float or None
+        One entry a dimension, in the coordinates that the layer is given.
+    rank, adaptation, generator
+        As in `CoLoRALayer`.  The low-rank update of this layer shifts the phases:
+        ``c + (A diag(α) B)ᵀ``, a translation of the domain.
+    """
+
+    frequency: Tensor
+
+    def __init__(
+        self,
+        n_out: int,
+        *,
+        period: tuple[float | None, ...],
+        rank: int | None,
+        adaptation: str,
+        generator: torch.Generator,
+    ) -> None:
+        super().__init__()
+        n_dims = len(period)
+        self.periodic = [d for d, length in enumerate(period) if length is not None]
+        self.plain = [d for d, length in enumerate(period) if length is None]
+        self._frequencies = [2 * math.pi / length for length in period if length is not None]
+        self.register_buffer("frequency", torch.tensor(self._frequencies))
+        self.a = lecun_normal(n_out, n_dims, generator=generator, fan_in=1)
+        self.b = lecun_normal(n_out, n_dims, generator=generator, fan_in=1)
+        phase = torch.rand(n_out, len(self.periodic), generator=generator)
+        self.c = nn.Parameter(2 * math.pi * phase)
+        self.update = (
+            None
+            if rank is None
+            else LowRankUpdate(
+                len(self.periodic), n_out, rank=rank, adaptation=adaptation, generator=generator
+            )
+        )
+        if self.update is not None:
+            # The same shift of all phases: training starts from translations.
+            nn.init.constant_(self.update.B, 1 / math.sqrt(len(self.update.B)))
+
+    @property
+    def n_online(self) -> int:
+        return 0 if self.update is None else self.update.n_online
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> PeriodicLayer:
+        module = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        # A change of precision must not leave the period rounded.
+        self.frequency = self.frequency.new_tensor(self._frequencies)
+        return module
+
+    def _phase(self, x: Tensor, alpha: Tensor) -> Tensor:
+        """Arguments of the cosines, (..., n_points, n_out, n_periodic)."""
+        phase = (x[..., self.periodic] * self.frequency).unsqueeze(-2) + self.c
+        if self.update is not None:
+            phase = phase + self.update.matrix(alpha).mT.unsqueeze(-3)
+        return phase
+
+    def forward(self, x: Tensor, alpha: Tensor) -> Tensor:
+        """(..., n_points, n_dims) and (..., n_online) to (..., n_points, n_out)."""
+        waves = (self.a[:, self.periodic] * torch.cos(self._phase(x, alpha))).sum(-1)
+        if self.plain:
+            waves = waves + x[..., self.plain] @ self.a[:, self.plain].T
+        return (waves + self.b.sum(-1)) / self.a.shape[1]
+
+    def jet(self, x: Tensor, alpha: Tensor) -> Jet:
+        """Output and derivatives with respect to the coordinates."""
+        phase = self._phase(x, alpha)
+        n_dims = self.a.shape[1]
+        cosines = self.a[:, self.periodic] * torch.cos(phase) / n_dims
+        sines = self.a[:, self.periodic] * torch.sin(phase) / n_dims
+        value = cosines.sum(-1) + self.b.sum(-1) / n_dims
+        grad = value.new_empty(n_dims, *value.shape)
+        slopes = -sines * self.frequency
+        for i, d in enumerate(self.periodic):
+            grad[d] = slopes[..., i]
+        for d in self.plain:
+            value = value + x[..., d, None] * self.a[:, d] / n_dims
+            grad[d] = self.a[:, d] / n_dims
+        laplacian = -(cosines * self.frequency**2).sum(-1)
+        return Jet(*(t.movedim(-1, 0) for t in (value, grad, laplacian)))
+
+    def online_pullback(self, x: Tensor, alpha: Tensor, sensitivity: Tensor) -> Tensor | None:
+        """Sensitivity to the online weights alone, as in `CoLoRALayer.online_pullback`."""
+        if self.update is None:
+            return None
+        turn = -(sensitivity.movedim(0, -1) / self.a.shape[1]).unsqueeze(-1) * (
+            self.a[:, self.periodic] * torch.sin(self._phase(x, alpha))
+        )
+        return self._pullback_of_shift(alpha, turn)[0].movedim(-1, 0)
+
+    def pullback(self, x: Tensor, alpha: Tensor, sensitivity: Tensor) -> Pullback:
+        n_dims = self.a.shape[1]
+        phase = self._phase(x, alpha)
+        basis = phase.new_empty(*phase.shape[:-1], n_dims)
+        basis[..., self.periodic] = torch.cos(phase)
+        basis[..., self.plain] = x[..., self.plain].unsqueeze(-2)
+        mean = sensitivity.unsqueeze(-1) / n_dims
+        turn = -mean * self.a[:, self.periodic] * torch.sin(phase)
+        to_input = torch.empty(*turn.shape[:-2], n_dims, dtype=x.dtype, device=x.device)
+        to_input[..., self.periodic] = turn.sum(-2) * self.frequency
+        to_input[..., self.plain] = (mean * self.a[:, self.plain]).sum(-2)
+        factors = [
+            Factor(self.a, (mean * basis).flatten(-2), None),
+            Factor(self.b, mean.expand(*mean.shape[:-1], n_dims).flatten(-2), None),
+            Factor(self.c, turn.flatten(-2), None),
+        ]
+        online = None
+        if self.update is not None:
+            online, more = self._pullback_of_shift(alpha, turn)
+            factors += more
+        return Pullback(to_input, online, factors)
+
+    def _pullback_of_shift(self, alpha: Tensor, turn: Tensor) -> tuple[Tensor, list[Factor]]:
+        """Sensitivities of the phase shift ``(A diag(α) B)ᵀ``, given those to the phase."""
+        assert self.update is not None
+        A, B = self.update.A, self.update.B
+        up = turn.mT @ B.T  # (..., n_periodic, rank)
+        down = turn @ A  # (..., n_out, rank)
+        online = (A * up).sum(-2)
+        if self.n_online == 1:
+            online = online.sum(-1, keepdim=True)
+        alpha = alpha.unsqueeze(-2).unsqueeze(-2)
+        return online, [
+            Factor(A, (alpha * up).flatten(-2), None),
+            Factor(B, (alpha * down).mT.flatten(-2), None),
+        ]

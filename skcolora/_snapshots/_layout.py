@@ -1,0 +1,172 @@
+"""The layout of snapshots: how a user's array maps to trajectories, times, points and fields.
+
+Inside the package snapshots are always *rows*, arrays of shape (n_trajectories, n_times,
+n_points, n_fields).  A `SnapshotLayout` remembers what the user's array looked like, so
+that predictions come back in the same form.
+"""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from skcolora._snapshots._grid import Array, Grid, check_points, check_times
+
+# With points=None, a last axis of more entries than this is probably not one of fields.
+_MOST_FIELDS = 10
+
+
+@dataclass(frozen=True, eq=False)
+class SnapshotLayout:
+    """Times, points and fields of snapshots, and the form of the array that held them."""
+
+    times: Array
+    grid: Grid
+    n_fields: int
+    steady: bool
+    flattened: bool
+    """1-D or 2-D, one row of numbers for each trajectory."""
+    single: bool
+    """1-D: one number for each trajectory."""
+    field_axis: bool
+
+    @property
+    def n_times(self) -> int:
+        return len(self.times)
+
+    def at(self, times: ArrayLike | None, points: Any) -> SnapshotLayout:
+        """The same form at other times and points, None for the same ones."""
+        layout = self
+        if times is not None:
+            if self.steady:
+                raise ValueError(
+                    "`times` cannot be asked for: the model was fitted on steady fields."
+                )
+            layout = replace(layout, times=check_times(times))
+        if points is not None:
+            layout = replace(layout, grid=check_points(points, self.grid.n_dims))
+        return layout
+
+    def to_rows(self, y: Array) -> Array:
+        """Snapshots as (n_trajectories, n_times, n_points, n_fields)."""
+        return y.reshape(len(y), self.n_times, self.grid.n_points, self.n_fields)
+
+    def from_rows(self, rows: Array) -> Array:
+        """The inverse of `to_rows`."""
+        n = len(rows)
+        if self.flattened:
+            flat = rows.reshape(n, -1)
+            return flat[:, 0] if self.single and flat.shape[1] == 1 else flat
+        fields = (self.n_fields,) if self.field_axis else ()
+        return rows.reshape(n, self.n_times, *self.grid.shape, *fields)
+
+    def check_rows(self, y: Any) -> Array:
+        """Rows of snapshots at these points, for any number of times, or a ValueError."""
+        array = np.asarray(y)
+        n_points, per_time = self.grid.n_points, self.grid.n_points * self.n_fields
+        if self.flattened:
+            fits = array.ndim in (1, 2) and not array[:1].size % per_time
+            wanted = f"a multiple of {n_points} points × {self.n_fields} field(s)"
+        else:
+            inner = (*self.grid.shape, self.n_fields) if self.field_axis else self.grid.shape
+            fits = array.ndim == 2 + len(inner) and array.shape[2:] == inner
+            wanted = "n_times, " + ", ".join(map(str, inner))
+        if not fits or not array.size:
+            raise ValueError(f"y has shape {array.shape}; expected (n_trajectories, {wanted}).")
+        if not np.isfinite(array).all():
+            raise ValueError("y must be finite; got NaN or infinity.")
+        return array.reshape(len(array), -1, n_points, self.n_fields)
+
+
+def infer_layout(shape: tuple[int, ...], times: ArrayLike | None, points: Any) -> SnapshotLayout:
+    """Read the layout of snapshots of the given shape, or raise a ValueError.
+
+    Parameters
+    ----------
+    shape : tuple of int
+        Shape of y, trajectories first.
+    times : array-like of shape (n_times,) or None
+    points : array-like of shape (n_points, n_dims), tuple of axes, or None
+    """
+    checked_times = None if times is None else check_times(times)
+    grid = None if points is None else check_points(points)
+    if len(shape) <= 2:
+        return _flattened_layout(shape, checked_times, grid)
+    n_axes = 1 if grid is None else len(grid.shape)
+    field_axis = len(shape) == 3 + n_axes
+    if len(shape) not in (2 + n_axes, 3 + n_axes):
+        axes = "n_points" if n_axes == 1 else ", ".join(f"n_{d}" for d in range(n_axes))
+        hint = ""
+        if n_axes > 1:
+            hint = (
+                "  For scattered points give `points` as an array (n_points, n_dims), "
+                "and steady fields flattened to 2-D."
+            )
+        elif len(shape) > 4:
+            hint = "  For a tensor grid give `points` as a tuple of 1-D axes."
+        raise ValueError(
+            f"y has shape {shape}; expected (n_trajectories, n_times, {axes}[, n_fields]).{hint}"
+        )
+    n_times, in_space = shape[1], shape[2 : 2 + n_axes]
+    if checked_times is None:
+        checked_times = np.linspace(0.0, 1.0, n_times)
+    check_times(checked_times, n_times)
+    n_fields = shape[-1] if field_axis else 1
+    if grid is None:
+        grid = check_points(np.linspace(0.0, 1.0, in_space[0]))
+        if field_axis and n_fields > _MOST_FIELDS:
+            warnings.warn(
+                f"With points=None, y of shape {shape} is read as {in_space[0]} points of "
+                f"{n_fields} fields each.  If the last axis is a grid axis, give `points` as a "
+                "tuple of two 1-D axes.",
+                UserWarning,
+                stacklevel=4,
+            )
+    if in_space != grid.shape:
+        raise ValueError(
+            f"y has shape {shape}, that is {in_space} in space, but `points` are {grid.shape}."
+        )
+    return SnapshotLayout(
+        times=checked_times,
+        grid=grid,
+        n_fields=n_fields,
+        steady=False,
+        flattened=False,
+        single=False,
+        field_axis=field_axis,
+    )
+
+
+def _flattened_layout(
+    shape: tuple[int, ...], times: Array | None, grid: Grid | None
+) -> SnapshotLayout:
+    width = shape[1] if len(shape) == 2 else 1
+    n_times = 1 if times is None else len(times)
+    n_points = 1 if grid is None else grid.n_points
+    if not width or width % (n_times * n_points):
+        parts = [f"{n_times} times"] if times is not None else []
+        parts += [f"{n_points} points"] if grid is not None else []
+        raise ValueError(
+            f"y has shape {shape}; its width {width} is not a multiple of {' × '.join(parts)}."
+        )
+    n_fields = width // (n_times * n_points)
+    if grid is None:
+        grid, n_fields = check_points(np.linspace(0.0, 1.0, n_fields)), 1
+    return SnapshotLayout(
+        times=np.zeros(1) if times is None else times,
+        grid=grid,
+        n_fields=n_fields,
+        steady=times is None,
+        flattened=True,
+        single=len(shape) == 1,
+        field_axis=False,
+    )
+
+
+def parameter_time_rows(X: Array, times: Array) -> Array:
+    """Rows (μ, t), one for each snapshot, trajectory by trajectory."""
+    return np.hstack([np.repeat(X, len(times), axis=0), np.tile(times, len(X))[:, None]])

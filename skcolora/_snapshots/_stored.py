@@ -1,0 +1,110 @@
+"""Snapshots that stay where they are stored, because they are larger than memory allows.
+
+A `numpy.memmap`, an h5py or zarr dataset and a dask array are known by what they offer:
+a shape, a dtype and slices.
+"""
+
+from __future__ import annotations
+
+import math
+import mmap
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+
+from skcolora._snapshots._grid import Array
+from skcolora._snapshots._layout import SnapshotLayout
+
+# Stored snapshots of more bytes than these are never read as a whole; so many of them
+# are held in memory at a time.
+MAX_RESIDENT = 2**29
+
+
+class StoredRows:
+    """Rows of snapshots, (n_trajectories, n_times, n_points, n_fields), read one by one.
+
+    Parameters
+    ----------
+    y : memmap, dataset or dask array
+        Not a copy: must stay readable while it is used.
+    layout : SnapshotLayout
+    trajectories : ndarray of int or None
+        Those that take part, in this order.  None: all.
+    """
+
+    def __init__(self, y: Any, layout: SnapshotLayout, trajectories: Any = None) -> None:
+        if y.dtype.kind not in "fiub":
+            raise ValueError(f"y must hold real numbers; got dtype {y.dtype}.")
+        self._y, self._layout = y, layout
+        self._trajectories = np.arange(y.shape[0]) if trajectories is None else trajectories
+        self._mapping = _mapping(y)
+        single = y.dtype.kind == "f" and y.dtype.itemsize <= 4
+        self.dtype = np.dtype(np.float32 if single else np.float64)
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        layout = self._layout
+        return len(self), layout.n_times, layout.grid.n_points, layout.n_fields
+
+    def __len__(self) -> int:
+        return len(self._trajectories)
+
+    def __getitem__(self, trajectories: Any) -> StoredRows:
+        """Some of the trajectories; nothing is read."""
+        return StoredRows(self._y, self._layout, self._trajectories[trajectories])
+
+    def read(self, snapshot: int) -> Array:
+        """The snapshot (n_points, n_fields), counted trajectory by trajectory, or a ValueError."""
+        row, time = divmod(snapshot, self._layout.n_times)
+        trajectory = int(self._trajectories[row])
+        n_points, n_fields = self.shape[2:]
+        if self._layout.flattened:
+            width = n_points * n_fields
+            part = self._y[trajectory, time * width : (time + 1) * width]
+        else:
+            part = self._y[trajectory, time]
+        values = np.array(part, dtype=self.dtype).reshape(n_points, n_fields)
+        if self._mapping is not None:
+            # The pages just copied would count as memory of this process.
+            self._mapping.madvise(mmap.MADV_DONTNEED)
+        if not np.isfinite(values).all():
+            raise ValueError(
+                f"y must be finite; got NaN or infinity in trajectory {trajectory} at "
+                f"times[{time}] = {self._layout.times[time]:g}."
+            )
+        return values
+
+
+def is_stored(y: Any) -> bool:
+    """Whether y is a memmap, a dataset or a dask array too large to be loaded."""
+    shape, dtype = getattr(y, "shape", None), getattr(y, "dtype", None)
+    if not isinstance(shape, tuple) or len(shape) < 2 or not isinstance(dtype, np.dtype):
+        return False
+    if isinstance(y, np.ndarray) and _mapped(y) is None:
+        return False
+    if issparse(y) or not hasattr(y, "__getitem__"):
+        return False
+    if any(math.isnan(n) for n in shape):
+        raise ValueError(f"y has shape {shape}; call its compute_chunk_sizes() first.")
+    return math.prod(shape) * dtype.itemsize > MAX_RESIDENT
+
+
+def _mapped(y: Any) -> np.memmap[Any, Any] | None:
+    """The memmap that an array is, or is a view of."""
+    while isinstance(y, np.ndarray):
+        if isinstance(y, np.memmap):
+            return y
+        y = y.base
+    return None
+
+
+def _mapping(y: Any) -> mmap.mmap | None:
+    """The mapping of a memmap whose pages may be dropped, since the file has them."""
+    mapped = _mapped(y)
+    if mapped is None or mapped.mode == "c" or not hasattr(mmap, "MADV_DONTNEED"):
+        return None
+    base: Any = mapped
+    while isinstance(base, np.ndarray):
+        base = base.base
+    return base if isinstance(base, mmap.mmap) else None

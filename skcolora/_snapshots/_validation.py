@@ -1,0 +1,69 @@
+"""Validation of what users pass to ``fit`` and ``predict``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.utils.validation import check_is_fitted, validate_data
+
+from skcolora._snapshots._grid import Array
+from skcolora._snapshots._layout import SnapshotLayout, infer_layout
+from skcolora._snapshots._stored import StoredRows, is_stored
+
+
+def validate_snapshots(
+    estimator: BaseEstimator, X: Any, y: Any, *, times: Any, points: Any, min_trajectories: int = 1
+) -> tuple[Array, Array, SnapshotLayout]:
+    """What every ``fit`` does first: parameters, rows of snapshots, and their layout."""
+    X, y = validate_data(
+        estimator,
+        X,
+        y,
+        validate_separately=(
+            {
+                "dtype": np.float64,
+                "copy": True,
+                "ensure_min_samples": min_trajectories,
+                "estimator": estimator,
+            },
+            {
+                "dtype": [np.float64, np.float32],
+                "ensure_2d": False,
+                "allow_nd": True,
+                "ensure_min_samples": min_trajectories,
+                "estimator": estimator,
+            },
+        ),
+    )
+    if len(X) != len(y):
+        raise ValueError(
+            f"X has {len(X)} rows and y has {len(y)} trajectories; expected one row of X for each."
+        )
+    layout = infer_layout(y.shape, times, points)
+    return X, layout.to_rows(y), layout
+
+
+def validate_rows(
+    estimator: BaseEstimator, X: Any, y: Any, *, times: Any, points: Any
+) -> tuple[Array, Array | StoredRows, SnapshotLayout]:
+    """`validate_snapshots`, but stored snapshots are not read: their values are checked later,
+    as they are."""
+    if not is_stored(y):
+        return validate_snapshots(estimator, X, y, times=times, points=points)
+    X = validate_data(estimator, X, dtype=np.float64, copy=True)
+    if len(X) != y.shape[0]:
+        raise ValueError(
+            f"X has {len(X)} rows and y has {y.shape[0]} trajectories; expected one row of X "
+            "for each."
+        )
+    layout = infer_layout(tuple(y.shape), times, points)
+    return X, StoredRows(y, layout), layout
+
+
+def validate_parameters(estimator: BaseEstimator, X: Any) -> Array:
+    """What every ``predict`` does first."""
+    check_is_fitted(estimator)
+    X = validate_data(estimator, X, dtype=np.float64, reset=False)
+    return np.asarray(X, dtype=np.float64)

@@ -1,0 +1,23 @@
+"""Training of a `CoLoRAModel`, on samples of snapshots and on an equation; least squares."""
+
+from skcolora._training._encoding import encode_fields
+from skcolora._training._equation import EquationPhase
+from skcolora._training._latent_fit import fit_latent
+from skcolora._training._loop import Stage, TrainingResult, train, train_in_stages
+from skcolora._training._pool import PooledSampler, SnapshotSource, make_sampler
+from skcolora._training._sampling import Batch, SnapshotSampler
+
+__all__ = [
+    "Batch",
+    "EquationPhase",
+    "PooledSampler",
+    "SnapshotSampler",
+    "SnapshotSource",
+    "Stage",
+    "TrainingResult",
+    "encode_fields",
+    "fit_latent",
+    "make_sampler",
+    "train",
+    "train_in_stages",
+]

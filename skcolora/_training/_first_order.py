@@ -1,0 +1,52 @@
+"""The first phase of the training: SOAP on the mean relative error."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from skcolora._nn import CoLoRAModel
+from skcolora._training._phase import batch_shape
+from skcolora._training._sampling import SnapshotSampler
+from skcolora._training._soap import SOAP
+
+
+class FirstOrderPhase:
+    """SOAP in float32 on the mean relative error, with warm-up and cosine decay.
+
+    Early times come first: what moves is followed from where it starts, instead of being
+    looked for anywhere.  A step waits for no result of the device.
+    """
+
+    dtype = torch.float32
+    max_rise = math.inf  # at late times, which are not trained yet, it rises at first
+    LEARNING_RATE = 3e-3
+    # Over this many steps, or over this share of a short phase.
+    WARM_UP, WARM_UP_SHARE = 100, 0.05
+    # The share of the times that is seen at first, and the progress at which it is all.
+    FIRST_TIMES, ALL_TIMES_FROM = 0.1, 0.4
+    TINY = 1e-12  # keeps the square root differentiable where the error vanishes
+
+    def __init__(self, model: CoLoRAModel, sampler: SnapshotSampler) -> None:
+        self.model, self.sampler = model, sampler
+        self._shape = batch_shape(sampler, 8192 * sampler.n_fields, 128 * sampler.n_fields)
+
+    def restart(self) -> None:
+        self._optimizer = SOAP(self.model.parameters())
+        self._n_steps = 0
+
+    def step(self, progress: float, caution: float) -> Tensor:
+        reach = self.FIRST_TIMES + (1 - self.FIRST_TIMES) * progress / self.ALL_TIMES_FROM
+        batch = self.sampler.draw(*self._shape, self.dtype, reach=min(1.0, reach))
+        difference = self.model(batch.x, batch.inputs) - batch.u
+        squared = (batch.weights * difference).square().sum((1, 2))
+        loss = (squared + self.TINY).sqrt().mean()
+        self._optimizer.zero_grad()
+        loss.backward()
+        self._n_steps += 1
+        warm = min(1.0, max(self._n_steps / self.WARM_UP, progress / self.WARM_UP_SHARE))
+        decay = 0.5 * (1 + math.cos(math.pi * progress))
+        self._optimizer.step(self.LEARNING_RATE * caution * warm * decay)
+        return loss.detach()

@@ -1,0 +1,54 @@
+"""The second phase of the training: a natural gradient on the mean squared relative error."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from skcolora._nn import CoLoRAModel
+from skcolora._training._phase import batch_shape
+from skcolora._training._sampling import SnapshotSampler
+from skcolora._training._spring import SPRING
+
+
+class NaturalGradientPhase:
+    """SPRING in float64 on the mean squared relative error, its step falling linearly."""
+
+    dtype = torch.float64
+    max_rise = 30.0
+    STEP_SIZE = 0.5
+    DECAY_FROM = 0.4  # share of the phase at which the step begins to fall
+
+    def __init__(self, model: CoLoRAModel, sampler: SnapshotSampler) -> None:
+        self.model, self.sampler = model, sampler
+        self._shape = batch_shape(sampler, 1024, 16)
+
+    def restart(self) -> None:
+        self._optimizer = SPRING(self.model.parameters())
+
+    @classmethod
+    def step_size(cls, progress: float, caution: float) -> float:
+        """s of `SPRING` at a given share of the phase."""
+        return cls.STEP_SIZE * caution * min(1.0, (1 - progress) / (1 - cls.DECAY_FROM))
+
+    def step(self, progress: float, caution: float) -> Tensor:
+        batch = self.sampler.draw(*self._shape, self.dtype)
+        row_weights = (batch.weights / math.sqrt(len(batch.x))).permute(2, 0, 1)
+        values, factors = self.model.linearize(batch.x, batch.inputs, row_weights)
+
+        def residual(values: Tensor) -> Tensor:
+            return row_weights * (values - batch.u).permute(2, 0, 1)
+
+        r = residual(values)
+        loss = (r.square().sum((0, 2)) * len(batch.x)).sqrt().mean()
+        if torch.isfinite(loss):
+            self.sampler.learn(batch, values - batch.u)
+            self._optimizer.step(
+                factors,
+                r,
+                self.step_size(progress, caution),
+                lambda: residual(self.model(batch.x, batch.inputs)),
+            )
+        return loss

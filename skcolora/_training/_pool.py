@@ -1,0 +1,168 @@
+"""Samples of snapshots that do not fit into memory: a pool of some, exchanged in turn."""
+
+from __future__ import annotations
+
+import math
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from skcolora._snapshots import (
+    MAX_RESIDENT,
+    Array,
+    SnapshotLayout,
+    StoredRows,
+    parameter_time_rows,
+)
+from skcolora._training._cells import PointCells
+from skcolora._training._sampling import Batch, SnapshotSampler
+from skcolora.utils._torch import as_tensor
+
+
+class SnapshotSource(Protocol):
+    """Snapshots that are read one at a time."""
+
+    @property
+    def shape(self) -> tuple[int, int, int, int]:
+        """(n_trajectories, n_times, n_points, n_fields)"""
+
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+    def read(self, snapshot: int) -> NDArray[np.floating[Any]]:
+        """(n_points, n_fields), counted trajectory by trajectory; an array of its own."""
+
+
+class _Pending(NamedTuple):
+    slot: int
+    snapshot: int
+    values: Future[NDArray[np.floating[Any]]]
+
+
+class PooledSampler(SnapshotSampler):
+    """Draws batches from a resident pool of snapshots.
+
+    The slots of the pool own equal parts of all snapshots, ordered in time; each holds one
+    snapshot of its part, picked at random, so that the pool is stratified at all times and
+    no snapshot is likelier than another.  While training goes on a thread reads the next
+    snapshot.  It comes in after a number of draws that is fixed beforehand: the same seed
+    gives the same batches however fast the disk is.
+
+    Parameters
+    ----------
+    source : SnapshotSource
+    points : Tensor of shape (n_points, n_dims)
+    parameters : Tensor of shape (n_trajectories, n_parameters)
+    times : Tensor of shape (n_times,)
+    generator : torch.Generator
+    max_bytes : int
+        Size of the pool and of the distributions of its points, though of no fewer than
+        `MIN_SLOTS` snapshots, and no more than `MAX_SLOTS`, since each is read by itself.
+    """
+
+    MIN_SLOTS, MAX_SLOTS = 16, 2**14
+    # Read for each draw, on average: hidden behind the step even on a slow disk.
+    BYTES_PER_DRAW = 2**20
+
+    def __init__(
+        self,
+        source: SnapshotSource,
+        points: Tensor,
+        parameters: Tensor,
+        times: Tensor,
+        *,
+        generator: torch.Generator,
+        max_bytes: int,
+    ) -> None:
+        n_trajectories, n_times, n_points, n_fields = source.shape
+        self._source, self._parameters, self._all_times = source, parameters, times
+        self._clock = times.tolist()
+        self._rng = np.random.default_rng(generator.initial_seed())
+        size = n_points * n_fields * source.dtype.itemsize
+        n_slots = min(
+            max(max_bytes // (size + PointCells.bytes_for(n_points)), self.MIN_SLOTS),
+            self.MAX_SLOTS,
+        )
+        n_slots = min(n_slots, n_trajectories * n_times)
+        self._draws_per_exchange = math.ceil(size / self.BYTES_PER_DRAW)
+        self._n_draws = 0
+
+        held = [self._pick(slot, n_slots) for slot in range(n_slots)]
+        like = torch.from_numpy(np.empty(0, source.dtype))
+        fields = torch.empty(n_slots, n_points, n_fields, dtype=like.dtype, device=points.device)
+        for slot in np.argsort(held, kind="stable").tolist():  # in the order of the file
+            fields[slot] = torch.from_numpy(source.read(held[slot]))
+        inputs = torch.stack([self._inputs_of(snapshot) for snapshot in held])
+        super().__init__(fields, points, inputs, generator=generator)
+
+        self._turn = self._rng.permutation(n_slots)
+        self._reader = ThreadPoolExecutor(1, thread_name_prefix="skcolora-reader")
+        self._pending = self._request(0)
+
+    def draw(
+        self, n_snapshots: int, n_points: int, dtype: torch.dtype, *, reach: float = 1.0
+    ) -> Batch:
+        self._n_draws += 1
+        n_exchanges, rest = divmod(self._n_draws, self._draws_per_exchange)
+        if not rest:
+            self._receive(self._pending)
+            self._pending = self._request(n_exchanges)
+        return super().draw(n_snapshots, n_points, dtype, reach=reach)
+
+    def close(self) -> None:
+        self._reader.shutdown(cancel_futures=True)
+
+    def _pick(self, slot: int, n_slots: int) -> int:
+        """One of the snapshots that a slot owns; those on a border belong to two slots."""
+        n_trajectories, n_times = len(self._parameters), len(self._all_times)
+        n_all = n_trajectories * n_times
+        place = min(int((slot + self._rng.random()) * (n_all / n_slots)), n_all - 1)
+        time, trajectory = divmod(place, n_trajectories)
+        return trajectory * n_times + time
+
+    def _inputs_of(self, snapshot: int) -> Tensor:
+        trajectory, time = divmod(snapshot, len(self._all_times))
+        return torch.cat([self._parameters[trajectory], self._all_times[time : time + 1]])
+
+    def _request(self, n: int) -> _Pending:
+        slot = int(self._turn[n % self.n_snapshots])
+        snapshot = self._pick(slot, self.n_snapshots)
+        return _Pending(slot, snapshot, self._reader.submit(self._source.read, snapshot))
+
+    def _receive(self, pending: _Pending) -> None:
+        slot, snapshot, values = pending
+        self.fields[slot] = torch.from_numpy(values.result())
+        self.inputs[slot] = self._inputs_of(snapshot)
+        # Slots stay in the order of time, as each takes from its own part only.
+        self._times[slot] = self._clock[snapshot % len(self._clock)]
+        self._observe(slice(slot, slot + 1))
+
+
+def make_sampler(
+    X: Array,
+    rows: Array | StoredRows,
+    layout: SnapshotLayout,
+    *,
+    device: torch.device,
+    seed: int,
+    max_bytes: int | None = None,
+) -> SnapshotSampler:
+    """The sampler of rows in memory, or of stored ones with a pool of ``max_bytes``."""
+    points = as_tensor(layout.grid.points, device=device)
+    generator = torch.Generator(device=device).manual_seed(seed)
+    if isinstance(rows, StoredRows):
+        return PooledSampler(
+            rows,
+            points,
+            as_tensor(X, device=device),
+            as_tensor(layout.times, device=device),
+            generator=generator,
+            max_bytes=MAX_RESIDENT if max_bytes is None else max_bytes,
+        )
+    inputs = as_tensor(parameter_time_rows(X, layout.times), device=device)
+    fields = as_tensor(rows.reshape(-1, *rows.shape[2:]), device=device)
+    return SnapshotSampler(fields, points, inputs, generator=generator)

@@ -1,0 +1,344 @@
+"""PDE: an equation, written once for every solver."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from skcolora._snapshots import Array
+from skcolora.pdes._checks import stack_fields
+from skcolora.pdes._field import Field, GridField
+from skcolora.pdes._mesh import Mesh
+from skcolora.pdes._solvers import solve_many
+
+# A point counts as on the boundary within this share of the length of the domain.
+_ON_BOUNDARY = 1e-9
+
+
+class PDE:
+    """A parametrised evolution equation ``∂ₜu = f(t, x, u; μ)``; subclass it for your own.
+
+    A subclass sets the attributes below and defines `rhs` and `initial`.  The full-order
+    solver, `PODGalerkin` and `CoLoRAGalerkin` all run from these two.
+
+    Inside an equation arrays have their components first, and ``...`` stands for the
+    points in whatever shape: ``points`` is (n_dims, ...), ``field.value`` (n_fields, ...),
+    ``field.grad`` (n_dims, n_fields, ...) and ``field.laplacian`` (n_fields, ...).
+    ``mu[i]`` is the i-th parameter, a number or an array that broadcasts.
+
+    Attributes
+    ----------
+    n_dims, n_fields : int
+        Numbers of space dimensions and of unknowns, 1 each unless set.
+    parameter_names, field_names : tuple of str
+        ``len(parameter_names)`` is the number of parameters.
+    domain : tuple of (low, high)
+        One interval for each dimension.
+    period : tuple of float or None
+        ``high - low`` where the domain is periodic, None where it is not.
+    boundary : {"free", "fixed"}
+        At the ends of axes that are not periodic.  "free": the equation holds there, with
+        one-sided derivatives.  "fixed": the values stay those of `initial`.
+    resolution : int
+        Points along an axis that the full-order solver starts from; see `solve`.
+    conserved : mapping of str to callable
+        Densities, functions of a field, whose integrals over the domain do not change.
+    norm : {"L2", "H-1"}
+        In which `CoLoRAGalerkin` makes the residual least.  "H-1" for conservation laws
+        whose fronts steepen: there an error counts by how far it moves a front.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from skcolora.pdes import PDE
+    >>> class Heat(PDE):
+    ...     parameter_names = ("conductivity",)
+    ...     period = (1.0,)
+    ...     def initial(self, points, mu):
+    ...         return np.sin(2 * np.pi * points[0])
+    ...     def rhs(self, t, field, mu):
+    ...         return mu[0] * field.laplacian
+    >>> u = Heat().solve([0.1, 0.2], times=[0.0, 0.5], points=np.array([[0.25], [0.75]]))
+    >>> u.shape
+    (2, 2, 2)
+    >>> bool(np.isclose(u[0, 1, 0], np.exp(-0.1 * 0.5 * (2 * np.pi) ** 2)))
+    True
+    """
+
+    n_dims: ClassVar[int] = 1
+    n_fields: ClassVar[int] = 1
+    parameter_names: ClassVar[tuple[str, ...]] = ("mu",)
+    field_names: ClassVar[tuple[str, ...]] = ("u",)
+    domain: ClassVar[tuple[tuple[float, float], ...]] = ((0.0, 1.0),)
+    period: ClassVar[tuple[float | None, ...]] = (None,)
+    boundary: ClassVar[str] = "free"
+    resolution: ClassVar[int] = 128
+    conserved: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
+    norm: ClassVar[str] = "L2"
+
+    def rhs(self, t: float, field: Field, mu: Any) -> Any:
+        """The right-hand side f.
+
+        Written with arithmetic and the functions of ``field.xp``, the module of the
+        arrays (numpy or torch), so that it works on a grid and on a network alike.
+
+        Parameters
+        ----------
+        t : float or array
+            Time; broadcasts like ``mu[i]`` where several trajectories are taken together.
+        field : Field
+            The solution: ``value``, ``grad``, ``laplacian``, ``points``, ``xp``.
+        mu : sequence
+            Parameters.
+
+        Returns
+        -------
+        rate : array of shape (n_fields, ...), or tuple of n_fields arrays
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define `rhs`.")
+
+    def initial(self, points: Any, mu: Any) -> Any:
+        """The solution at time 0.
+
+        Parameters
+        ----------
+        points : ndarray of shape (n_dims, ...)
+            Coordinates.
+        mu : sequence
+            Parameters.
+
+        Returns
+        -------
+        value : ndarray of shape (n_fields, ...), or tuple of n_fields arrays
+            For one field also of shape (...).
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not define `initial`.")
+
+    def exact(self, t: Any, points: Any, mu: Any) -> Any:
+        """The solution in closed form, for the equations that have one.
+
+        Parameters
+        ----------
+        t : number or ndarray
+            Time; broadcasts with ``points[d]`` and ``mu[i]``.
+        points : sequence of n_dims ndarray
+            Coordinates.
+        mu : sequence of numbers or ndarray
+            Parameters.
+
+        Returns
+        -------
+        value : ndarray of their common shape, or tuple of n_fields of them
+        """
+        raise NotImplementedError(f"{type(self).__name__} has no exact solution.")
+
+    @property
+    def has_initial(self) -> bool:
+        """Whether the equation defines `initial`."""
+        return type(self).initial is not PDE.initial
+
+    @property
+    def has_exact(self) -> bool:
+        """Whether the equation defines `exact`."""
+        return type(self).exact is not PDE.exact
+
+    def describe(self, mu: Any) -> str:
+        """Names and values of the parameters of one trajectory, for messages.
+
+        Parameters
+        ----------
+        mu : sequence of numbers
+            Parameters.
+
+        Returns
+        -------
+        description : str
+            Such as "viscosity = 0.01".
+        """
+        pairs = zip(self.parameter_names, mu, strict=True)
+        return ", ".join(f"{name} = {value:g}" for name, value in pairs)
+
+    def on_boundary(self, points: Array) -> NDArray[np.bool_]:
+        """Which points have a prescribed boundary value.
+
+        Parameters
+        ----------
+        points : ndarray of shape (n_points, n_dims)
+            Coordinates.
+
+        Returns
+        -------
+        mask : ndarray of bool of shape (n_points,)
+            False everywhere unless ``boundary`` is "fixed".
+        """
+        found = np.zeros(len(points), dtype=bool)
+        if self.boundary == "fixed":
+            for d, ((low, high), length) in enumerate(zip(self.domain, self.period, strict=True)):
+                if length is None:
+                    ends = np.minimum(points[:, d] - low, high - points[:, d])
+                    found |= ends <= _ON_BOUNDARY * (high - low)
+        return found
+
+    def rate(self, t: float, field: Field, mu: Any) -> Any:
+        """`rhs` as one array, its shape checked.
+
+        Parameters
+        ----------
+        t : float
+            Time.
+        field : Field
+            The solution.
+        mu : sequence
+            Parameters.
+
+        Returns
+        -------
+        rate : array of shape (n_fields, ...)
+
+        Raises
+        ------
+        ValueError
+            If `rhs` returns another shape.
+        """
+        return stack_fields(self.rhs(t, field, mu), field.value.shape, field.xp, self, "rhs")
+
+    def initial_value(self, points: Any, mu: Any) -> Array:
+        """`initial` as one array, its shape checked.
+
+        Parameters
+        ----------
+        points : ndarray of shape (n_dims, ...)
+            Coordinates.
+        mu : sequence
+            Parameters.
+
+        Returns
+        -------
+        value : ndarray of shape (n_fields, ...)
+
+        Raises
+        ------
+        ValueError
+            If `initial` returns another shape.
+        """
+        shape = (self.n_fields, *points.shape[1:])
+        value = stack_fields(self.initial(points, mu), shape, np, self, "initial")
+        return np.asarray(value, dtype=np.float64)
+
+    def mesh(self, n_points: int | tuple[int, ...] | None = None) -> Mesh:
+        """The uniform grid of the domain.
+
+        Parameters
+        ----------
+        n_points : int or tuple of int, default=None
+            Points along each axis.  None: `resolution`.
+
+        Returns
+        -------
+        mesh : Mesh
+        """
+        n = self.resolution if n_points is None else n_points
+        shape = tuple(n) if isinstance(n, tuple) else (n,) * self.n_dims
+        return Mesh(self.domain, self.period, shape)
+
+    def integrals(self, y: ArrayLike, mesh: Mesh) -> dict[str, Array]:
+        """Integrals of the `conserved` densities of snapshots on a mesh.
+
+        Parameters
+        ----------
+        y : array-like of shape (n, n_times, n_0, ...[, n_fields])
+            As `solve` returns them with ``points=mesh.axes``.
+        mesh : Mesh
+            Their grid.
+
+        Returns
+        -------
+        integrals : dict of str to ndarray of shape (n, n_times)
+        """
+        rows = np.asarray(y)
+        rows = rows[..., None] if self.n_fields == 1 else rows
+        fields = [[GridField(mesh, np.moveaxis(u, -1, 0)) for u in row] for row in rows]
+        return {
+            name: np.array([[float(mesh.integral(density(f))) for f in row] for row in fields])
+            for name, density in self.conserved.items()
+        }
+
+    def solve(
+        self,
+        mu: ArrayLike,
+        times: ArrayLike,
+        points: Any = None,
+        *,
+        n_points: int | tuple[int, ...] | None = None,
+        method: str = "auto",
+        rtol: float = 1e-9,
+        atol: float = 1e-9,
+        n_jobs: int | None = None,
+        verbose: int = 0,
+    ) -> Array:
+        """Solve the equation for every parameter.
+
+        The method of lines: derivatives on a grid, spectral along periodic axes and of
+        4th order along the others, and `scipy.integrate.solve_ivp` in time.  On periodic
+        grids the waves above two thirds of the highest are left out (against aliasing),
+        and the solver watches the highest third of the rest: once their share exceeds
+        ``100 rtol`` the number of points is doubled, up to four times (twice in several
+        dimensions), or, where ``n_points`` is given, the trajectory fails.  There is no such
+        watch on axes that are not periodic: compare two values of ``n_points``.
+
+        Parameters
+        ----------
+        mu : array-like of shape (n, n_parameters), or (n,) for one parameter
+            Parameters, one trajectory for each row.
+        times : array-like of shape (n_times,)
+            Strictly increasing, from 0 on, where the initial value holds.
+        points : array-like of shape (n_points, n_dims) or tuple of axes, default=None
+            Where the solution is wanted; a tuple of axes is a tensor grid.  None: at the
+            axes of `mesh`.
+        n_points : int or tuple of int, default=None
+            Grid points of the solver along each axis.  None: `resolution`, refined as
+            needed.
+        method : str, default="auto"
+            "exact", "finite_volume" (for conservation laws in one dimension), or a method
+            of `~scipy.integrate.solve_ivp` such as "DOP853" or "BDF".  "auto" is the
+            exact solution where there is one, finite volumes where the equation gives a
+            ``flux``, and otherwise "DOP853".
+        rtol, atol : float, default=1e-9
+            Tolerances of a time step; finite volumes take their step from the CFL number.
+        n_jobs : int or None, default=None
+            Trajectories solved at a time, as in joblib.
+        verbose : int, default=0
+            Above 0 shows a progress bar.
+
+        Returns
+        -------
+        y : ndarray of shape (n, n_times, n_points) or ``(n, n_times, *grid)``
+            With a last axis of n_fields where there are several.
+
+        Raises
+        ------
+        ValueError
+            If an argument has the wrong shape or range, or does not fit the equation.
+        SolverError
+            If trajectories failed: the grid is too coarse, the step unstable, or `rhs`
+            returned something wrong.  Its attribute ``solutions`` holds the others.
+        """
+        return solve_many(
+            self,
+            mu,
+            times,
+            points,
+            n_points=n_points,
+            method=method,
+            rtol=rtol,
+            atol=atol,
+            n_jobs=n_jobs,
+            verbose=verbose,
+        )
+
+    def __repr__(self) -> str:
+        values = ", ".join(f"{name}={value!r}" for name, value in sorted(vars(self).items()))
+        return f"{type(self).__name__}({values})"

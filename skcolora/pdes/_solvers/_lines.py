@@ -1,0 +1,200 @@
+"""The method of lines: one trajectory, on a grid that is refined as it needs to be."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.integrate import solve_ivp
+
+from skcolora._snapshots import Array, Grid
+from skcolora.pdes._field import GridField
+from skcolora.pdes._interpolant import MeshInterpolant
+from skcolora.pdes._mesh import Mesh
+from skcolora.pdes._solvers._errors import TrajectoryError
+
+if TYPE_CHECKING:
+    from skcolora.pdes._pde import PDE
+
+# The highest third of the waves may hold this many tolerances; the grid becomes coarser once
+# all waves that the coarser grid would watch or lose hold less than the other.
+_TOO_COARSE, _TOO_FINE = 100.0, 5.0
+_FEWEST_POINTS = 32
+
+
+def solve_lines(
+    pde: PDE,
+    mu: Array,
+    times: Array,
+    grid: Grid,
+    n_points: int | tuple[int, ...] | None,
+    method: str,
+    rtol: float,
+    atol: float,
+) -> Array:
+    """Solve for one parameter; see `PDE.solve`.
+
+    Returns
+    -------
+    values : ndarray of shape (n_times, n_fields, *grid.shape)
+
+    Raises
+    ------
+    TrajectoryError
+        If the grid is too coarse, the step too small, or the right-hand side not finite.
+    """
+    run = _Run(pde, mu, n_points, rtol, atol)
+    out = np.empty((len(times), pde.n_fields, *grid.shape))
+    done, t, state = 0, 0.0, run.start()
+    if times[0] == 0.0:
+        out[0] = MeshInterpolant(run.mesh, grid)(state)
+        done = 1
+    while done < len(times):
+        run.check_rate(t, state)
+        with np.errstate(all="ignore"):
+            solution = solve_ivp(
+                run.rate,
+                (t, times[-1]),
+                state.ravel(),
+                method=method,
+                t_eval=times[done:],
+                events=run.events(),
+                rtol=rtol,
+                atol=atol,
+            )
+        evaluate = MeshInterpolant(run.mesh, grid)
+        for values in solution.y.T if len(solution.t) else ():
+            out[done] = evaluate(values.reshape(state.shape))
+            done += 1
+        if solution.status < 0 or not np.isfinite(out[:done]).all():
+            raise run.failure()
+        if solution.status == 1:
+            finer = len(solution.t_events[0]) > 0
+            event = 0 if finer else 1
+            t = float(solution.t_events[event][-1])
+            state = run.moved(t, solution.y_events[event][-1], finer)
+    return out
+
+
+class _Run:
+    """The semi-discrete equation of one trajectory, and where it has got to."""
+
+    def __init__(
+        self,
+        pde: PDE,
+        mu: Array,
+        n_points: int | tuple[int, ...] | None,
+        rtol: float,
+        atol: float,
+    ) -> None:
+        self.pde, self.mu, self.rtol, self.atol = pde, mu, rtol, atol
+        self.mesh = pde.mesh(n_points)
+        self.adapts = n_points is None and all(length is not None for length in pde.period)
+        self.most_points = max(self.mesh.shape) * (16 if pde.n_dims == 1 else 4)
+        self.time = 0.0
+        self.state: Array = np.empty(0)
+
+    def start(self) -> Array:
+        """The initial values on a grid that resolves them."""
+        while True:
+            state = self.pde.initial_value(self.mesh.points, self.mu)
+            if not np.isfinite(state).all():
+                raise TrajectoryError(0.0, "`initial` returned NaN or infinity")
+            if self._tail(state, 2 / 3) <= _TOO_COARSE:
+                break
+            self.mesh = self._finer(0.0)
+        while self._may_coarsen() and self._tail(state, 1 / 3) < _TOO_FINE:
+            self.mesh = self._scaled(0.5)
+            state = self.pde.initial_value(self.mesh.points, self.mu)
+        return self.mesh.filtered(state)
+
+    def _may_coarsen(self) -> bool:
+        return self.adapts and min(self.mesh.shape) >= 2 * _FEWEST_POINTS
+
+    def moved(self, t: float, flat: Array, finer: bool) -> Array:
+        """The values on a grid twice as fine, or half."""
+        old, state = self.mesh, flat.reshape(-1, *self.mesh.shape)
+        self.mesh = self._finer(t) if finer else self._scaled(0.5)
+        axes = self.mesh.axes
+        moved = MeshInterpolant(old, Grid(np.empty((0, len(axes))), self.mesh.shape, axes))(state)
+        return self.mesh.filtered(moved)
+
+    def _scaled(self, factor: float) -> Mesh:
+        shape = tuple(round(factor * n) for n in self.mesh.shape)
+        return Mesh(self.mesh.domain, self.mesh.period, shape)
+
+    def _finer(self, t: float) -> Mesh:
+        if not self.adapts or max(self.mesh.shape) >= self.most_points:
+            n = " × ".join(map(str, self.mesh.shape))
+            raise TrajectoryError(
+                t,
+                f"a grid of {n} points is too coarse for rtol = {self.rtol:g}, atol = "
+                f"{self.atol:g}: the highest third of its waves holds more than "
+                f"{_TOO_COARSE:g} times as much.  Raise `n_points` or the tolerances",
+            )
+        return self._scaled(2.0)
+
+    def _tail(self, state: Array, share: float) -> float:
+        """The waves above the share, the largest over the fields, in units of the tolerance."""
+        sizes = np.sqrt((state**2).reshape(len(state), -1).mean(axis=1))
+        return float((self.mesh.tails(state, share) / (self.atol + self.rtol * sizes)).max())
+
+    def rate(self, t: float, flat: Array) -> Array:
+        """Time derivative of the values on the grid."""
+        state = flat.reshape(self.pde.n_fields, *self.mesh.shape)
+        try:
+            rate = self.pde.rate(t, GridField(self.mesh, state), self.mu)
+        except Exception as error:
+            raise TrajectoryError(t, f"{type(error).__name__}: {error}") from error
+        rate = self.mesh.filtered(rate)
+        if self.pde.boundary == "fixed":
+            rate = np.array(rate)
+            for d, length in enumerate(self.mesh.period):
+                if length is None:
+                    np.moveaxis(rate, d + 1, 0)[[0, -1]] = 0.0
+        return rate.ravel()
+
+    def check_rate(self, t: float, state: Array) -> None:
+        """Raise a TrajectoryError if the right-hand side is not finite."""
+        self.time, self.state = t, state.ravel()
+        with np.errstate(all="ignore"):
+            rate = self.rate(t, self.state)
+        if not np.isfinite(rate).all():
+            raise TrajectoryError(t, "`rhs` returned NaN or infinity")
+
+    def events(self) -> list[Any]:
+        """When the grid becomes too coarse, or finer than needed; called after each step."""
+
+        def too_coarse(t: float, flat: Array) -> float:
+            if not np.isfinite(flat).all():
+                return -1.0
+            if t >= self.time:
+                self.time, self.state = t, flat
+            return self._tail(flat.reshape(-1, *self.mesh.shape), 2 / 3) - _TOO_COARSE
+
+        def too_fine(_: float, flat: Array) -> float:
+            if not np.isfinite(flat).all():
+                return 1.0
+            return self._tail(flat.reshape(-1, *self.mesh.shape), 1 / 3) - _TOO_FINE
+
+        events: list[Any] = [too_coarse]
+        if self._may_coarsen():
+            events.append(too_fine)
+        for event, direction in zip(events, (1.0, -1.0), strict=False):
+            event.terminal, event.direction = True, direction
+        return events
+
+    def failure(self) -> TrajectoryError:
+        """Why the time step could not go on."""
+        with np.errstate(all="ignore"):
+            rate = self.rate(self.time, self.state)
+        if not np.isfinite(rate).all():
+            return TrajectoryError(self.time, "`rhs` returned NaN or infinity")
+        size = float(np.abs(self.state).max())
+        return TrajectoryError(
+            self.time,
+            f"the time step became too small; values have reached {size:.3g}.  The solution "
+            "blows up, `rhs` is not finite a little later, or the discretisation is unstable: "
+            "check the equation and its boundary, try another `n_points`, or a `method` for "
+            "stiff equations such as 'BDF'",
+        )

@@ -1,0 +1,256 @@
+"""Refinement: the equation teaches the network where there are no snapshots."""
+
+import pickle
+import warnings
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.frozen import FrozenEstimator
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer
+
+from skcolora import CoLoRAGalerkin, CoLoRARegressor
+from skcolora._galerkin import _refine
+from skcolora._galerkin._refine import _fields
+from skcolora._nn._model import CoLoRAModel
+from skcolora._training._equation import EquationPhase
+from skcolora.datasets import make_advection, make_rotating_detonation
+from skcolora.metrics import relative_l2_error
+from skcolora.pdes import PDE, Advection
+
+GRID = {"n_points": 64, "times": np.linspace(0, 1, 21), "width": 0.1}
+DATA = make_advection([0.6, 1.4], **GRID)
+NEW = make_advection([0.8, 1.0, 1.2], **GRID)
+CANDIDATES = np.linspace(0.6, 1.4, 6)[:, None]
+OPTIONS = {"width": 12, "depth": 4, "adapted_layers": (0, 1, 2, 3), "rank": 1, "random_state": 0}
+
+
+@pytest.fixture(scope="module")
+def regressor():
+    return CoLoRARegressor(**DATA.grid, **OPTIONS, max_iter=300).fit(DATA.X, DATA.y)
+
+
+@pytest.fixture(scope="module")
+def model(regressor):
+    frozen = FrozenEstimator(regressor)
+    return CoLoRAGalerkin(DATA.pde, regressor=frozen, random_state=0).fit(DATA.X, DATA.y)
+
+
+@pytest.fixture(scope="module")
+def refined(model):
+    return model.refine(CANDIDATES, max_iter=150)
+
+
+def errors(model):
+    return relative_l2_error(NEW.y, model.regressor_.predict(NEW.X)), relative_l2_error(
+        NEW.y, model.predict(NEW.X)
+    )
+
+
+def test_both_halves_become_more_accurate(model, refined):
+    """Judged at parameters that were neither trained on nor refined at."""
+    hypernetwork, equation = errors(model)
+    hypernetwork_refined, equation_refined = errors(refined)
+    assert hypernetwork_refined < 0.1 * hypernetwork
+    assert equation_refined < 0.7 * equation
+
+
+def test_what_was_learnt_from_snapshots_stays(model, refined):
+    before = relative_l2_error(DATA.y, model.regressor_.predict(DATA.X))
+    after = relative_l2_error(DATA.y, refined.regressor_.predict(DATA.X))
+    assert after < max(3 * before, 1e-2)
+
+
+def test_the_estimator_itself_does_not_change(model, refined):
+    assert refined is not model
+    states = [pickle.dumps(model)]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        model.refine(CANDIDATES, max_iter=2)
+    states.append(pickle.dumps(model))
+    assert states[0] == states[1]
+
+
+def test_the_same_seed_gives_the_same_network(model):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        one, two = (model.refine(CANDIDATES, max_iter=5) for _ in range(2))
+    assert np.array_equal(one.regressor_.predict(NEW.X), two.regressor_.predict(NEW.X))
+
+
+def test_parameters_inside_a_pipeline():
+    logarithm = FunctionTransformer(np.log)
+    network = CoLoRARegressor(**DATA.grid, **{**OPTIONS, "max_iter": 60})
+    model = CoLoRAGalerkin(DATA.pde, regressor=make_pipeline(logarithm, network), random_state=0)
+    model.fit(DATA.X, DATA.y)
+    before = relative_l2_error(NEW.y, model.regressor_.predict(NEW.X))
+    with pytest.warns(ConvergenceWarning, match="violates"):
+        refined = model.refine(CANDIDATES, max_iter=60)
+    assert relative_l2_error(NEW.y, refined.regressor_.predict(NEW.X)) < 0.5 * before
+    assert np.allclose(refined.regressor_[-1]._X, np.log(refined._X))
+
+
+def test_distillation_and_a_second_refine_go_on_from_there(refined):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        again = refined.refine(np.vstack([CANDIDATES, [[1.3]]]), max_iter=2)
+        learnt = refined.distill(CANDIDATES, max_iter=60)
+    assert len(again._X) == len(CANDIDATES) + 1
+    assert relative_l2_error(NEW.y, learnt.predict(NEW.X)) < 3 * errors(refined)[1]
+
+
+def make_phase(data, candidates, **changes):
+    options = {**OPTIONS, "max_iter": 5, **changes}
+    regressor = CoLoRARegressor(**data.grid, **options).fit(data.X, data.y)
+    model = CoLoRAModel(regressor.network_, regressor.hypernetwork_).double().requires_grad_(True)
+    X = np.vstack([data.X, candidates])
+    generator = torch.Generator().manual_seed(0)
+    fields, trained = _fields(model, regressor._layout, X, len(data.X), generator)
+    return EquationPhase(model, data.pde, X, X, fields=fields, trained=trained)
+
+
+@pytest.fixture(scope="module", params=["one field", "two fields"])
+def phase(request):
+    if request.param == "one field":
+        return make_phase(DATA, [[1.0]])
+    data = make_rotating_detonation([2.2, 2.8], times=np.linspace(0, 1, 5), n_points=65)
+    return make_phase(data, [[2.5]])
+
+
+def test_the_jacobian_of_a_step(phase):
+    sample = phase.draw()
+    r, factors, violation = phase.linearize(sample)
+    assert torch.equal(r, phase.residual(sample))
+    assert violation.shape == sample.free.weights.shape
+    weights = [p.detach().clone() for p in phase.model.parameters()]
+    generator = torch.Generator().manual_seed(1)
+    directions = {
+        p: torch.randn(p.shape, generator=generator, dtype=p.dtype)
+        for p in phase.model.parameters()
+    }
+
+    def moved(h):
+        with torch.no_grad():
+            for p, start in zip(phase.model.parameters(), weights, strict=True):
+                p.copy_(start + h * directions[p])
+        return phase.residual(sample)
+
+    difference = (moved(1e-6) - moved(-1e-6)) / 2e-6
+    moved(0.0)
+    slope = sum(f.left @ directions[f.parameter].flatten() for f in factors)
+    assert torch.allclose(slope, difference, rtol=1e-5, atol=1e-6 * float(difference.abs().max()))
+
+
+def test_a_sample_estimates_the_same_as_many(phase):
+    """The squares sum up to a mean over all points: however many are drawn."""
+    few = np.mean([float(phase.residual(phase.draw()).square().sum()) for _ in range(60)])
+    many = np.mean([float(phase.residual(phase.draw(8)).square().sum()) for _ in range(8)])
+    assert few == pytest.approx(many, rel=0.15)
+
+
+def test_a_solution_leaves_no_residual():
+    """Where nothing moves, every field that stays as it is."""
+
+    class Still(Advection):
+        def rhs(self, t, field, mu):
+            return 0.0 * field.value
+
+    phase = make_phase(replace(DATA, pde=Still()), [[1.0]])
+    with torch.no_grad():
+        phase.model.hypernetwork.weights[-1].zero_()
+    sample = phase.draw()
+    free = phase.residual(sample)[len(sample.known.u) :]
+    assert free.abs().max() < 1e-14
+
+
+def test_boundary_values_that_are_prescribed_stay(monkeypatch):
+    phase = make_phase(DATA, [[1.0]])
+    monkeypatch.setattr(PDE, "on_boundary", lambda self, points: np.ones(len(points), dtype=bool))
+    sample = phase.draw()
+    r = phase.residual(sample)[len(sample.known.u) :]
+    with torch.no_grad():
+        rate = phase._jets(sample.free.inputs, sample.free.x).rate
+    assert torch.allclose(r, phase._tau * (sample.free.weights * rate).flatten())
+
+
+@pytest.mark.parametrize(
+    ("most", "shape"), [(2**25, (48, 64)), (3 * 64 * 10, (10, 64)), (60, (4, 5))]
+)
+def test_the_memory_for_the_fields_is_bounded(monkeypatch, most, shape):
+    """Times and points of each of the three parameters."""
+    monkeypatch.setattr(_refine, "_MOST_VALUES", most)
+    phase = make_phase(DATA, [[1.0]])
+    n_times, n_points = shape
+    assert phase._fields.fields.shape == (3 * n_times, n_points, 1)
+    assert phase._trained.fields.shape == (2 * n_times, n_points, 1)
+    assert len(torch.unique(phase._fields.points)) == n_points
+    assert phase._fields.inputs[-1, 1] == DATA.times[-1]
+    phase.restart()
+    assert torch.isfinite(phase.step(0.0, 1.0))
+
+
+def test_interruption_keeps_what_was_learnt(model, monkeypatch):
+    step, calls = EquationPhase.step, []
+
+    def interrupted(self, progress, caution):
+        calls.append(progress)
+        if len(calls) == 60:
+            raise KeyboardInterrupt
+        return step(self, progress, caution)
+
+    monkeypatch.setattr(EquationPhase, "step", interrupted)
+    with pytest.warns(UserWarning, match="interrupted after 59 steps"):
+        refined = model.refine(CANDIDATES, max_iter=100)
+    assert errors(refined)[0] < errors(model)[0]
+
+
+def test_an_equation_that_is_still_violated_warns(model, monkeypatch):
+    monkeypatch.setattr(_refine, "_LARGE_ERROR", 0.0)
+    with pytest.warns(ConvergenceWarning, match="still violates the equation"):
+        model.refine(CANDIDATES, max_iter=1)
+
+
+def test_an_equation_without_initial_field(regressor):
+    class NoStart(PDE):
+        parameter_names = ("speed",)
+        period = (1.0,)
+
+        def rhs(self, t, field, mu):
+            return -mu[0] * field.grad[0]
+
+    frozen = FrozenEstimator(regressor)
+    model = CoLoRAGalerkin(NoStart(), regressor=frozen).fit(DATA.X, DATA.y)
+    with pytest.raises(ValueError, match="NoStart defines no `initial`"):
+        model.refine(CANDIDATES)
+
+
+def test_a_right_hand_side_that_is_not_finite(regressor):
+    class Broken(Advection):
+        def rhs(self, t, field, mu):
+            rate = super().rhs(t, field, mu)
+            return rate if field.xp is np else rate + 0.0 / (mu[0] - 1.0)
+
+    frozen = FrozenEstimator(regressor)
+    model = CoLoRAGalerkin(Broken(), regressor=frozen).fit(DATA.X, DATA.y)
+    with pytest.raises(ValueError, match="not finite"):
+        model.refine([[1.0]])
+
+
+@pytest.mark.parametrize(
+    ("X", "message"), [([[0.7, 0.1]], "2 features"), ([["a"]], "convert"), ([0.7], "2D array")]
+)
+def test_bad_parameters(model, X, message):
+    with pytest.raises(ValueError, match=message):
+        model.refine(X)
+
+
+@pytest.mark.parametrize(
+    ("limits", "error"),
+    [({"max_iter": 0}, ValueError), ({"max_iter": 1.5}, TypeError), ({"max_time": 0}, ValueError)],
+)
+def test_bad_limits(model, limits, error):
+    with pytest.raises(error, match=next(iter(limits))):
+        model.refine(CANDIDATES, **limits)
