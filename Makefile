@@ -4,7 +4,7 @@ DATA ?=
 ARGS ?=
 bin := .venv/bin
 
-.PHONY: demo test test-slow test-oldest lint docs clean
+.PHONY: demo test test-slow test-oldest lint tables docs clean
 
 demo: .venv/installed  ## train on snapshots and compare; DATA=folder for your own, ARGS=--help
 	$(bin)/python examples/plot_quickstart.py $(DATA) $(ARGS)
@@ -19,7 +19,11 @@ lint: .venv/installed
 	$(bin)/ruff check .
 	$(bin)/ruff format --check .
 	$(bin)/mypy
+	$(bin)/lint-imports
 	$(bin)/codespell
+
+tables: .venv/installed  ## the tables and figures of README and docs, from benchmarks/results
+	$(bin)/python benchmarks/make_tables.py
 
 docs: .venv/installed  ## HTML in docs/_build
 	$(bin)/python -m sphinx -W -b html docs docs/_build

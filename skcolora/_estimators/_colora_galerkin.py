@@ -243,6 +243,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         if regressor is None:
             regressor = CoLoRARegressor(period=pde.period, random_state=self.random_state)
         inner = innermost(regressor)
+        named = X if hasattr(X, "columns") else None
         X, _, layout = validate_rows(self, X, y, times=inner.times, points=inner.points)
         check_agreement(pde, X, layout)
         check_network_period(pde, check_period(inner.period, layout.grid.n_dims))
@@ -250,7 +251,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         check_norm(pde, layout.grid, self.norm)
         points = grid_quadrature(pde, layout.grid).points
         check_rate(pde, points if self.collocation == "grid" else points[:_TRIAL_POINTS])
-        self.regressor_ = clone(regressor).fit(X, y)
+        self.regressor_ = clone(regressor).fit(X if named is None else named, y)
         error = innermost(self.regressor_).best_loss_
         self.rtol_ = _step_tolerance(error) if self.rtol is None else self.rtol
         # Parameters that change later have no effect before the next fit.

@@ -47,8 +47,9 @@ def innermost(estimator: Any) -> CoLoRARegressor:
 
 
 def transformed(estimator: Any, X: Array) -> Array:
-    """Parameters as the innermost regressor is given them."""
-    return np.asarray(_transformed(_to_regressor(estimator)[0], X), dtype=np.float64)
+    """Parameters as the innermost regressor is given them, under the names of ``fit``."""
+    named = _with_names(X, getattr(estimator, "feature_names_in_", None))
+    return np.asarray(_transformed(_to_regressor(estimator)[0], named), dtype=np.float64)
 
 
 def replaced(estimator: Any, inner: CoLoRARegressor) -> Any:
@@ -98,6 +99,14 @@ def _unwrapped(
 
 def _held(estimator: Any) -> Any:
     return next((getattr(estimator, name) for name in _HELD if hasattr(estimator, name)), None)
+
+
+def _with_names(X: Array, names: Any) -> Any:
+    if names is None:
+        return X
+    from pandas import DataFrame  # the user has it, who fitted on a data frame
+
+    return DataFrame(X, columns=names)
 
 
 def _transformed(steps: list[Any], X: Any) -> Any:

@@ -1,6 +1,7 @@
 """CoLoRARegressor: accuracy, layouts, latent states, reproducibility, bad input."""
 
 import io
+import itertools
 import pickle
 import warnings
 from types import SimpleNamespace
@@ -15,6 +16,7 @@ from sklearn.model_selection import train_test_split
 
 from skcolora import CoLoRARegressor
 from skcolora._estimators import _colora
+from skcolora._training import _loop
 from skcolora._training._natural_gradient import NaturalGradientPhase
 from skcolora.datasets import make_advection
 from skcolora.metrics import relative_l2_error
@@ -223,12 +225,15 @@ def _away(self, factors, residual, step_size, evaluate):
         parameter.data.add_(1.0)
 
 
-def test_max_time_ends_a_long_fit(data):
+def test_max_time_ends_a_fit_at_a_step_that_the_clock_decides(data, monkeypatch):
+    clock = itertools.count()
+    monkeypatch.setattr(_loop.time, "perf_counter", lambda: 0.01 * next(clock))
     model = quick(**data.grid, max_iter=None, max_time=0.5).fit(data.X, data.y)
-    assert model.n_iter_ < 10**6
+    # Each step looks at the clock once, and so do the start and each of the two phases.
+    assert 45 <= model.n_iter_ <= 50
 
 
-def test_tol_ends_training_early(data):
+def test_target_error_ends_training_early(data):
     model = quick(**data.grid, adapted_layers=(0,), rank=1, max_iter=1000, target_error=0.1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -238,7 +243,7 @@ def test_tol_ends_training_early(data):
     assert relative_l2_error(data.y, model.predict(data.X)) < 0.2
 
 
-def test_a_budget_too_small_for_tol_warns(data):
+def test_a_budget_too_small_for_the_target_error_warns(data):
     model = quick(**data.grid, target_error=1e-12)
     with pytest.warns(
         ConvergenceWarning, match="above target_error=1e-12, after 4 steps; raise `max_iter`"
@@ -329,7 +334,7 @@ def test_fit_on_cuda_and_load_without(data):
         ({"times": np.arange(8.0)}, "`times` has 8 entries, but the snapshots have 9"),
         ({"points": np.arange(47.0)}, "but `points` are"),
         ({"max_time": 0}, "'max_time' parameter"),
-        ({"tol": -1.0}, "'tol' parameter"),
+        ({"target_error": -1.0}, "'target_error' parameter"),
         ({"early_stopping": True, "validation_fraction": 1.0}, "'validation_fraction' parameter"),
         ({"max_iter": 0}, "'max_iter' parameter"),
         ({"depth": 1}, "'depth' parameter"),

@@ -458,3 +458,74 @@ def test_behaves_as_scikit_learn_expects():
         model.predict(np.ones((1, 2)))
     with pytest.raises(ValueError, match="NaN"):
         model.fit(DATA.X, np.full_like(DATA.y, np.nan))
+
+
+def test_parameters_hold_from_fit_on(regressor):
+    fitted = galerkin(regressor, conserve="mass").fit(DATA.X, DATA.y)
+    before, refined = fitted.predict(NEW.X), fitted.refine(NEW.X, max_iter=1)
+    fitted.set_params(
+        method="RK4",
+        substeps=1,
+        rtol=1e-1,
+        conserve=None,
+        max_steps=1,
+        norm="H-1",
+        collocation="gauss",
+        n_collocation=7,
+        regularization=0.5,
+    )
+    assert np.array_equal(fitted.predict(NEW.X), before)
+    again = fitted.refine(NEW.X, max_iter=1)
+    assert np.array_equal(again.predict(NEW.X), refined.predict(NEW.X))
+
+
+def test_a_solution_gives_its_fields(model):
+    times = [0.0, 0.25, 1.0]
+    solution = model.solve(NEW.X, times=times)
+    assert np.array_equal(solution.predict(), model.predict(NEW.X, times=times))
+    places = np.array([[0.123], [0.9]])
+    expected = model.predict(NEW.X, times=times, points=places)
+    assert np.array_equal(solution.predict(points=places), expected)
+    copy = pickle.loads(pickle.dumps(solution))
+    assert np.array_equal(copy.predict(), solution.predict())
+
+
+def test_a_model_that_keeps_a_quantity_pickles(regressor):
+    fitted = galerkin(regressor, conserve="mass").fit(DATA.X, DATA.y)
+    copy = pickle.loads(pickle.dumps(fitted))
+    assert np.array_equal(copy.predict(NEW.X), fitted.predict(NEW.X))
+
+
+def test_the_history_is_that_of_the_last_training(regressor, model):
+    learnt = model.distill(NEW.X, max_iter=7)
+    assert learnt.n_iter_ == len(learnt.loss_curve_) <= 7
+    assert learnt.best_loss_ == learnt.loss_curve_[-1] < learnt.loss_curve_[0] + 1e-12
+    assert learnt.n_weights_ == sum(
+        p.numel() for net in (learnt.network_, learnt.hypernetwork_) for p in net.parameters()
+    )
+    refined = model.refine(NEW.X, max_iter=5).regressor_
+    assert refined.n_iter_ == len(refined.loss_curve_) == 5
+    assert refined.best_loss_ != regressor.best_loss_
+    assert regressor.n_iter_ == 300
+
+
+def test_integrals_are_kept_with_fixed_ends():
+    """The boundary weighs as much as the domain among the collocation points, not in integrals."""
+
+    class Rod(PDE):
+        boundary, conserved = "fixed", {"heat": lambda field: field.value[0]}
+
+        def initial(self, points, mu):
+            return np.sin(np.pi * points[0]) ** 2
+
+        def rhs(self, t, field, mu):
+            x = field.points[0]
+            return mu[0] * (field.xp.cos(2 * np.pi * x) - field.xp.cos(6 * np.pi * x))
+
+    times, points = np.linspace(0, 1, 11), np.linspace(0, 1, 41)[:, None]
+    y = Rod().solve([0.1, 0.2, 0.3], times, points)
+    network = CoLoRARegressor(times=times, points=points, **OPTIONS, max_iter=200)
+    model = CoLoRAGalerkin(Rod(), regressor=network, conserve="heat", random_state=0)
+    predicted = model.fit([[0.1], [0.2], [0.3]], y).predict([[0.15]])
+    kept = Rod().integrals(predicted, Rod().mesh(41))["heat"]
+    assert abs(kept / kept[:, :1] - 1).max() < 1e-12

@@ -1,5 +1,6 @@
 """scikit-learn's own checks, on every estimator."""
 
+import numpy as np
 import pytest
 from sklearn.linear_model import LinearRegression
 from sklearn.utils import estimator_checks as checks
@@ -11,6 +12,7 @@ from skcolora import (
     PODGalerkin,
     PODRegressor,
 )
+from skcolora._estimators._base import SnapshotRegressor
 from skcolora.pdes import Advection
 
 ESTIMATORS = [
@@ -48,3 +50,18 @@ WITHOUT_DATA = [
 @pytest.mark.parametrize("estimator", [CoLoRAGalerkin, PODGalerkin])
 def test_scikit_learn_checks_of_estimators_with_an_equation(estimator, check):
     check(estimator.__name__, estimator(Advection()))
+
+
+@pytest.mark.parametrize("cls", [CoLoRARegressor, PODRegressor, PODGalerkin, ParameterInterpolator])
+def test_the_parameters_of_the_grid_are_described_in_one_way(cls):
+    assert "times : array-like of shape (n_times,), default=None" in cls.__doc__
+    assert "{times" not in cls.__doc__
+
+
+class Fails(SnapshotRegressor):
+    def predict(self, X):
+        return np.array([[1.0, np.nan], [1.0, 2.0]])
+
+
+def test_the_score_of_a_prediction_with_nan_is_the_worst():
+    assert Fails().score([[0.0], [1.0]], [[1.0, 2.0], [1.0, 2.0]]) == -np.inf

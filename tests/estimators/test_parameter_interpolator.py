@@ -88,3 +88,15 @@ def test_refuses():
         ParameterInterpolator(method="spline").fit(np.random.RandomState(0).rand(4, 2), y)
     with pytest.raises(ValueError, match="'method' parameter"):
         ParameterInterpolator(method="cubic").fit([[0], [1], [2], [3]], y)
+
+
+def test_changing_the_snapshots_after_fit_changes_nothing():
+    X, y, points = (
+        np.arange(3.0)[:, None],
+        np.random.default_rng(0).random((3, 2, 4)),
+        np.arange(4.0),
+    )
+    model = ParameterInterpolator(points=points).fit(X, y)
+    before = model.predict([[0.5]], points=[[0.5]])
+    X[:], y[:], points[:] = 7.0, 0.0, np.arange(4.0) * 3
+    assert np.array_equal(model.predict([[0.5]], points=[[0.5]]), before)

@@ -12,6 +12,7 @@ from sklearn.model_selection import GridSearchCV
 from skcolora import PODGalerkin, PODRegressor
 from skcolora.datasets import make_advection, make_burgers, make_rotating_detonation
 from skcolora.metrics import neg_relative_l2_error, relative_l2_error
+from skcolora.pdes import PDE
 
 
 @pytest.fixture(scope="module")
@@ -133,3 +134,64 @@ def test_no_warning_where_all_is_well(burgers):
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         model.predict(train.X[:1])
+
+
+def test_points_of_your_own_are_interpolated_spectrally(burgers):
+    train, test = burgers
+    model = PODGalerkin(train.pde, **train.grid, n_components=10).fit(train.X, train.y)
+    on_grid = model.predict(test.X)
+    same = model.predict(test.X, points=train.points)
+    np.testing.assert_allclose(same, on_grid, atol=1e-12)
+    shifted = train.points + 1.0  # one period further
+    np.testing.assert_allclose(model.predict(test.X, points=shifted), on_grid, atol=1e-12)
+    between = np.random.default_rng(0).random((7, 1))
+    truth = train.pde.solve(test.X, train.times, between)
+    bound = 1.5 * relative_l2_error(test.y, on_grid) + 1e-6
+    assert relative_l2_error(truth, model.predict(test.X, points=between)) < bound
+
+
+def test_initial_fields_of_your_own(burgers):
+    train, test = burgers
+    model = PODGalerkin(train.pde, **train.grid, n_components=10).fit(train.X, train.y)
+    own = model.predict(test.X)
+    start = np.stack([train.pde.initial_value(train.points.T, mu)[0] for mu in test.X])
+    np.testing.assert_allclose(model.predict(test.X, initial=start), own, atol=1e-10)
+    observed = np.random.default_rng(0).random((40, 1))
+    values = np.stack([train.pde.initial_value(observed.T, mu)[0] for mu in test.X])
+    from_observations = model.predict(test.X, initial=(observed, values))
+    assert relative_l2_error(own, from_observations) < 1e-3
+    # A state of the training, from which the path goes on as it did there.
+    middle = len(train.times) // 2
+    later = model.predict(train.X[:1], times=train.times[:4], initial=train.y[:1, middle])
+    assert relative_l2_error(train.y[:1, middle : middle + 4], later) < 1e-2
+
+
+def test_an_equation_without_initial_field(burgers):
+    class NoInitial(PDE):
+        parameter_names, period = ("viscosity",), (1.0,)
+
+        def rhs(self, t, field, mu):
+            return mu[0] * field.laplacian - field.value * field.grad[0]
+
+    train, _ = burgers
+    model = PODGalerkin(NoInitial(), **train.grid).fit(train.X, train.y)
+    with pytest.raises(ValueError, match="NoInitial defines no `initial`; give `initial`"):
+        model.predict(train.X)
+    start = train.y[:, 0]
+    assert relative_l2_error(train.y, model.predict(train.X, initial=start)) < 1e-2
+
+
+@pytest.mark.parametrize("period", [2.0, (0.5,)])
+def test_another_period_than_that_of_the_equation(burgers, period):
+    train, _ = burgers
+    model = PODGalerkin(train.pde, **{**train.grid, "period": period})
+    with pytest.raises(ValueError, match=r"but Burgers has 1\.0; give period=\(1\.0,\)"):
+        model.fit(train.X, train.y)
+
+
+def test_parameters_hold_from_fit_on(burgers):
+    train, test = burgers
+    model = PODGalerkin(train.pde, **train.grid, n_components=6).fit(train.X, train.y)
+    before = model.predict(test.X)
+    model.set_params(method="RK23", rtol=1e-2, n_components=2)
+    assert np.array_equal(model.predict(test.X), before)

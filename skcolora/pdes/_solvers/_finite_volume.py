@@ -8,6 +8,7 @@ import numpy as np
 from scipy.integrate import solve_ivp
 
 from skcolora._snapshots import Array, Grid
+from skcolora.pdes._quadrature import gauss_rule
 from skcolora.pdes._solvers._errors import TrajectoryError
 
 # A step takes the fastest wave over less than this share of a cell.
@@ -37,10 +38,11 @@ def solve_finite_volume(
 ) -> Array:
     """Cell averages by WENO reconstruction of 5th order [1]_ and the local Lax–Friedrichs flux.
 
-    The time steps are those of `scipy.integrate.solve_ivp`'s "RK23", a three-stage method
-    of 3rd order, held below a CFL number of 0.4.  Of 5th order in space where the solution
-    is smooth, of 1st order in L1 at shocks, which spread over two cells or so.  At an upper
-    end that is not periodic waves leave freely.
+    The time steps are those of `scipy.integrate.solve_ivp`'s "RK23", a method of order 3, held
+    below a CFL number of 0.4.  Where the solution is smooth, the cell averages converge with
+    order 3, the order of the time steps, and the returned values at points with order 2.  At
+    shocks, which spread over two cells or so, the order in L1 is 1.  At an upper end that is not
+    periodic waves leave freely.
 
     Parameters
     ----------
@@ -80,7 +82,7 @@ def solve_finite_volume(
         flux = 0.5 * (pde.flux(left, mu) + pde.flux(right, mu) - wave * (right - left))
         return np.asarray(pde.source(t, x, mu) - np.diff(flux) / h)
 
-    u = np.array(np.broadcast_to(pde.initial_value(x[None], mu)[0], x.shape))
+    u = _initial_averages(pde, mu, x, h)
     out = np.empty((len(times), 1, *grid.shape))
     at, t = grid.points[:, 0], 0.0
     for i, end in enumerate(times):
@@ -109,6 +111,14 @@ def solve_finite_volume(
             u, t = solution.y[:, -1], stop
         out[i, 0] = _at_points(u, x, at, _inflow(pde, t, mu), h)
     return out
+
+
+def _initial_averages(pde: Any, mu: Array, x: Array, h: float) -> Array:
+    """Averages of the initial value over the cells, by Gauss–Legendre quadrature of order 6."""
+    nodes, weights = gauss_rule(-h / 2, h / 2, None, 3)
+    points = (x[:, None] + nodes)[None]
+    values = np.broadcast_to(pde.initial_value(points, mu)[0], points.shape[1:])
+    return np.asarray(values @ weights)
 
 
 def _inflow(pde: Any, t: float, mu: Array) -> float | None:
