@@ -26,13 +26,18 @@ parser = argparse.ArgumentParser(description="One network, four initial conditio
 parser.add_argument(
     "--max-time", type=float, default=120.0, help="seconds that training may take (default: 120)"
 )
+parser.add_argument(
+    "--tiny", action="store_true", help="coarse snapshots and hardly any training: does it run?"
+)
 args, _ = parser.parse_known_args()
+resolution = {"n_points": 21, "times": [0.0, 0.1, 0.2, 0.3]} if args.tiny else {}
+budget = {"max_iter": 20} if args.tiny else {"max_time": args.max_time}
 
 # %%
 # One network
 # -----------
-data = make_vlasov([0.2, 0.25, 0.3, 0.35, 0.4])
-network = CoLoRARegressor(**data.grid, max_time=args.max_time, random_state=0, verbose=1)
+data = make_vlasov([0.2, 0.25, 0.3, 0.35, 0.4], **resolution)
+network = CoLoRARegressor(**data.grid, **budget, random_state=0, verbose=1)
 model = CoLoRAGalerkin(data.pde, regressor=network, conserve="mass", random_state=0)
 model.fit(data.X, data.y)
 
@@ -68,7 +73,7 @@ truth = np.concatenate(
 # -------------------------
 # The indicator is what the model can say about its error without knowing the truth.
 solution = model.solve(X, initial=initial)
-moved = model.predict(X, initial=initial)
+moved = solution.predict()
 guessed = model.regressor_.predict(X)
 print(f"\n{'position':>9}{'velocity':>10}{'equation':>11}{'indicator':>11}{'hypernetwork':>14}")
 for i, (position, velocity) in enumerate(cases):

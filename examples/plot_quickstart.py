@@ -35,7 +35,12 @@ parser.add_argument("--period", type=float, help="period of the domain, if it is
 parser.add_argument(
     "--max-time", type=float, default=150.0, help="seconds that training may take (default: 150)"
 )
+parser.add_argument(
+    "--tiny", action="store_true", help="coarse snapshots and hardly any training: does it run?"
+)
 args, _ = parser.parse_known_args()
+resolution = {"n_points": 21, "times": [0.0, 0.1, 0.2, 0.3]} if args.tiny else {}
+budget = {"max_iter": 20} if args.tiny else {"max_time": args.max_time}
 
 # %%
 # Snapshots
@@ -43,8 +48,8 @@ args, _ = parser.parse_known_args()
 # Seven trajectories to learn from, two others to be judged by; or, of a folder, some
 # held out from the middle of the range of parameters.
 if args.data is None:
-    data = make_vlasov(np.linspace(0.2, 0.4, 7))
-    new = make_vlasov([0.25, 0.35])
+    data = make_vlasov(np.linspace(0.2, 0.4, 7), **resolution)
+    new = make_vlasov([0.25, 0.35], **resolution)
     X, y, X_new, y_new = data.X, data.y, new.X, new.y
 else:
     data = load_snapshots(args.data, period=args.period)
@@ -65,7 +70,7 @@ print(f"Snapshots: {data!r}; unseen parameters: {X_new.tolist()}")
 # ------
 # The rivals matter: interpolation of the snapshots is a strong one where a parameter is
 # sampled densely, and the projection on POD modes shows how far any linear model can get.
-colora = CoLoRARegressor(**data.grid, max_time=args.max_time, random_state=0, verbose=1)
+colora = CoLoRARegressor(**data.grid, **budget, random_state=0, verbose=1)
 n_latent = 7
 models = {
     "CoLoRARegressor": colora,
@@ -82,8 +87,7 @@ for name, model in models.items():
     fitted = time.perf_counter()
     predictions[name] = model.predict(X_new)
     done = time.perf_counter()
-    finite = np.isfinite(predictions[name]).all()  # a Galerkin model may become unstable
-    error = relative_l2_error(y_new, predictions[name]) if finite else np.inf
+    error = relative_l2_error(y_new, predictions[name])  # infinite where a model fails
     table.append((name, error, fitted - started, done - fitted))
 best = relative_l2_error(y_new, models["PODRegressor"].project(y_new))
 table.insert(2, ("POD projection", best, None, None))

@@ -32,8 +32,8 @@ from skcolora._snapshots import (
     SnapshotLayout,
     check_period,
     input_scale,
+    nonzero_scale,
     parameter_time_rows,
-    positive,
     validate_parameters,
     validate_rows,
 )
@@ -505,7 +505,7 @@ class CoLoRARegressor(SnapshotRegressor):
             (network.x_center, np.where(plain, (low + high) / 2, 0.0)),
             (network.x_scale, np.where(plain & (high > low), (high - low) / 2, 1.0)),
             (network.u_center, sampler.mean.cpu().numpy()),
-            (network.u_scale, positive(sampler.std.cpu().numpy())),
+            (network.u_scale, nonzero_scale(sampler.std.cpu().numpy())),
             (hypernetwork.center, inputs.mean(0)),
             (hypernetwork.scale, input_scale(X, layout.times)),
         ):

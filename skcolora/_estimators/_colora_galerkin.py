@@ -319,22 +319,22 @@ class CoLoRAGalerkin(SnapshotRegressor):
         X : array-like of shape (n_trajectories, n_parameters)
             Physics parameters.
         times : array-like of shape (n_times,), default=None
-            Strictly increasing, from 0 on, where the initial fields hold; may go beyond those
-            of ``fit``.  None: those of ``fit``.
+            Strictly increasing times from 0, the time of the initial fields, or later.  They may
+            go beyond the times of ``fit``.  None: the times of ``fit``.
         points : array-like of shape (n_points, n_dims) or tuple of axes, default=None
-            Scattered points or a tensor grid.  None: those of ``fit``.
+            Scattered points or a tensor grid.  None: the points of ``fit``.
         initial : array-like or (points, values), default=None
             Fields at time 0: at the points of ``fit``, of shape
             ``(n_trajectories, n_points[, n_fields])`` or ``(n_trajectories, *grid[, n_fields])``;
             or observations (n_trajectories, n_observed[, n_fields]) at points of their own,
-            (n_observed, n_dims).  None: those of ``pde.initial``, or, where the equation has
-            none, what the regressor predicts for time 0.
+            (n_observed, n_dims).  None: the fields of ``pde.initial``, or, where the equation
+            defines none, the prediction of the regressor for time 0.
 
         Returns
         -------
         y : ndarray of float64
-            In the layout that ``fit`` was given; NaN after the time that a trajectory
-            reached.
+            Fields in the layout that ``fit`` was given, with NaN after the time that a
+            trajectory reached.
 
         Raises
         ------
@@ -395,34 +395,34 @@ class CoLoRAGalerkin(SnapshotRegressor):
         """A data-driven regressor that has learnt the paths found by the equation.
 
         Solves the equation at parameters without snapshots, and fits a new hypernetwork to
-        the latent paths, those of the training parameters among them; paths along which the
-        equation does not hold are left out, or, at training parameters, replaced by those
-        trained on.  The result predicts at the speed of `CoLoRARegressor`, with about the
-        accuracy of this estimator.
+        the latent paths, together with the paths at the training parameters.  Paths along which
+        the equation does not hold are dropped.  At training parameters the path of the
+        hypernetwork is used in their place.  The result predicts at the speed of
+        `CoLoRARegressor`, with about the accuracy of this estimator.
 
         Parameters
         ----------
         X : array-like of shape (n_candidates, n_parameters)
-            Physics parameters to learn from; cover the region in which to predict.
+            Candidate parameters; they should cover the region in which you want to predict.
         n_solves : int, default=None
-            How many of them are solved.  They are chosen one after the other: the one at
-            which the hypernetwork learnt so far violates the equation most, as in the greedy
-            algorithms of reduced-basis methods.  None: all.
+            Number of candidates at which the equation is solved.  They are chosen one after the
+            other: each time the candidate at which the hypernetwork learnt so far violates the
+            equation most, as in the greedy algorithms of reduced-basis methods.  None: all.
         hyper_width : int, default=None
-            Width of the new hypernetwork, not less than that of the regressor's, from whose
-            weights the fit starts.  None: at least 20.
+            Width of the new hypernetwork, not less than the width of the regressor's
+            hypernetwork, from whose weights the fit starts.  None: at least 20.
         max_iter : int, default=300
-            Levenberg–Marquardt iterations of the fit.
+            Number of Levenberg–Marquardt iterations, rejected ones included.
 
         Returns
         -------
         regressor : CoLoRARegressor or Pipeline
-            As ``regressor``, fitted.
+            A fitted copy of ``regressor_``.
 
         Raises
         ------
         ValueError
-            If the hypernetwork were to become narrower.
+            If ``hyper_width`` is less than the width of the regressor's hypernetwork.
         RuntimeError
             If no trajectory could be integrated to the end.
 
@@ -458,25 +458,26 @@ class CoLoRAGalerkin(SnapshotRegressor):
     ) -> CoLoRAGalerkin:
         """An estimator whose network has learnt the equation at parameters without snapshots.
 
-        Trains network and hypernetwork further, by the natural gradient of `CoLoRARegressor`,
+        Trains network and hypernetwork further, with the natural gradient of `CoLoRARegressor`,
         on the equation itself (a physics-informed loss [1]_)::
 
             τ ‖∂ₜû - f(t, x, û; μ)‖,  ‖û(0; μ) - u₀(μ)‖
 
-        at the rows of X and the parameters trained on, and on the fields that the network
-        gave at the latter.  `solve` and `predict` move the latent state within what the
-        network can represent; refining makes that fit the solutions at X, and is worth its
-        time where snapshots are few.  Both the returned estimator and its ``regressor_`` are
-        more accurate then.  Shows progress where the regressor is ``verbose``.
+        at the rows of X and at the training parameters, and on the fields that the network
+        predicted at the training parameters.  `solve` and `predict` move the latent state within
+        the fields that the network can represent.  Refinement makes the network represent the
+        solutions at X, and is worth its time where snapshots are few.  Both the returned
+        estimator and its ``regressor_`` are then more accurate.  A progress bar appears if the
+        regressor is ``verbose``.
 
         Parameters
         ----------
         X : array-like of shape (n_candidates, n_parameters)
-            Physics parameters; cover the region in which to predict.
+            Candidate parameters; they should cover the region in which you want to predict.
         max_iter : int, default=300
-            Steps.
+            Number of training steps.
         max_time : float, default=None
-            Seconds after which they end at the latest.
+            Seconds after which the training ends at the latest.
 
         Returns
         -------

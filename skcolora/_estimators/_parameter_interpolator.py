@@ -13,8 +13,8 @@ from skcolora._estimators._base import SnapshotRegressor
 from skcolora._snapshots import (
     Array,
     check_period,
-    in_space,
-    in_time,
+    interpolate_in_space,
+    interpolate_in_time,
     validate_parameters,
     validate_snapshots,
 )
@@ -27,21 +27,22 @@ _MAX_NODES = 12
 class ParameterInterpolator(SnapshotRegressor):
     """Interpolation of snapshots in the physics parameters.
 
-    The plainest model there is, and where one parameter is sampled densely a strong one:
-    compare every other model with it.
+    The plainest model.  It is strong where a single parameter is sampled densely: compare
+    every other model with it.
 
     Parameters
     ----------
     {times, points, period}
     method : {"auto", "polynomial", "spline", "linear", "rbf"}, default="auto"
-        In one parameter: the polynomial through all values, a cubic spline, or straight
-        lines.  In several: thin-plate splines, "rbf".  "auto" takes the polynomial up to
-        12 values, beyond that the spline, and "rbf" in several parameters.
+        Kind of interpolation.  In one parameter: the polynomial through all values, a cubic
+        spline, or straight lines.  In several parameters: thin-plate splines, "rbf".  "auto" is
+        the polynomial for up to 12 values of one parameter, the spline for more values, and
+        "rbf" for several parameters.
 
     Attributes
     ----------
     method_ : str
-        The method that "auto" stands for.
+        The method in use, where ``method`` is "auto".
     n_features_in_ : int
         Number of physics parameters.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -53,10 +54,11 @@ class ParameterInterpolator(SnapshotRegressor):
 
     Notes
     -----
-    Outside the range of the training parameters the formulas are extrapolated, the
-    polynomial with soon growing error.  Where the snapshots vary over orders of magnitude
-    of a parameter, interpolate in its logarithm, with a
-    :class:`~sklearn.preprocessing.FunctionTransformer` before.
+    Outside the range of the training parameters the formulas are extrapolated.  The error of the
+    polynomial then grows fast.  Where a parameter varies over orders of magnitude, interpolate
+    in its logarithm, with a :class:`~sklearn.preprocessing.FunctionTransformer` in front.
+
+    The period matters only for predictions at other points.
 
     Examples
     --------
@@ -87,7 +89,7 @@ class ParameterInterpolator(SnapshotRegressor):
 
     @fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(self, X: ArrayLike, y: ArrayLike) -> ParameterInterpolator:
-        """Keep the snapshots.
+        """Keep a copy of the snapshots.
 
         Parameters
         ----------
@@ -104,8 +106,8 @@ class ParameterInterpolator(SnapshotRegressor):
         Raises
         ------
         ValueError
-            If the arguments do not fit together, or ``method`` is one for a single
-            parameter and there are several.
+            If the arguments do not fit together, or ``method`` needs a single parameter and
+            there are several.
         """
         X, rows, layout = validate_snapshots(
             self, X, y, times=self.times, points=self.points, min_trajectories=2
@@ -148,9 +150,11 @@ class ParameterInterpolator(SnapshotRegressor):
         X : array-like of shape (n_trajectories, n_parameters)
             Physics parameters.
         times : array-like of shape (n_times,), default=None
-            Between the first and last time of ``fit``, by cubic splines.
+            Strictly increasing times between the first and the last time of ``fit``, to which the
+            snapshots are interpolated by cubic splines.  None: the times of ``fit``.
         points : array-like of shape (n_points, n_dims) or tuple of axes, default=None
-            Within the points of ``fit``, by cubic splines.
+            Points in the range of the points of ``fit``, to which the snapshots are interpolated
+            by cubic splines.  None: the points of ``fit``.
 
         Returns
         -------
@@ -160,7 +164,7 @@ class ParameterInterpolator(SnapshotRegressor):
         Raises
         ------
         ValueError
-            If X does not fit, or times or points leave those of ``fit``.
+            If X does not fit the model, or times or points lie outside the ranges of ``fit``.
         """
         X = validate_parameters(self, X)
         layout = self._layout.at(times, points)
@@ -170,10 +174,12 @@ class ParameterInterpolator(SnapshotRegressor):
         )
         for trajectory, w in zip(out, weights, strict=True):
             values = np.tensordot(w.astype(self._rows.dtype), self._rows, axes=1)
-            values = in_time(self._layout.times, values, layout.times)
+            values = interpolate_in_time(self._layout.times, values, layout.times)
             if points is not None:
                 in_front = np.moveaxis(values, 1, 0)
-                moved = in_space(self._layout.grid, in_front, layout.grid.points, self._period)
+                moved = interpolate_in_space(
+                    self._layout.grid, in_front, layout.grid.points, self._period
+                )
                 values = np.moveaxis(moved, 0, 1)
             trajectory[...] = values
         return layout.from_rows(out)

@@ -16,7 +16,7 @@ from skcolora._estimators._parameter_interpolator import ParameterInterpolator
 from skcolora._snapshots import (
     Array,
     check_period,
-    in_space,
+    interpolate_in_space,
     parameter_time_rows,
     validate_parameters,
     validate_snapshots,
@@ -27,18 +27,18 @@ from skcolora.utils._sklearn import HasMethods, Interval, fit_context
 class PODRegressor(SnapshotRegressor):
     """Proper orthogonal decomposition with regression of the coefficients.
 
-    The snapshots' leading left singular vectors, the POD modes, span a linear space; a
-    regressor gives the coefficients in it from parameters and time [1]_.
+    The leading singular vectors of the snapshots, the POD modes, span a linear space.  A
+    regressor gives the coefficients in this space from parameters and time [1]_.
 
     Parameters
     ----------
     {times, points, period}
     n_components : int or float, default=10
-        Number of POD modes, at most that of the snapshots or points, or the share of
-        their energy in (0, 1) that is to be kept.
+        Number of POD modes, at most the number of snapshots or of points.  A float in (0, 1) is
+        the share of the energy of the snapshots that the modes keep.
     regressor : estimator, default=None
-        From (μ, t), one row for each snapshot, to the coefficients.  None: interpolation
-        of the coefficients as in `ParameterInterpolator`.
+        Regressor from (μ, t), one row for each snapshot, to the coefficients.  None: the
+        coefficients are interpolated as in `ParameterInterpolator`.
 
     Attributes
     ----------
@@ -57,7 +57,12 @@ class PODRegressor(SnapshotRegressor):
 
     See Also
     --------
-    ParameterInterpolator : What this model becomes when all modes are kept.
+    ParameterInterpolator : The same model with all modes.
+    PODGalerkin : The same modes, with coefficients that solve the equation.
+
+    Notes
+    -----
+    The period matters only for predictions at other points.
 
     References
     ----------
@@ -154,10 +159,11 @@ class PODRegressor(SnapshotRegressor):
         X : array-like of shape (n_trajectories, n_parameters)
             Physics parameters.
         times : array-like of shape (n_times,), default=None
-            Strictly increasing; without a regressor of your own, between the first and
-            last time of ``fit``.
+            Strictly increasing.  Without a regressor of your own they must lie between the first
+            and the last time of ``fit``.  None: the times of ``fit``.
         points : array-like of shape (n_points, n_dims) or tuple of axes, default=None
-            Within the points of ``fit``, by cubic splines of the modes.
+            Points in the range of the points of ``fit``, to which the modes are interpolated by
+            cubic splines.  None: the points of ``fit``.
 
         Returns
         -------
@@ -167,7 +173,7 @@ class PODRegressor(SnapshotRegressor):
         Raises
         ------
         ValueError
-            If X does not fit, or times or points leave those of ``fit``.
+            If X does not fit the model, or times or points lie outside the ranges of ``fit``.
         """
         X = validate_parameters(self, X)
         layout = self._layout.at(times, points)
@@ -179,7 +185,7 @@ class PODRegressor(SnapshotRegressor):
         if points is not None:
             grid = self._layout.grid
             values = modes.T.reshape(grid.n_points, layout.n_fields, -1)
-            moved = in_space(grid, values, layout.grid.points, self._period)
+            moved = interpolate_in_space(grid, values, layout.grid.points, self._period)
             modes = moved.reshape(-1, self.n_components_).T
         flat = coefficients.reshape(len(X) * layout.n_times, -1).astype(modes.dtype) @ modes
         rows = flat.reshape(len(X), layout.n_times, layout.grid.n_points, layout.n_fields)
@@ -188,8 +194,8 @@ class PODRegressor(SnapshotRegressor):
     def project(self, y: ArrayLike) -> Array:
         """Best approximation of snapshots in the space of the modes.
 
-        No model in this space can be more accurate; the linear baseline of the
-        literature.
+        No model in this space can be more accurate.  The projection error is the linear
+        baseline of the literature.
 
         Parameters
         ----------
@@ -199,7 +205,7 @@ class PODRegressor(SnapshotRegressor):
         Returns
         -------
         y : ndarray
-            Of the same shape.
+            Projected snapshots, in the shape of ``y``.
 
         Raises
         ------

@@ -40,9 +40,9 @@ _MOST_RATES = 400
 class PODGalerkin(SnapshotRegressor):
     """Galerkin projection of an equation onto POD modes.
 
-    The solution is sought as ``u ≈ Σ aᵢ(t) vᵢ`` with the snapshots' POD modes vᵢ, and the
-    coefficients follow ``ȧᵢ = ⟨vᵢ, f(t, Σ aⱼvⱼ; μ)⟩`` from the projection of the initial
-    value.  With ``n_samples`` f is evaluated at few points of the grid only, chosen by
+    The solution is approximated as ``u ≈ Σ aᵢ(t) vᵢ`` with the POD modes vᵢ of the snapshots.
+    The coefficients follow ``ȧᵢ = ⟨vᵢ, f(t, Σ aⱼvⱼ; μ)⟩`` from the projection of the initial
+    field.  With ``n_samples``, f is evaluated at a few points of the grid, which are chosen by
     pivoted QR (Q-DEIM [1]_), and the cost of a step does not depend on the grid.
 
     Parameters
@@ -51,10 +51,10 @@ class PODGalerkin(SnapshotRegressor):
         The equation.
     {times, points, period}
     n_components : int, default=10
-        Number of POD modes, at most that of the snapshots or points.
+        Number of POD modes, at most the number of snapshots or of points.
     n_samples : int or None, default=None
-        Number of points at which f is evaluated, at least ``n_components``; more are
-        more accurate and more stable.  None: at all points of the grid.
+        Number of points at which f is evaluated, at least ``n_components``.  More points are
+        more accurate and more stable.  None: all points of the grid.
     method : {"DOP853", "RK45", "RK23", "Radau", "BDF", "LSODA"}, default="RK45"
         Method of `scipy.integrate.solve_ivp`.
     rtol : float, default=1e-6
@@ -70,7 +70,7 @@ class PODGalerkin(SnapshotRegressor):
     n_components_ : int
         Number of modes in use.
     sample_points_ : ndarray of shape (n_samples,) or None
-        Indices of the sampled points in the flattened grid, without ends of periods.
+        Indices of the sampled points in the flattened grid, without the repeated ends of periods.
     n_features_in_ : int
         Number of physics parameters.
 
@@ -223,7 +223,7 @@ class PODGalerkin(SnapshotRegressor):
         Returns
         -------
         y : ndarray
-            In the layout that ``fit`` was given; NaN from the time on at which a
+            Fields in the layout that ``fit`` was given, with NaN from the time on at which a
             trajectory became unstable.
 
         Raises

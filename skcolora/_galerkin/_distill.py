@@ -13,7 +13,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skcolora._galerkin._latent_equation import LatentEquation
 from skcolora._galerkin._latent_paths import LatentPaths, joined, solve_paths, thinned
 from skcolora._galerkin._projection import Projection
-from skcolora._nn import Hypernetwork, widened
+from skcolora._nn import Hypernetwork, widen
 from skcolora._snapshots import Array, parameter_time_rows
 from skcolora._training import fit_latent
 from skcolora.utils._torch import as_tensor
@@ -75,7 +75,7 @@ def distill(
 
     def fitted(paths: LatentPaths) -> Distilled:
         generator = torch.Generator().manual_seed(seed)
-        hypernetwork = widened(known, hyper_width, generator=generator).requires_grad_(False)
+        hypernetwork = widen(known, hyper_width, generator=generator).requires_grad_(False)
         return _fit(hypernetwork, paths, max_iter)
 
     if n_solves >= len(candidates):

@@ -13,7 +13,7 @@ from skcolora._galerkin._latent_equation import LatentEquation
 from skcolora._galerkin._projection import Projection
 from skcolora._galerkin._solution import GalerkinSolution
 from skcolora._galerkin._start import Start, initial_fields
-from skcolora._snapshots import Array, positive
+from skcolora._snapshots import Array, nonzero_scale
 from skcolora.utils._torch import as_tensor
 
 # A path is not learnt from whose relative residual, or distance from the training states in
@@ -110,7 +110,7 @@ def _chained(equation: LatentEquation, X: Array, before: LatentPaths | None) -> 
     """
     model = equation.model
     known = initial_fields(equation.pde, model.layout, X, None)
-    scale = positive(np.ptp(model.inputs, axis=0))
+    scale = nonzero_scale(np.ptp(model.inputs, axis=0))
     inputs = model.transform(X) / scale
     places = [] if before is None else list(before.inputs / scale)
     states = [] if before is None else list(before.latent[:, 0])

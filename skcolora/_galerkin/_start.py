@@ -15,7 +15,7 @@ from torch import Tensor
 
 from skcolora._galerkin._projection import Projection
 from skcolora._nn import CoLoRANetwork, evaluate_fields
-from skcolora._snapshots import Array, Grid, SnapshotLayout, check_points, positive
+from skcolora._snapshots import Array, Grid, SnapshotLayout, check_points, nonzero_scale
 from skcolora._training import encode_fields
 from skcolora.pdes import PDE
 from skcolora.utils._torch import as_tensor
@@ -84,7 +84,7 @@ class TrainedStarts(NamedTuple):
         return torch.from_numpy(np.maximum(_GOOD, _AS_GOOD_AS_TRAINED * usual))
 
     def _scaled(self, inputs: Array) -> Array:
-        mean, scale = self.inputs.mean(axis=0), positive(np.std(self.inputs, axis=0))
+        mean, scale = self.inputs.mean(axis=0), nonzero_scale(np.std(self.inputs, axis=0))
         return np.where(np.isfinite(inputs), inputs, mean) / scale
 
 

@@ -1,7 +1,7 @@
 """The CoLoRA network and its hypernetwork as torch modules."""
 
 from skcolora._nn._evaluation import decode_rows, evaluate_fields, evaluate_latent
-from skcolora._nn._hypernetwork import Hypernetwork, widened
+from skcolora._nn._hypernetwork import Hypernetwork, widen
 from skcolora._nn._jet import NetworkJet, first_layer
 from skcolora._nn._layers import CoLoRALayer, Factor, Jet, LowRankUpdate
 from skcolora._nn._model import CoLoRAModel
@@ -27,5 +27,5 @@ __all__ = [
     "evaluate_latent",
     "first_layer",
     "jet_jacobian",
-    "widened",
+    "widen",
 ]

@@ -1,4 +1,4 @@
-"""SiLU, the activation σ(z) = z sigmoid(z) of all networks, with its derivatives.
+"""The SiLU activation σ(z) = z sigmoid(z), used in all networks, and its derivatives.
 
 With the gate g = sigmoid(z)::
 
@@ -17,27 +17,30 @@ __all__ = ["SiLUJet", "silu", "silu_slope"]
 
 
 def silu_slope(z: Tensor) -> Tensor:
-    """σ′(z) alone."""
+    """First derivative σ′(z)."""
     gate = torch.sigmoid(z)
     return gate * (1 + z * (1 - gate))
 
 
 class SiLUJet:
-    """σ(z), σ′(z) and σ″(z) / 2, computed when asked for, with one exponential for all."""
+    """σ(z), σ′(z) and σ″(z) / 2.
+
+    The sigmoid is computed once; the derivatives are computed only when they are used.
+    """
 
     def __init__(self, z: Tensor) -> None:
         self._gate = torch.sigmoid(z)
         self.value = z * self._gate
 
     @cached_property
-    def _rest(self) -> Tensor:
+    def _complement(self) -> Tensor:
         return 1 - self._gate
 
     @cached_property
     def slope(self) -> Tensor:
         """σ′(z)."""
-        return torch.addcmul(self._gate, self.value, self._rest)
+        return torch.addcmul(self._gate, self.value, self._complement)
 
     def half_curvature(self) -> Tensor:
-        """σ″(z) / 2, an array of its own each time."""
-        return torch.sub(self.slope, self.value, alpha=0.5).mul_(self._rest)
+        """σ″(z) / 2, as a new array, which the caller may overwrite."""
+        return torch.sub(self.slope, self.value, alpha=0.5).mul_(self._complement)

@@ -1,8 +1,8 @@
-"""Fields of many latent states at many points: the work of a prediction.
+"""Evaluation of the network for prediction: many latent states at many points.
 
-The weights of a snapshot are merged once, ``W + A diag(α) B``, and blocks of points that
-stay in the processor's cache stream through all layers.  Points run along the last axis,
-where the products of such narrow layers are fastest.
+The weights ``W + A diag(α) B`` are merged once for each snapshot.  The points are then passed
+through all layers in blocks that fit into the processor's cache.  The last axis of the arrays
+is that of the points, because the products of such narrow layers are fastest in this order.
 """
 
 from __future__ import annotations
@@ -19,15 +19,16 @@ from skcolora._nn._network import CoLoRANetwork
 from skcolora._snapshots import Array, SnapshotLayout
 from skcolora.utils._torch import as_tensor
 
-# Snapshots whose weights are merged at once.
+# Number of snapshots whose weights are merged at once.
 _MERGED = 128
-# Columns of a block, over its snapshots: for a processor's cache, and for a GPU.
+# Number of columns (snapshots × points) of a block on the CPU, to fit into the cache, and on
+# the GPU.
 _BLOCK_CPU, _BLOCK_CUDA = 2**13, 2**20
 
 
 @torch.no_grad()
 def evaluate_fields(network: CoLoRANetwork, points: Tensor, latent: Tensor, out: Tensor) -> None:
-    """Write û(points; φ) for each latent state into ``out``, in bounded memory.
+    """Write the fields û(points; φ) of all latent states into ``out``, in bounded memory.
 
     Parameters
     ----------
@@ -35,31 +36,34 @@ def evaluate_fields(network: CoLoRANetwork, points: Tensor, latent: Tensor, out:
     points : Tensor of shape (n_points, n_dims)
     latent : Tensor of shape (n_snapshots, n_latent)
     out : Tensor of shape (n_snapshots, n_points, n_fields)
-        May be on another device than the network.
+        Array for the fields.  It may be on another device than the network.
     """
     block = _BLOCK_CUDA if latent.is_cuda else _BLOCK_CPU
     n_points = max(1, min(block, len(points)))
-    # Threads share the work snapshot by snapshot: a product of narrow layers splits badly.
+    # Each thread computes whole snapshots, because a product of narrow layers splits badly.
     n_snapshots = max(1, (1 if latent.is_cuda else torch.get_num_threads()) * block // n_points)
     for states, rows in zip(latent.split(_MERGED), out.split(_MERGED), strict=True):
         first, hidden = _merge(network, states)
         shift = states[:, : network.splits[0]]
         for i in range(0, len(points), n_points):
             x = (points[i : i + n_points] - network.x_center) / network.x_scale
-            # Where nothing adapts the first layer, one pass serves all snapshots.
-            entry = None if first.n_online else silu(first(x, shift[0])).mT
+            # A first layer without online weights is the same for all snapshots.
+            first_output = None if first.n_online else silu(first(x, shift[0])).mT
             for j in range(0, len(states), n_snapshots):
-                at = slice(j, j + n_snapshots)
-                h = silu(first(x, shift[at])).mT if entry is None else entry
-                h = h.expand(len(states[at]), -1, -1)
+                batch = slice(j, j + n_snapshots)
+                h = silu(first(x, shift[batch])).mT if first_output is None else first_output
+                h = h.expand(len(states[batch]), -1, -1)
                 for k, (weight, bias) in enumerate(hidden):
-                    h = torch.bmm(weight[at], silu(h, inplace=True) if k else h).add_(bias)
+                    h = torch.bmm(weight[batch], silu(h, inplace=True) if k else h).add_(bias)
                 fields = h * network.u_scale.unsqueeze(-1) + network.u_center.unsqueeze(-1)
-                rows[at, i : i + n_points] = fields.mT
+                rows[batch, i : i + n_points] = fields.mT
 
 
 def _merge(network: CoLoRANetwork, states: Tensor) -> tuple[Any, list[tuple[Tensor, Tensor]]]:
-    """The first layer; of the others, weights (n_snapshots, n_out, n_in) and biases (n_out, 1)."""
+    """First layer, and merged weights and biases of the other layers.
+
+    The weights have shape (n_snapshots, n_out, n_in), the biases (n_out, 1).
+    """
     first, *layers = network.layers
     merged = []
     for layer, alpha in zip(layers, states.split(network.splits, dim=-1)[1:], strict=True):
@@ -70,9 +74,10 @@ def _merge(network: CoLoRANetwork, states: Tensor) -> tuple[Any, list[tuple[Tens
 
 @torch.no_grad()
 def evaluate_latent(hypernetwork: Hypernetwork, inputs: Tensor) -> Tensor:
-    """h(μ, t) along trajectories, each computed by itself.
+    """Latent states h(μ, t) along trajectories.
 
-    So the prediction for one parameter cannot depend, even by rounding, on others.
+    Each trajectory is computed separately.  Otherwise rounding would make its prediction
+    depend on the other trajectories.
 
     Parameters
     ----------
@@ -94,7 +99,9 @@ def evaluate_latent(hypernetwork: Hypernetwork, inputs: Tensor) -> Tensor:
 
 
 def decode_rows(network: CoLoRANetwork, latent: Tensor, layout: SnapshotLayout) -> Array:
-    """Rows of fields at the layout's points, in the precision of the network.
+    """Decode latent states to fields at the points of the layout.
+
+    The fields have the precision of the network.
 
     Parameters
     ----------
@@ -108,7 +115,7 @@ def decode_rows(network: CoLoRANetwork, latent: Tensor, layout: SnapshotLayout) 
     """
     points = as_tensor(layout.grid.points).to(network.u_scale)
     out = torch.empty(*latent.shape[:2], len(points), layout.n_fields, dtype=latent.dtype)
-    # Each trajectory by itself, so that its prediction does not depend on the others.
+    # Each trajectory is computed separately, as in `evaluate_latent`.
     for trajectory, path in zip(out, latent, strict=True):
         evaluate_fields(network, points, path, trajectory)
     return np.asarray(out.numpy())

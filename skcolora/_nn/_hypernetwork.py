@@ -12,15 +12,16 @@ from skcolora._nn._layers import Factor, lecun_normal
 
 
 class Hypernetwork(nn.Module):
-    """Dense network from (μ, t) to the online weights, its inputs z-scored.
+    """Dense network that maps standardised inputs (μ, t) to the online weights.
 
     Parameters
     ----------
     n_inputs : int
-        Number of physics parameters plus one, the time.
+        Number of physics parameters plus one for the time.
     n_latent : int
+        Number of online weights.
     width, depth : int
-        ``depth`` counts the linear layers, so that ``depth - 1`` are hidden.
+        Units of a hidden layer, and number of linear layers: ``depth - 1`` layers are hidden.
     generator : torch.Generator
         Source of the initial weights.
     """
@@ -42,7 +43,7 @@ class Hypernetwork(nn.Module):
         self.register_buffer("scale", torch.ones(n_inputs))
 
     def forward(self, inputs: Tensor) -> Tensor:
-        """(n_snapshots, n_inputs) to (n_snapshots, n_latent)."""
+        """Map inputs (n_snapshots, n_inputs) to latent states (n_snapshots, n_latent)."""
         h = (inputs - self.center) / self.scale
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             h = (silu(h) if i else h) @ weight + bias
@@ -50,41 +51,42 @@ class Hypernetwork(nn.Module):
 
     @torch.no_grad()
     def pullback(self, inputs: Tensor, sensitivity: Tensor) -> list[Factor]:
-        """Jacobian with respect to ψ of an output with sensitivity to φ.
+        """Jacobian of the fields with respect to the weights ψ, by the chain rule.
 
         Parameters
         ----------
         inputs : Tensor of shape (n_snapshots, n_inputs)
         sensitivity : Tensor of shape (n_fields, n_snapshots, n_points, n_latent)
+            Derivatives of the fields with respect to φ.
         """
         h = (inputs - self.center) / self.scale
-        seen, outputs = [], []
+        layer_inputs, layer_outputs = [], []
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
-            seen.append(silu(h) if i else h)
-            h = seen[-1] @ weight + bias
-            outputs.append(h)
+            layer_inputs.append(silu(h) if i else h)
+            h = layer_inputs[-1] @ weight + bias
+            layer_outputs.append(h)
         factors = []
-        for i in reversed(range(len(seen))):
-            factors.append(Factor(self.weights[i], seen[i].unsqueeze(-2), sensitivity))
+        for i in reversed(range(len(layer_inputs))):
+            factors.append(Factor(self.weights[i], layer_inputs[i].unsqueeze(-2), sensitivity))
             factors.append(Factor(self.biases[i], None, sensitivity))
             if i:
-                slope = silu_slope(outputs[i - 1]).unsqueeze(-2)
+                slope = silu_slope(layer_outputs[i - 1]).unsqueeze(-2)
                 sensitivity = (sensitivity @ self.weights[i].T) * slope
         return factors
 
 
 @torch.no_grad()
-def widened(hypernetwork: Hypernetwork, width: int, *, generator: torch.Generator) -> Hypernetwork:
-    """A wider hypernetwork that gives the same: what is added has no effect yet."""
-    known = list(hypernetwork.weights)
-    n_inputs, n_latent = known[0].shape[0], known[-1].shape[1]
-    out = Hypernetwork(n_inputs, n_latent, width=width, depth=len(known), generator=generator)
-    out.to(known[0])
+def widen(hypernetwork: Hypernetwork, width: int, *, generator: torch.Generator) -> Hypernetwork:
+    """A wider hypernetwork with the same outputs: the new units have no effect at first."""
+    old_weights = list(hypernetwork.weights)
+    n_inputs, n_latent = old_weights[0].shape[0], old_weights[-1].shape[1]
+    out = Hypernetwork(n_inputs, n_latent, width=width, depth=len(old_weights), generator=generator)
+    out.to(old_weights[0])
     out.center.copy_(hypernetwork.center)
     out.scale.copy_(hypernetwork.scale)
-    for new, old in zip(out.weights, known, strict=True):
+    for new, old in zip(out.weights, old_weights, strict=True):
         n_in, n_out = old.shape
-        # Units that were there see nothing of the new ones; these see all.
+        # The old units have zero weights on the new units, so their outputs do not change.
         new[n_in:, :n_out] = 0
         new[:n_in, :n_out] = old
     for new, old in zip(out.biases, hypernetwork.biases, strict=True):

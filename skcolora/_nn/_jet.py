@@ -1,4 +1,4 @@
-"""A network on points: values, derivatives in space and in the latent state, when asked for."""
+"""Values of a network at points, with derivatives in space and in the latent state."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from skcolora._nn._network import CoLoRANetwork
 
 
 class _Activations(NamedTuple):
-    """Of each layer but the last, and of the network."""
+    """Activations of all layers except the last one, and the output of the network."""
 
     hidden: list[SiLUJet]
-    """σ(z), (width, n_states or 1, n_points)"""
+    """σ(z) after each layer, (width, n_states or 1, n_points)"""
     lows: list[Tensor | None]
-    """Aᵀσ(z), (rank, n_states or 1, n_points), None where the next layer is not adapted"""
+    """Aᵀσ(z), (rank, n_states or 1, n_points); None where the next layer has no online weights"""
     output: Tensor
     """(n_fields, n_states, n_points)"""
 
@@ -27,39 +27,40 @@ class _Activations(NamedTuple):
 class NetworkJet:
     """û, ∇û, Δû and ∂û/∂φ at points, for a batch of latent states.
 
-    Everything follows in closed form.  With the layer's map ``z ← M σ(z) + b`` values and
-    gradients are carried forward, ``∇z ← M (σ'(z) ∇z)``, and s = ∂û/∂σ(z) backward, which
-    serves both the Jacobian and the Laplacian::
+    Each property is computed in closed form when it is first used.  A layer maps
+    ``z ← M σ(z) + b``.  The values and the gradients, ``∇z ← M (σ'(z) ∇z)``, are propagated
+    forward; the sensitivities s = ∂û/∂σ(z) are propagated backward.  The sensitivities give both
+    the Jacobian and the Laplacian::
 
         Δû = s₁·σ'(z₁) Δz₁ + Σ s·σ''(z) |∇z|²,   over all layers,
 
-    so that second derivatives need no pass of their own.  What several of them need is
-    computed once.  Inside, the neurons run along the first axis, so that a layer is one
-    product for all states, W, which they share, and a narrow one, A diag(α) B.
+    so that the second derivatives need no separate pass.  Intermediate results are computed
+    once and shared.  The first axis of the internal arrays is that of the neurons: a layer is
+    then one product with W for all states, and a narrow product with A diag(α) B.
 
     Parameters
     ----------
     network : CoLoRANetwork
     latent : Tensor of shape (n_states, n_latent)
     x : Tensor of shape (n_points, n_dims) or (n_states, n_points, n_dims)
-    first : Jet, optional
-        The first layer at the points, from `first_layer`, where it has no online weights
-        and has been computed before.
+    first_jet : Jet, optional
+        The output of `first_layer` at the points, if it has been computed before.  Only for
+        a first layer without online weights.
     """
 
     def __init__(
-        self, network: CoLoRANetwork, latent: Tensor, x: Tensor, first: Jet | None = None
+        self, network: CoLoRANetwork, latent: Tensor, x: Tensor, first_jet: Jet | None = None
     ) -> None:
         self.network, self.latent, self.x = network, latent, x
-        # As columns, (n_online, n_states, 1).
+        # Online weights of each layer as columns, (n_online, n_states, 1).
         self._columns = latent.T.unsqueeze(-1).split(network.splits)
         self._layers: list[Any] = list(network.layers)
-        self._given = first
+        self._given_first = first_jet
 
     @cached_property
     def _first(self) -> Jet:
-        if self._given is not None:
-            return self._given
+        if self._given_first is not None:
+            return self._given_first
         return first_layer(self.network, self.x, self.latent[:, : self.network.splits[0]])
 
     @cached_property
@@ -97,9 +98,13 @@ class NetworkJet:
 
     @cached_property
     def _sensitivities(self) -> tuple[list[Tensor], list[Tensor], list[Tensor | None]]:
-        """∂û/∂σ(z) and ∂û/∂z of each layer but the last, (width, n_fields, n_states or 1, ...),
-        and ∂û/∂α of each layer but the first, (n_online, n_fields, n_states, n_points)."""
-        # That to the last layer's output is the same at all points.
+        """Sensitivities of the fields, in the order of the layers.
+
+        Returns ∂û/∂σ(z) and ∂û/∂z of all layers except the last one, (width, n_fields,
+        n_states or 1, n_points or 1), and ∂û/∂α of all layers except the first one, (n_online,
+        n_fields, n_states, n_points).
+        """
+        # The sensitivity to the output of the last layer is the same at all points.
         sensitivity = torch.diag(self.network.u_scale)[:, :, None, None]
         activations, outputs, online = [], [], []
         for layer, alpha, low, hidden in zip(
@@ -109,11 +114,11 @@ class NetworkJet:
             reversed(self._activations.hidden),
             strict=True,
         ):
-            activation, to_online = layer.product_pullback(sensitivity, alpha, low)
+            activation, online_sensitivity = layer.product_pullback(sensitivity, alpha, low)
             sensitivity = activation * hidden.slope.unsqueeze(1)
             activations.append(activation)
             outputs.append(sensitivity)
-            online.append(to_online)
+            online.append(online_sensitivity)
         return activations[::-1], outputs[::-1], online[::-1]
 
     @cached_property
@@ -123,35 +128,36 @@ class NetworkJet:
         total = outputs[0] * self._first.laplacian.unsqueeze(1)
         layers = zip(activations, self._activations.hidden, self._gradients[:-1], strict=True)
         for activation, hidden, gradients in layers:
-            first, *others = gradients.unbind(1)
-            squares = first.square()
-            for gradient in others:
+            first_gradient, *other_gradients = gradients.unbind(1)
+            squares = first_gradient.square()
+            for gradient in other_gradients:
                 squares.addcmul_(gradient, gradient)
-            curved = hidden.half_curvature().mul_(squares)
-            total.addcmul_(activation, curved.unsqueeze(1), value=2)
+            curvature = hidden.half_curvature().mul_(squares)
+            total.addcmul_(activation, curvature.unsqueeze(1), value=2)
         return total.sum(0).movedim(0, -1).expand(len(self.latent), -1, -1)
 
     @cached_property
     def jacobian(self) -> Tensor:
         """∂û/∂φ, (n_fields, n_states, n_points, n_latent)."""
         _, outputs, online = self._sensitivities
-        inputs = scaled(self.network, self.x)
+        inputs = scale_coordinates(self.network, self.x)
         alpha = self.latent[:, : self.network.splits[0]]
-        first = self._layers[0].online_pullback(inputs, alpha, outputs[0])
+        first_online = self._layers[0].online_pullback(inputs, alpha, outputs[0])
         shape = (self.network.n_fields, len(self.latent), self.x.shape[-2])
-        found = [each.expand(-1, *shape) for each in (first, *online) if each is not None]
-        return torch.cat(found).movedim(0, -1)
+        columns = [part.expand(-1, *shape) for part in (first_online, *online) if part is not None]
+        return torch.cat(columns).movedim(0, -1)
 
 
-def scaled(network: CoLoRANetwork, x: Tensor) -> Tensor:
-    """Coordinates as the first layer takes them, (n_states or 1, n_points, n_dims)."""
+def scale_coordinates(network: CoLoRANetwork, x: Tensor) -> Tensor:
+    """Scale coordinates to the inputs of the first layer, (n_states or 1, n_points, n_dims)."""
     return ((x if x.ndim == 3 else x.unsqueeze(0)) - network.x_center) / network.x_scale
 
 
 def first_layer(network: CoLoRANetwork, x: Tensor, alpha: Tensor) -> Jet:
-    """The first layer at the points, with derivatives in the coordinates outside."""
+    """Output of the first layer at the points, with derivatives in the unscaled coordinates."""
     layer: Any = network.layers[0]
-    value, grad, laplacian = layer.jet(scaled(network, x), alpha)
-    # Only plain dimensions are scaled, in which the first layer is linear.
+    value, grad, laplacian = layer.jet(scale_coordinates(network, x), alpha)
+    # Only non-periodic dimensions are scaled, and there the first layer is linear: the second
+    # derivatives vanish and need no factor.
     grad = grad / network.x_scale[:, None, None]
     return Jet(*(t.contiguous() for t in (value, grad, laplacian)))

@@ -1,9 +1,9 @@
 """The layers of a CoLoRA network, each with its forward pass and its pullback.
 
-A pullback takes the sensitivity of the network output to the layer's output and
-answers with the sensitivities to the layer's input, to its online weights, and to
-its offline weights, the last as outer products (`Factor`).  One backward pass thus
-gives the whole Jacobian of a batch without ever forming it.
+A pullback takes the sensitivity of the fields to the output of a layer.  It returns the
+sensitivities to the input of the layer, to its online weights and to its offline weights.  The
+sensitivities to the offline weights are outer products (`Factor`), so that one backward pass
+gives the whole Jacobian of a batch without forming the matrix.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from torch import Tensor, nn
 class Factor(NamedTuple):
     """Rows of a Jacobian with respect to one weight, ``J_i = left_i ⊗ right_i``.
 
-    ``left`` is (..., n_in) and ``right`` is (..., n_out); either may be None, which
-    stands for a column of ones.
+    ``left`` has shape (..., n_in) and ``right`` has shape (..., n_out).  If one of them is
+    None, it stands for a column of ones.
     """
 
     parameter: nn.Parameter
@@ -28,7 +28,7 @@ class Factor(NamedTuple):
 
 
 class Jet(NamedTuple):
-    """The first layer's output, and its derivatives in space."""
+    """Output of the first layer and its derivatives in space."""
 
     value: Tensor
     """(n_out, n_states or 1, n_points)"""
@@ -38,12 +38,12 @@ class Jet(NamedTuple):
     """Sum of the second derivatives, (n_out, n_states or 1, n_points or 1)"""
 
     def of_states(self, chosen: Tensor) -> Jet:
-        """That of some of the states, where they have points of their own."""
+        """Select states by a mask or by indices; arrays that all states share stay the same."""
         return Jet(*(t if t.shape[-2] == 1 else t[..., chosen, :] for t in self))
 
 
 class Pullback(NamedTuple):
-    """What a layer hands back: sensitivities to its input and to its weights."""
+    """Sensitivities of the fields to the input and to the weights of a layer."""
 
     input: Tensor
     online: Tensor | None
@@ -56,10 +56,10 @@ def lecun_normal(*shape: int, generator: torch.Generator, fan_in: int) -> nn.Par
 
 
 class LowRankUpdate(nn.Module):
-    """The online part of a layer, ``A diag(α) B``: n_in × rank times rank × n_out.
+    """Low-rank update ``A diag(α) B`` of a layer, A of shape (n_in, rank), B (rank, n_out).
 
-    With ``adaptation="scalar"`` one online weight multiplies all of ``A B``, with
-    ``"diagonal"`` each of the ``rank`` directions has its own.
+    With ``adaptation="scalar"`` one online weight multiplies the product ``A B``; with
+    ``"diagonal"`` each of the ``rank`` directions has its own online weight.
     """
 
     def __init__(
@@ -71,18 +71,22 @@ class LowRankUpdate(nn.Module):
         self.B = lecun_normal(rank, n_out, generator=generator, fan_in=rank)
 
     def matrix(self, alpha: Tensor) -> Tensor:
-        """``A diag(α) B`` for online weights (..., n_online): (..., n_in, n_out)."""
+        """``A diag(α) B``, (..., n_in, n_out), for online weights (..., n_online)."""
         return self.A @ (alpha.unsqueeze(-1) * self.B)
 
     def online_pullback(self, down: Tensor, up: Tensor) -> Tensor:
-        """Sensitivity to α alone, (n_online, ...), of those on both sides of it, (rank, ...)."""
+        """Sensitivity to α, (n_online, ...), from the values on both sides of ``diag(α)``.
+
+        ``down`` is the product of A and the input, ``up`` the product of B and the sensitivity
+        to the output; both have shape (rank, ...).
+        """
         online = down * up
         return online.sum(0, keepdim=True) if self.n_online == 1 else online
 
     def pullback(
         self, inputs: Tensor, alpha: Tensor, sensitivity: Tensor
     ) -> tuple[Tensor, list[Factor]]:
-        """Sensitivities to α and to A and B, for ``inputs @ matrix(alpha)``."""
+        """Sensitivities to α, A and B of the product ``inputs @ matrix(alpha)``."""
         down = inputs @ self.A
         up = sensitivity @ self.B.T
         online = down * up
@@ -101,14 +105,15 @@ class CoLoRALayer(nn.Module):
     Parameters
     ----------
     n_in, n_out : int
+        Numbers of inputs and outputs.
     rank : int or None
-        None makes a plain linear layer without online weights.
+        Rank of the update.  None: a plain linear layer without online weights.
     adaptation : {"scalar", "diagonal"}
     generator : torch.Generator
         Source of the initial weights.
     augmented : bool, default=False
-        Let the low-rank update act on the input augmented by 1.  In the first layer
-        this makes a translation ``x - s(t)`` of the whole domain representable.
+        Whether the low-rank update acts on the input augmented by a 1.  In the first layer the
+        update can then represent a translation ``x - s(t)`` of the domain.
     """
 
     def __init__(
@@ -137,7 +142,7 @@ class CoLoRALayer(nn.Module):
 
     @torch.no_grad()
     def _start_as_translation(self, update: LowRankUpdate) -> None:
-        """Make the initial update ``-s W``, a shift s of the input."""
+        """Initialise the update as ``-s W``, a translation of the input by s."""
         update.A[:-1] = 0
         update.B.copy_(update.B[:, : len(self.W)] @ self.W)
 
@@ -146,7 +151,7 @@ class CoLoRALayer(nn.Module):
         return 0 if self.update is None else self.update.n_online
 
     def merged(self, alpha: Tensor) -> tuple[Tensor, Tensor]:
-        """Weight (..., n_in, n_out) and bias (..., 1, n_out) at the online weights."""
+        """Weight (..., n_in, n_out) and bias (..., 1, n_out), with the low-rank update added."""
         if self.update is None:
             return self.W, self.b
         change = self.update.matrix(alpha)
@@ -155,56 +160,61 @@ class CoLoRALayer(nn.Module):
         return self.W + change, self.b
 
     def forward(self, x: Tensor, alpha: Tensor) -> Tensor:
-        """(..., n_points, n_in) and (..., n_online) to (..., n_points, n_out)."""
+        """Map x (..., n_points, n_in) and alpha (..., n_online) to (..., n_points, n_out)."""
         weight, bias = self.merged(alpha)
         return torch.matmul(x, weight) + bias
 
     def product(self, h: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor | None]:
-        """``(W + A diag(α) B)ᵀ h``, without the bias, and Aᵀh where the layer is adapted.
+        """``(W + A diag(α) B)ᵀ h``, without the bias, and Aᵀh.
 
-        Neurons run along the first axis here, states and points along the last two:
-        (n_in, ..., n_states or 1, n_points) and (n_online, n_states, 1) to
-        (n_out, ..., n_states, n_points).
+        The first axis is that of the neurons, the last two are those of the states and points:
+        h (n_in, ..., n_states or 1, n_points) and alpha (n_online, n_states, 1) give (n_out, ...,
+        n_states, n_points).  In place of Aᵀh it returns None if there are no online weights.
         """
         if self.update is None:
-            return _times(self.W.T, h), None
-        return _adapted(self.W.T, self.update.B.T, self.update.A.T, h, alpha)
+            return _multiply_first_axis(self.W.T, h), None
+        return _adapted_product(self.W.T, self.update.B.T, self.update.A.T, h, alpha)
 
     def product_pullback(
         self, sensitivity: Tensor, alpha: Tensor, low: Tensor | None
     ) -> tuple[Tensor, Tensor | None]:
-        """Sensitivities to the input of `product` and to α, None where there is none.
+        """Sensitivities to the input of `product` and to α.
+
+        The second one is None if the layer has no online weights.
 
         Parameters
         ----------
         sensitivity : Tensor of shape (n_out, n_fields, n_states or 1, n_points or 1)
         alpha : Tensor of shape (n_online, n_states, 1)
         low : Tensor of shape (rank, n_states or 1, n_points), optional
-            As `product` gave it.
+            The second result of `product`.
         """
         if self.update is None or low is None:
-            return _times(self.W, sensitivity), None
-        to_input, up = _adapted(self.W, self.update.A, self.update.B, sensitivity, alpha)
-        return to_input, self.update.online_pullback(low.unsqueeze(1), up)
+            return _multiply_first_axis(self.W, sensitivity), None
+        input_sensitivity, up = _adapted_product(
+            self.W, self.update.A, self.update.B, sensitivity, alpha
+        )
+        return input_sensitivity, self.update.online_pullback(low.unsqueeze(1), up)
 
     def jet(self, x: Tensor, alpha: Tensor) -> Jet:
-        """Output and derivatives, for a layer whose inputs are the coordinates."""
+        """Output and its derivatives in space, for a layer whose inputs are the coordinates."""
         weight = self.merged(alpha)[0]
         grad = (weight if weight.ndim == 3 else weight.unsqueeze(0)).permute(2, 1, 0).unsqueeze(-1)
         return Jet(self(x, alpha).movedim(-1, 0), grad, torch.zeros_like(grad[:, 0]))
 
     def online_pullback(self, x: Tensor, alpha: Tensor, sensitivity: Tensor) -> Tensor | None:
-        """Sensitivity to the online weights alone, None where there are none.
+        """Sensitivity to the online weights, or None if the layer has none.
 
-        Of coordinates (n_states or 1, n_points, n_in) and a sensitivity
-        (n_out, n_fields, n_states, n_points): (n_online, n_fields, n_states, n_points).
+        For coordinates (n_states or 1, n_points, n_in) and a sensitivity to the output
+        (n_out, n_fields, n_states, n_points), the result has shape (n_online, n_fields, n_states,
+        n_points).
         """
         if self.update is None:
             return None
         if self.augmented:
             x = torch.cat([x, torch.ones_like(x[..., :1])], dim=-1)
         down = (x @ self.update.A).movedim(-1, 0).unsqueeze(1)
-        return self.update.online_pullback(down, _times(self.update.B, sensitivity))
+        return self.update.online_pullback(down, _multiply_first_axis(self.update.B, sensitivity))
 
     def pullback(self, x: Tensor, alpha: Tensor, sensitivity: Tensor) -> Pullback:
         weight, _ = self.merged(alpha)
@@ -213,21 +223,23 @@ class CoLoRALayer(nn.Module):
         if self.update is not None:
             if self.augmented:
                 x = torch.cat([x, torch.ones_like(x[..., :1])], dim=-1)
-            online, more = self.update.pullback(x, alpha, sensitivity)
-            factors += more
+            online, update_factors = self.update.pullback(x, alpha, sensitivity)
+            factors += update_factors
         return Pullback(torch.matmul(sensitivity, weight.mT), online, factors)
 
 
-def _times(matrix: Tensor, h: Tensor) -> Tensor:
-    """A product along the first axis, (n, n_in) and (n_in, ...) to (n, ...)."""
+def _multiply_first_axis(matrix: Tensor, h: Tensor) -> Tensor:
+    """Product of a matrix (n, n_in) with the first axis of h, (n_in, ...)."""
     return (matrix @ h.flatten(1)).view(-1, *h.shape[1:])
 
 
-def _adapted(W: Tensor, B: Tensor, A: Tensor, h: Tensor, alpha: Tensor) -> tuple[Tensor, Tensor]:
-    """``W h + B diag(α) A h`` and ``A h``, for (n_in, ..., n_states or 1, n_points)."""
-    low = _times(A, h)
+def _adapted_product(
+    W: Tensor, B: Tensor, A: Tensor, h: Tensor, alpha: Tensor
+) -> tuple[Tensor, Tensor]:
+    """``W h + B diag(α) A h`` and ``A h``, for h of shape (n_in, ..., n_states or 1, n_points)."""
+    low = _multiply_first_axis(A, h)
     scaled = low * (alpha if h.ndim == 3 else alpha.unsqueeze(1))
-    out = _times(W, h)
+    out = _multiply_first_axis(W, h)
     if out.shape[1:] != scaled.shape[1:]:
         out = out.expand(-1, *scaled.shape[1:]).contiguous()
     return out.flatten(1).addmm_(B, scaled.flatten(1)).view_as(out), low

@@ -1,4 +1,4 @@
-"""The network with its hypernetwork: û(x; θ, h(μ, t; ψ))."""
+"""The model û(x; θ, h(μ, t; ψ)): a network with its hypernetwork."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from skcolora._nn._network import CoLoRANetwork
 
 
 class CoLoRAModel(nn.Module):
-    """What is trained: a `CoLoRANetwork` whose latent state a `Hypernetwork` gives."""
+    """Trainable model: a `CoLoRANetwork` with the latent states of a `Hypernetwork`."""
 
     def __init__(self, network: CoLoRANetwork, hypernetwork: Hypernetwork) -> None:
         super().__init__()
@@ -19,7 +19,7 @@ class CoLoRAModel(nn.Module):
         self.hypernetwork = hypernetwork
 
     def forward(self, x: Tensor, inputs: Tensor) -> Tensor:
-        """Fields (n_snapshots, n_points, n_fields) at points for given (μ, t).
+        """Fields (n_snapshots, n_points, n_fields) at points, for parameters and times (μ, t).
 
         Parameters
         ----------
@@ -33,9 +33,11 @@ class CoLoRAModel(nn.Module):
     def linearize(
         self, x: Tensor, inputs: Tensor, row_weights: Tensor
     ) -> tuple[Tensor, list[Factor]]:
-        """Fields, and their weighted Jacobian with respect to every weight.
+        """Fields, and their weighted Jacobian with respect to all weights.
 
-        ``row_weights`` is (n_fields, n_snapshots, n_points), the order of the rows.
+        ``row_weights``, (n_fields, n_snapshots, n_points), multiply the rows of the Jacobian,
+        which have this order.
         """
-        at = self.network.linearize(x, self.hypernetwork(inputs), row_weights)
-        return at.values, at.factors + self.hypernetwork.pullback(inputs, at.latent)
+        linearization = self.network.linearize(x, self.hypernetwork(inputs), row_weights)
+        factors = self.hypernetwork.pullback(inputs, linearization.latent)
+        return linearization.values, linearization.factors + factors

@@ -14,7 +14,7 @@ from skcolora._nn._periodic import PeriodicLayer
 
 
 class Linearization(NamedTuple):
-    """A network and its Jacobian on a batch; rows run over (field, snapshot, point)."""
+    """Fields of a batch and their Jacobian, whose rows run over (field, snapshot, point)."""
 
     values: Tensor
     """(n_snapshots, n_points, n_fields)"""
@@ -27,19 +27,20 @@ class Linearization(NamedTuple):
 class CoLoRANetwork(nn.Module):
     """Coordinate network with continuously adapted low-rank weights.
 
-    A periodic (or affine) first layer, then ``depth - 1`` CoLoRA layers with SiLU
-    in between, the last one linear [1]_.
+    The first layer is periodic or affine, and ``depth - 1`` CoLoRA layers follow, with SiLU
+    activations between the layers; the last layer is linear [1]_.
 
     Parameters
     ----------
     n_dims, n_fields : int
     width, depth, rank : int
+        Units of a hidden layer, number of layers, and rank of the updates.
     adaptation : {"scalar", "diagonal"}
-        One online weight a layer, or one for each of the ``rank`` directions.
+        One online weight for each layer, or one for each of the ``rank`` directions.
     adapted_layers : sequence of int
-        Layers that carry online weights, counted from 0, the first layer.
+        Layers with online weights; the first layer has number 0.
     period : tuple of float or None
-        One entry a dimension, None where the domain is not periodic.
+        Period of each dimension, None where the domain is not periodic.
     generator : torch.Generator
         Source of the initial weights.
 
@@ -93,15 +94,18 @@ class CoLoRANetwork(nn.Module):
         self.splits = [layer.n_online for layer in layers]
         self.n_latent = sum(self.splits)
         self.n_fields = n_fields
-        # Coordinates of a dimension without period enter as (x - center) / scale, and
-        # the output leaves as center + scale * output; both are data, not weights.
+        # Coordinates without a period are scaled to (x - center) / scale, and the output to
+        # center + scale * output.  These constants come from the data and are not trained.
         self.register_buffer("x_center", torch.zeros(n_dims))
         self.register_buffer("x_scale", torch.ones(n_dims))
         self.register_buffer("u_center", torch.zeros(n_fields))
         self.register_buffer("u_scale", torch.ones(n_fields))
 
     def forward(self, x: Tensor, latent: Tensor) -> Tensor:
-        """Fields at points ``x`` (..., n_points, n_dims), latent (..., n_latent)."""
+        """Fields (..., n_points, n_fields) at points x (..., n_points, n_dims).
+
+        The latent states have shape (..., n_latent).
+        """
         alphas = latent.split(self.splits, dim=-1)
         h = (x - self.x_center) / self.x_scale
         for i, (layer, alpha) in enumerate(zip(self.layers, alphas, strict=True)):
@@ -112,14 +116,14 @@ class CoLoRANetwork(nn.Module):
     def linearize(
         self, x: Tensor, latent: Tensor, row_weights: Tensor | None = None
     ) -> Linearization:
-        """Fields and their Jacobians, one row for each (field, snapshot, point).
+        """Fields and their Jacobians with respect to the online and the offline weights.
 
         Parameters
         ----------
         x : Tensor of shape (n_snapshots, n_points, n_dims) or (n_points, n_dims)
         latent : Tensor of shape (n_snapshots, n_latent)
         row_weights : Tensor of shape (n_fields, n_snapshots, n_points), optional
-            Factors on the rows of the Jacobians (not on the values).
+            Factors that multiply the rows of the Jacobians, but not the values.
         """
         alphas = latent.split(self.splits, dim=-1)
         h = ((x - self.x_center) / self.x_scale).expand(latent.shape[0], -1, -1)

@@ -12,19 +12,21 @@ from skcolora._nn._layers import Factor, Jet, LowRankUpdate, Pullback, lecun_nor
 
 
 class PeriodicLayer(nn.Module):
-    """First layer on a periodic domain: the mean over dimensions of
-    ``a cos(2πx/L + c) + b``, with a, b, c of shape (n_out, n_dims).
+    """First layer on a periodic domain.
 
-    A dimension without a period contributes ``a x + b``; its c is left out.
+    The output is the mean over the dimensions of ``a cos(2πx/L + c) + b``, with a and b of shape
+    (n_out, n_dims), c of shape (n_out, n_periodic).  A dimension without a period contributes
+    ``a x + b``.
 
     Parameters
     ----------
     n_out : int
+        Number of outputs.
     period : tuple of float or None
-        One entry a dimension, in the coordinates that the layer is given.
+        Period L of each dimension, in the unit of the layer's inputs.
     rank, adaptation, generator
-        As in `CoLoRALayer`.  The low-rank update of this layer shifts the phases:
-        ``c + (A diag(α) B)ᵀ``, a translation of the domain.
+        As in `CoLoRALayer`.  The low-rank update shifts the phases, ``c + (A diag(α) B)ᵀ``,
+        and so can represent a translation of the domain.
     """
 
     frequency: Tensor
@@ -56,7 +58,7 @@ class PeriodicLayer(nn.Module):
             )
         )
         if self.update is not None:
-            # The same shift of all phases: training starts from translations.
+            # All phases are shifted alike, so that the initial update is a translation.
             nn.init.constant_(self.update.B, 1 / math.sqrt(len(self.update.B)))
 
     @property
@@ -65,7 +67,7 @@ class PeriodicLayer(nn.Module):
 
     def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> PeriodicLayer:
         module = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        # A change of precision must not leave the period rounded.
+        # A conversion to float64 must not keep frequencies rounded to float32.
         self.frequency = self.frequency.new_tensor(self._frequencies)
         return module
 
@@ -77,14 +79,14 @@ class PeriodicLayer(nn.Module):
         return phase
 
     def forward(self, x: Tensor, alpha: Tensor) -> Tensor:
-        """(..., n_points, n_dims) and (..., n_online) to (..., n_points, n_out)."""
+        """Map x (..., n_points, n_dims) and alpha (..., n_online) to (..., n_points, n_out)."""
         waves = (self.a[:, self.periodic] * torch.cos(self._phase(x, alpha))).sum(-1)
         if self.plain:
             waves = waves + x[..., self.plain] @ self.a[:, self.plain].T
         return (waves + self.b.sum(-1)) / self.a.shape[1]
 
     def jet(self, x: Tensor, alpha: Tensor) -> Jet:
-        """Output and derivatives with respect to the coordinates."""
+        """Output and its derivatives in space."""
         phase = self._phase(x, alpha)
         n_dims = self.a.shape[1]
         cosines = self.a[:, self.periodic] * torch.cos(phase) / n_dims
@@ -101,13 +103,13 @@ class PeriodicLayer(nn.Module):
         return Jet(*(t.movedim(-1, 0) for t in (value, grad, laplacian)))
 
     def online_pullback(self, x: Tensor, alpha: Tensor, sensitivity: Tensor) -> Tensor | None:
-        """Sensitivity to the online weights alone, as in `CoLoRALayer.online_pullback`."""
+        """Sensitivity to the online weights, as in `CoLoRALayer.online_pullback`."""
         if self.update is None:
             return None
-        turn = -(sensitivity.movedim(0, -1) / self.a.shape[1]).unsqueeze(-1) * (
+        phase_sensitivity = -(sensitivity.movedim(0, -1) / self.a.shape[1]).unsqueeze(-1) * (
             self.a[:, self.periodic] * torch.sin(self._phase(x, alpha))
         )
-        return self._pullback_of_shift(alpha, turn)[0].movedim(-1, 0)
+        return self._shift_pullback(alpha, phase_sensitivity)[0].movedim(-1, 0)
 
     def pullback(self, x: Tensor, alpha: Tensor, sensitivity: Tensor) -> Pullback:
         n_dims = self.a.shape[1]
@@ -116,27 +118,34 @@ class PeriodicLayer(nn.Module):
         basis[..., self.periodic] = torch.cos(phase)
         basis[..., self.plain] = x[..., self.plain].unsqueeze(-2)
         mean = sensitivity.unsqueeze(-1) / n_dims
-        turn = -mean * self.a[:, self.periodic] * torch.sin(phase)
-        to_input = torch.empty(*turn.shape[:-2], n_dims, dtype=x.dtype, device=x.device)
-        to_input[..., self.periodic] = turn.sum(-2) * self.frequency
-        to_input[..., self.plain] = (mean * self.a[:, self.plain]).sum(-2)
+        phase_sensitivity = -mean * self.a[:, self.periodic] * torch.sin(phase)
+        input_sensitivity = torch.empty(
+            *phase_sensitivity.shape[:-2], n_dims, dtype=x.dtype, device=x.device
+        )
+        input_sensitivity[..., self.periodic] = phase_sensitivity.sum(-2) * self.frequency
+        input_sensitivity[..., self.plain] = (mean * self.a[:, self.plain]).sum(-2)
         factors = [
             Factor(self.a, (mean * basis).flatten(-2), None),
             Factor(self.b, mean.expand(*mean.shape[:-1], n_dims).flatten(-2), None),
-            Factor(self.c, turn.flatten(-2), None),
+            Factor(self.c, phase_sensitivity.flatten(-2), None),
         ]
         online = None
         if self.update is not None:
-            online, more = self._pullback_of_shift(alpha, turn)
-            factors += more
-        return Pullback(to_input, online, factors)
+            online, update_factors = self._shift_pullback(alpha, phase_sensitivity)
+            factors += update_factors
+        return Pullback(input_sensitivity, online, factors)
 
-    def _pullback_of_shift(self, alpha: Tensor, turn: Tensor) -> tuple[Tensor, list[Factor]]:
-        """Sensitivities of the phase shift ``(A diag(α) B)ᵀ``, given those to the phase."""
+    def _shift_pullback(
+        self, alpha: Tensor, phase_sensitivity: Tensor
+    ) -> tuple[Tensor, list[Factor]]:
+        """Sensitivities to α, A and B, from the sensitivity to the phase.
+
+        The phase contains the shift ``(A diag(α) B)ᵀ``.
+        """
         assert self.update is not None
         A, B = self.update.A, self.update.B
-        up = turn.mT @ B.T  # (..., n_periodic, rank)
-        down = turn @ A  # (..., n_out, rank)
+        up = phase_sensitivity.mT @ B.T  # (..., n_periodic, rank)
+        down = phase_sensitivity @ A  # (..., n_out, rank)
         online = (A * up).sum(-2)
         if self.n_online == 1:
             online = online.sum(-1, keepdim=True)

@@ -1,4 +1,4 @@
-"""û(x; θ, h(μ, t)) with its derivatives in time and space, and what they owe to every weight."""
+"""The model û(x; θ, h(μ, t)) with its derivatives in time, space and all weights."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from skcolora._nn._model import CoLoRAModel
 
 
 class SpaceTimeJet(NamedTuple):
-    """A model and its derivatives, (n, ...) for points of their own time and parameter."""
+    """Values and derivatives of a model at n points, each with its own time and parameter."""
 
     value: Tensor
-    """(n, n_fields)"""
+    """û, (n, n_fields)"""
     rate: Tensor
     """∂ₜû, (n, n_fields)"""
     grad: Tensor
-    """(n, n_dims, n_fields)"""
+    """∇û, (n, n_dims, n_fields)"""
     laplacian: Tensor
-    """(n, n_fields)"""
+    """Δû, (n, n_fields)"""
 
 
 class SpaceTimeModel(nn.Module):
-    """A `CoLoRAModel` whose derivatives can in turn be differentiated in the weights.
+    """Derivatives of a `CoLoRAModel` that can be differentiated with respect to the weights.
 
-    The derivatives are carried through the layers as rows of one array: the value, ∂ₜ, ∂ₓ of
-    each dimension, and Δ.  With z such an array, a layer is ``z ← z M + b``, where b
-    is the value's alone and the rate gains the motion of M; an activation is::
+    One array z holds the value and its derivatives as rows: the value, ∂ₜ, ∂ₓ of each dimension,
+    and Δ.  A layer maps ``z ← z M + b``; b is added only to the value, and the time derivative
+    of M only to ∂ₜ.  An activation maps::
 
         (z, ∂z, Δz) → (σ(z), σ'(z) ∂z, σ'(z) Δz + σ''(z) |∇z|²)
     """
@@ -43,26 +43,27 @@ class SpaceTimeModel(nn.Module):
         self.model = model
 
     def forward(self, inputs: Tensor, x: Tensor) -> SpaceTimeJet:
-        """At parameters and times (n, n_parameters + 1) and points (n, n_dims)."""
+        """Jet at points x (n, n_dims), for parameters and times, inputs (n, n_parameters + 1)."""
         network = self.model.network
-        latent, motion = _with_rate(self.model.hypernetwork, inputs)
-        alphas, motions = latent.split(network.splits, -1), motion.split(network.splits, -1)
-        z = self._first(x, alphas[0], motions[0])
+        latent, latent_rate = _latent_and_rate(self.model.hypernetwork, inputs)
+        alphas = latent.split(network.splits, -1)
+        alpha_rates = latent_rate.split(network.splits, -1)
+        z = self._first(x, alphas[0], alpha_rates[0])
         layers: list[Any] = list(network.layers[1:])
-        for layer, alpha, change in zip(layers, alphas[1:], motions[1:], strict=True):
-            s = _activated(z)
+        for layer, alpha, alpha_rate in zip(layers, alphas[1:], alpha_rates[1:], strict=True):
+            s = _activate(z)
             z = s @ layer.W
             if layer.update is not None:
                 low = s @ layer.update.A
-                low_rate = low[:, 1:2] * alpha[:, None] + low[:, :1] * change[:, None]
+                low_rate = low[:, 1:2] * alpha[:, None] + low[:, :1] * alpha_rate[:, None]
                 rows = [low[:, :1] * alpha[:, None], low_rate, low[:, 2:] * alpha[:, None]]
                 z = z + torch.cat(rows, 1) @ layer.update.B
             z = torch.cat([z[:, :1] + layer.b, z[:, 1:]], 1)
         z = network.u_scale * z
         return SpaceTimeJet(z[:, 0] + network.u_center, z[:, 1], z[:, 2:-1], z[:, -1])
 
-    def _first(self, x: Tensor, alpha: Tensor, change: Tensor) -> Tensor:
-        """The first layer, (n, 3 + n_dims, width)."""
+    def _first(self, x: Tensor, alpha: Tensor, alpha_rate: Tensor) -> Tensor:
+        """Output of the first layer with its derivatives, (n, 3 + n_dims, width)."""
         network = self.model.network
         layer: Any = network.layers[0]
         scaled = ((x - network.x_center) / network.x_scale).unsqueeze(1)
@@ -70,15 +71,15 @@ class SpaceTimeModel(nn.Module):
         if layer.update is None:
             rate = torch.zeros_like(value)
         else:
-            rate = jvp(lambda a: layer(scaled, a), (alpha,), (change,))[1].movedim(-1, 0)
-        # Neurons first, then states, and one point: (width, n, 1).
+            rate = jvp(lambda a: layer(scaled, a), (alpha,), (alpha_rate,))[1].movedim(-1, 0)
+        # Each array has shape (width, n, 1): neurons, states, and one point.
         shape = value.shape
         rows = [value, rate, *(grad / network.x_scale[:, None, None]).unbind(1), laplacian]
         return torch.stack([row.expand(shape)[..., 0].T for row in rows], 1)
 
 
-def _activated(z: Tensor) -> Tensor:
-    """σ(z) with its derivatives, of (n, 3 + n_dims, width)."""
+def _activate(z: Tensor) -> Tensor:
+    """Apply σ to an array of values and derivatives, (n, 3 + n_dims, width)."""
     silu = SiLUJet(z[:, :1])
     curvature = 2 * silu.half_curvature()
     squares = z[:, 2:-1].square().sum(1, keepdim=True)
@@ -86,8 +87,8 @@ def _activated(z: Tensor) -> Tensor:
     return torch.cat([silu.value, silu.slope * z[:, 1:-1], laplacian], 1)
 
 
-def _with_rate(hypernetwork: Hypernetwork, inputs: Tensor) -> tuple[Tensor, Tensor]:
-    """The latent state and its derivative in time, the last of the inputs."""
+def _latent_and_rate(hypernetwork: Hypernetwork, inputs: Tensor) -> tuple[Tensor, Tensor]:
+    """Latent state and its derivative in time, which is the last input."""
     h = (inputs - hypernetwork.center) / hypernetwork.scale
     rate = torch.cat([torch.zeros_like(h[:, :-1]), torch.ones_like(h[:, -1:])], 1)
     rate = rate / hypernetwork.scale
@@ -103,7 +104,7 @@ def _with_rate(hypernetwork: Hypernetwork, inputs: Tensor) -> tuple[Tensor, Tens
 def jet_jacobian(
     model: SpaceTimeModel, inputs: Tensor, x: Tensor, sensitivity: SpaceTimeJet
 ) -> list[Factor]:
-    """Rows ``∂(s · jet)/∂w`` for every weight w of the model.
+    """Jacobian of ``s · jet`` with respect to all weights, one row for each point.
 
     Parameters
     ----------
@@ -111,7 +112,7 @@ def jet_jacobian(
     inputs : Tensor of shape (n, n_parameters + 1)
     x : Tensor of shape (n, n_dims)
     sensitivity : SpaceTimeJet
-        s, to value, rate, gradient and Laplacian of each point.
+        Factors s on the value, rate, gradient and Laplacian of each point.
     """
     parameters: dict[str, Any] = dict(model.named_parameters())
 

@@ -1,4 +1,4 @@
-"""Where snapshots are given: their times, their points and the period of the domain."""
+"""Times and points of snapshots, and the period of the domain."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ class Grid(NamedTuple):
     """Points in space."""
 
     points: Array
-    """(n_points, n_dims)"""
+    """Coordinates, (n_points, n_dims)"""
     shape: tuple[int, ...]
-    """(n_points,) where scattered, the lengths of the axes of a tensor grid."""
+    """Lengths of the axes of a tensor grid; (n_points,) for scattered points"""
     axes: tuple[Array, ...] | None = None
-    """The axes of a tensor grid."""
+    """Axes of a tensor grid; None for scattered points"""
 
     @property
     def n_points(self) -> int:
@@ -32,7 +32,7 @@ class Grid(NamedTuple):
 
 def _as_floats(values: ArrayLike, name: str) -> Array:
     try:
-        # A copy: the model must not change with the user's array.
+        # A copy, because later changes of the user's array must not change the model.
         array = np.array(values, dtype=np.float64)
     except (TypeError, ValueError) as error:
         raise ValueError(f"`{name}` must be numeric; got {type(values).__name__}.") from error
@@ -42,7 +42,10 @@ def _as_floats(values: ArrayLike, name: str) -> Array:
 
 
 def check_times(times: ArrayLike, n_times: int | None = None) -> Array:
-    """Strictly increasing times of shape (n_times,), or a ValueError."""
+    """Convert times to an array (n_times,).
+
+    Raises ValueError unless the times are finite and increase strictly.
+    """
     array = _as_floats(times, "times")
     if array.ndim != 1 or not array.size:
         raise ValueError(f"`times` must have shape (n_times,); got shape {array.shape}.")
@@ -61,7 +64,10 @@ def check_times(times: ArrayLike, n_times: int | None = None) -> Array:
 
 
 def check_points(points: Any, n_dims: int | None = None) -> Grid:
-    """The grid of an array of points, or of a tuple of axes, or a ValueError."""
+    """Convert an array of points or a tuple of axes to a `Grid`.
+
+    Raises ValueError if the shape is invalid, or an entry is not finite.
+    """
     if isinstance(points, tuple):
         axes = [_as_floats(axis, f"points[{d}]") for d, axis in enumerate(points)]
         shapes = [axis.shape for axis in axes]
@@ -90,7 +96,10 @@ def check_points(points: Any, n_dims: int | None = None) -> Grid:
 
 
 def check_period(period: Any, n_dims: int) -> tuple[float | None, ...]:
-    """One period, or None, for each dimension, or a ValueError."""
+    """Convert a period to one entry for each dimension, None where not periodic.
+
+    Raises ValueError if a period is not positive and finite, or their number is wrong.
+    """
     entries = list(period) if np.iterable(period) else [period] * n_dims
     if len(entries) != n_dims:
         raise ValueError(

@@ -1,8 +1,8 @@
-"""The layout of snapshots: how a user's array maps to trajectories, times, points and fields.
+"""Layout of snapshots: the mapping of a user's array to trajectories, times, points, fields.
 
 Inside the package snapshots are always *rows*, arrays of shape (n_trajectories, n_times,
-n_points, n_fields).  A `SnapshotLayout` remembers what the user's array looked like, so
-that predictions come back in the same form.
+n_points, n_fields).  A `SnapshotLayout` stores the form of the user's array, so that
+predictions have the same form.
 """
 
 from __future__ import annotations
@@ -16,47 +16,50 @@ from numpy.typing import ArrayLike
 
 from skcolora._snapshots._grid import Array, Grid, check_points, check_times
 
-# With points=None, a last axis of more entries than this is probably not one of fields.
-_MOST_FIELDS = 10
+# Largest plausible number of fields; a longer last axis is probably a grid axis.
+_MAX_FIELDS = 10
 
 
 @dataclass(frozen=True, eq=False)
 class SnapshotLayout:
-    """Times, points and fields of snapshots, and the form of the array that held them."""
+    """Times, points and number of fields of snapshots, and the form of the user's array."""
 
     times: Array
     grid: Grid
     n_fields: int
     steady: bool
+    """Whether the snapshots were given without times."""
     flattened: bool
-    """1-D or 2-D, one row of numbers for each trajectory."""
+    """Whether the array is 1-D or 2-D, with one row of numbers for each trajectory."""
     single: bool
-    """1-D: one number for each trajectory."""
+    """Whether the array is 1-D, with one number for each trajectory."""
     field_axis: bool
+    """Whether the last axis of the array is that of the fields."""
 
     @property
     def n_times(self) -> int:
         return len(self.times)
 
     def at(self, times: ArrayLike | None, points: Any) -> SnapshotLayout:
-        """The same form at other times and points, None for the same ones."""
+        """The same form at other times and points; None keeps the current ones.
+
+        Raises ValueError for times of steady fields, and for invalid times or points.
+        """
         layout = self
         if times is not None:
             if self.steady:
-                raise ValueError(
-                    "`times` cannot be asked for: the model was fitted on steady fields."
-                )
+                raise ValueError("`times` must be None: the model was fitted on steady fields.")
             layout = replace(layout, times=check_times(times))
         if points is not None:
             layout = replace(layout, grid=check_points(points, self.grid.n_dims))
         return layout
 
     def to_rows(self, y: Array) -> Array:
-        """Snapshots as (n_trajectories, n_times, n_points, n_fields)."""
+        """Reshape a user's array to (n_trajectories, n_times, n_points, n_fields)."""
         return y.reshape(len(y), self.n_times, self.grid.n_points, self.n_fields)
 
     def from_rows(self, rows: Array) -> Array:
-        """The inverse of `to_rows`."""
+        """Reshape rows to the form of the user's array, the inverse of `to_rows`."""
         n = len(rows)
         if self.flattened:
             flat = rows.reshape(n, -1)
@@ -65,7 +68,10 @@ class SnapshotLayout:
         return rows.reshape(n, self.n_times, *self.grid.shape, *fields)
 
     def check_rows(self, y: Any) -> Array:
-        """Rows of snapshots at these points, for any number of times, or a ValueError."""
+        """Reshape snapshots at these points and at any number of times to rows.
+
+        Raises ValueError if the shape does not fit, or a value is not finite.
+        """
         array = np.asarray(y)
         n_points, per_time = self.grid.n_points, self.grid.n_points * self.n_fields
         if self.flattened:
@@ -83,7 +89,7 @@ class SnapshotLayout:
 
 
 def infer_layout(shape: tuple[int, ...], times: ArrayLike | None, points: Any) -> SnapshotLayout:
-    """Read the layout of snapshots of the given shape, or raise a ValueError.
+    """Infer the layout of snapshots from the shape of y.
 
     Parameters
     ----------
@@ -91,6 +97,11 @@ def infer_layout(shape: tuple[int, ...], times: ArrayLike | None, points: Any) -
         Shape of y, trajectories first.
     times : array-like of shape (n_times,) or None
     points : array-like of shape (n_points, n_dims), tuple of axes, or None
+
+    Raises
+    ------
+    ValueError
+        If the shape does not fit to the times and points.
     """
     checked_times = None if times is None else check_times(times)
     grid = None if points is None else check_points(points)
@@ -111,24 +122,25 @@ def infer_layout(shape: tuple[int, ...], times: ArrayLike | None, points: Any) -
         raise ValueError(
             f"y has shape {shape}; expected (n_trajectories, n_times, {axes}[, n_fields]).{hint}"
         )
-    n_times, in_space = shape[1], shape[2 : 2 + n_axes]
+    n_times, space_shape = shape[1], shape[2 : 2 + n_axes]
     if checked_times is None:
         checked_times = np.linspace(0.0, 1.0, n_times)
     check_times(checked_times, n_times)
     n_fields = shape[-1] if field_axis else 1
     if grid is None:
-        grid = check_points(np.linspace(0.0, 1.0, in_space[0]))
-        if field_axis and n_fields > _MOST_FIELDS:
+        grid = check_points(np.linspace(0.0, 1.0, space_shape[0]))
+        if field_axis and n_fields > _MAX_FIELDS:
             warnings.warn(
-                f"With points=None, y of shape {shape} is read as {in_space[0]} points of "
+                f"With points=None, y of shape {shape} is read as {space_shape[0]} points of "
                 f"{n_fields} fields each.  If the last axis is a grid axis, give `points` as a "
                 "tuple of two 1-D axes.",
                 UserWarning,
                 stacklevel=4,
             )
-    if in_space != grid.shape:
+    if space_shape != grid.shape:
         raise ValueError(
-            f"y has shape {shape}, that is {in_space} in space, but `points` are {grid.shape}."
+            f"y has shape {shape}, with axes {space_shape} in space, but `points` have shape "
+            f"{grid.shape}."
         )
     return SnapshotLayout(
         times=checked_times,
@@ -168,5 +180,5 @@ def _flattened_layout(
 
 
 def parameter_time_rows(X: Array, times: Array) -> Array:
-    """Rows (μ, t), one for each snapshot, trajectory by trajectory."""
+    """Rows (μ, t), one for each snapshot, ordered by trajectory and then by time."""
     return np.hstack([np.repeat(X, len(times), axis=0), np.tile(times, len(X))[:, None]])

@@ -1,4 +1,4 @@
-"""Interpolation of snapshots to other points and times, for the models tied to a grid."""
+"""Interpolation of snapshots in space and time, for models that predict only on a grid."""
 
 from __future__ import annotations
 
@@ -7,41 +7,45 @@ from scipy.interpolate import NdBSpline, RBFInterpolator, make_interp_spline
 
 from skcolora._snapshots._grid import Array, Grid
 
+# Degree of the splines.
 _DEGREE = 3
+# Number of neighbours of the interpolation from scattered points.
 _NEIGHBORS = 30
-# Points that an axis is continued by on either side of a period.
+# Number of points by which a periodic axis is extended at each end.
 _OVERLAP = 6
 
 
-def in_time(times: Array, values: Array, new_times: Array) -> Array:
-    """Cubic splines along the first axis of ``values``, (n_times, ...).
+def interpolate_in_time(times: Array, values: Array, new_times: Array) -> Array:
+    """Interpolate values (n_times, ...) to new times by cubic splines.
 
     Raises
     ------
     ValueError
-        If new times lie outside the old ones.
+        If a new time is outside the range of the times.
     """
     if np.array_equal(times, new_times):
         return values
     if new_times[0] < times[0] or new_times[-1] > times[-1]:
         raise ValueError(
-            f"`times` from {new_times[0]:g} to {new_times[-1]:g} leave those of the snapshots, "
-            f"{times[0]:g} to {times[-1]:g}, between which this model interpolates."
+            f"`times` must lie in [{times[0]:g}, {times[-1]:g}], the range of the snapshots; got "
+            f"[{new_times[0]:g}, {new_times[-1]:g}]."
         )
     spline = make_interp_spline(times, values, k=min(_DEGREE, len(times) - 1))
     return np.asarray(spline(new_times), dtype=values.dtype)
 
 
-def in_space(
+def interpolate_in_space(
     grid: Grid, values: Array, new_points: Array, period: tuple[float | None, ...]
 ) -> Array:
-    """Values (n_points, ...) at new points: cubic splines on a grid of axes, thin-plate
-    splines through the nearest neighbours on scattered points.
+    """Interpolate values (n_points, ...) to new points (n_new_points, n_dims).
+
+    The interpolants are cubic splines on a tensor grid, and thin-plate splines through the nearest
+    neighbours on scattered points.
 
     Raises
     ------
     ValueError
-        If new points lie outside the box of the old ones, where it is not periodic.
+        If a new point is outside the range of the points in a dimension without a period.
     """
     axes = grid.axes
     if axes is None and grid.n_dims == 1:
@@ -54,8 +58,8 @@ def in_space(
             new_points[:, d] = low[d] + (new_points[:, d] - low[d]) % length
         elif (new_points[:, d] < low[d]).any() or (new_points[:, d] > high[d]).any():
             raise ValueError(
-                f"`points` leave the range {low[d]:g} to {high[d]:g} of the snapshots in "
-                f"dimension {d}, within which this model interpolates."
+                f"`points` must lie in [{low[d]:g}, {high[d]:g}] in dimension {d}, the range of "
+                f"the snapshots; got [{new_points[:, d].min():g}, {new_points[:, d].max():g}]."
             )
     if axes is None:
         neighbors = min(_NEIGHBORS, grid.n_points)
@@ -64,7 +68,7 @@ def in_space(
     coefficients = values.reshape(*map(len, axes), *values.shape[1:])
     knots, degrees = [], []
     for d, (axis, length) in enumerate(zip(axes, period, strict=True)):
-        x, coefficients = _extended(axis, coefficients, d, length)
+        x, coefficients = _extend_axis(axis, coefficients, d, length)
         spline = make_interp_spline(x, coefficients, k=min(_DEGREE, len(x) - 1), axis=d)
         coefficients = np.moveaxis(spline.c, 0, d)
         knots.append(spline.t)
@@ -72,16 +76,17 @@ def in_space(
     return np.asarray(NdBSpline(tuple(knots), coefficients, tuple(degrees))(new_points))
 
 
-def _extended(axis: Array, values: Array, d: int, length: float | None) -> tuple[Array, Array]:
-    """An increasing axis of at least two points, continued periodically."""
+def _extend_axis(axis: Array, values: Array, d: int, length: float | None) -> tuple[Array, Array]:
+    """Sort an axis and its values, extend a periodic axis, and repeat a single point."""
     order = np.argsort(axis, kind="stable")
     axis, values = axis[order], np.take(values, order, axis=d)
     if length is not None:
-        inside = axis - axis[0] < length * (1 - 1e-9)  # leaves out a repeated end
+        # An end point that repeats the first point is left out.
+        inside = axis - axis[0] < length * (1 - 1e-9)
         axis, values = axis[inside], np.compress(inside, values, axis=d)
         n = len(axis)
-        around = np.arange(-_OVERLAP, n + _OVERLAP)
-        return axis[around % n] + length * (around // n), np.take(values, around % n, axis=d)
+        indices = np.arange(-_OVERLAP, n + _OVERLAP)
+        return axis[indices % n] + length * (indices // n), np.take(values, indices % n, axis=d)
     if len(axis) == 1:
         return np.array([axis[0], axis[0] + 1.0]), np.repeat(values, 2, axis=d)
     return axis, values

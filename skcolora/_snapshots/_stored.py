@@ -1,7 +1,7 @@
-"""Snapshots that stay where they are stored, because they are larger than memory allows.
+"""Stored snapshots, which are read one by one because they do not fit into memory.
 
-A `numpy.memmap`, an h5py or zarr dataset and a dask array are known by what they offer:
-a shape, a dtype and slices.
+The array may be a `numpy.memmap`, an h5py or zarr dataset or a dask array.  It is recognised
+by its attributes: it has a shape and a dtype, and can be sliced.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from scipy.sparse import issparse
 from skcolora._snapshots._grid import Array
 from skcolora._snapshots._layout import SnapshotLayout
 
-# Stored snapshots of more bytes than these are never read as a whole; so many of them
-# are held in memory at a time.
+# Size in bytes above which stored snapshots are never loaded as a whole, and default size of the
+# pool of snapshots in memory.
 MAX_RESIDENT = 2**29
 
 
@@ -27,10 +27,10 @@ class StoredRows:
     Parameters
     ----------
     y : memmap, dataset or dask array
-        Not a copy: must stay readable while it is used.
+        Stored array, which is not copied and must stay readable.
     layout : SnapshotLayout
     trajectories : ndarray of int or None
-        Those that take part, in this order.  None: all.
+        Indices of the trajectories in use, in this order.  None: all trajectories.
     """
 
     def __init__(self, y: Any, layout: SnapshotLayout, trajectories: Any = None) -> None:
@@ -38,7 +38,7 @@ class StoredRows:
             raise ValueError(f"y must hold real numbers; got dtype {y.dtype}.")
         self._y, self._layout = y, layout
         self._trajectories = np.arange(y.shape[0]) if trajectories is None else trajectories
-        self._mapping = _mapping(y)
+        self._mapping = _find_mapping(y)
         single = y.dtype.kind == "f" and y.dtype.itemsize <= 4
         self.dtype = np.dtype(np.float32 if single else np.float64)
 
@@ -51,11 +51,14 @@ class StoredRows:
         return len(self._trajectories)
 
     def __getitem__(self, trajectories: Any) -> StoredRows:
-        """Some of the trajectories; nothing is read."""
+        """Select trajectories, without reading them."""
         return StoredRows(self._y, self._layout, self._trajectories[trajectories])
 
     def read(self, snapshot: int) -> Array:
-        """The snapshot (n_points, n_fields), counted trajectory by trajectory, or a ValueError."""
+        """Read one snapshot, (n_points, n_fields); they are numbered trajectory by trajectory.
+
+        Raises ValueError if a value is not finite.
+        """
         row, time = divmod(snapshot, self._layout.n_times)
         trajectory = int(self._trajectories[row])
         n_points, n_fields = self.shape[2:]
@@ -66,7 +69,7 @@ class StoredRows:
             part = self._y[trajectory, time]
         values = np.array(part, dtype=self.dtype).reshape(n_points, n_fields)
         if self._mapping is not None:
-            # The pages just copied would count as memory of this process.
+            # The pages that were read would otherwise count as memory of this process.
             self._mapping.madvise(mmap.MADV_DONTNEED)
         if not np.isfinite(values).all():
             raise ValueError(
@@ -77,11 +80,14 @@ class StoredRows:
 
 
 def is_stored(y: Any) -> bool:
-    """Whether y is a memmap, a dataset or a dask array too large to be loaded."""
+    """Whether y is a memmap, a dataset or a dask array of more than `MAX_RESIDENT` bytes.
+
+    Raises ValueError for a dask array of unknown shape.
+    """
     shape, dtype = getattr(y, "shape", None), getattr(y, "dtype", None)
     if not isinstance(shape, tuple) or len(shape) < 2 or not isinstance(dtype, np.dtype):
         return False
-    if isinstance(y, np.ndarray) and _mapped(y) is None:
+    if isinstance(y, np.ndarray) and _find_memmap(y) is None:
         return False
     if issparse(y) or not hasattr(y, "__getitem__"):
         return False
@@ -90,8 +96,8 @@ def is_stored(y: Any) -> bool:
     return math.prod(shape) * dtype.itemsize > MAX_RESIDENT
 
 
-def _mapped(y: Any) -> np.memmap[Any, Any] | None:
-    """The memmap that an array is, or is a view of."""
+def _find_memmap(y: Any) -> np.memmap[Any, Any] | None:
+    """The memmap of an array that is a memmap or a view of one; None for other objects."""
     while isinstance(y, np.ndarray):
         if isinstance(y, np.memmap):
             return y
@@ -99,12 +105,15 @@ def _mapped(y: Any) -> np.memmap[Any, Any] | None:
     return None
 
 
-def _mapping(y: Any) -> mmap.mmap | None:
-    """The mapping of a memmap whose pages may be dropped, since the file has them."""
-    mapped = _mapped(y)
-    if mapped is None or mapped.mode == "c" or not hasattr(mmap, "MADV_DONTNEED"):
+def _find_mapping(y: Any) -> mmap.mmap | None:
+    """The mapping of a memmap whose pages may be dropped, because the file holds the data.
+
+    None for other objects.
+    """
+    memmap = _find_memmap(y)
+    if memmap is None or memmap.mode == "c" or not hasattr(mmap, "MADV_DONTNEED"):
         return None
-    base: Any = mapped
+    base: Any = memmap
     while isinstance(base, np.ndarray):
         base = base.base
     return base if isinstance(base, mmap.mmap) else None

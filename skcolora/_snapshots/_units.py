@@ -1,4 +1,4 @@
-"""The units in which the networks are given parameters, times and fields."""
+"""Scaling of parameters, times and fields for the networks."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from sklearn.neighbors import NearestNeighbors
 
 from skcolora._snapshots._grid import Array
 
-# Distance of neighbouring training parameters in the input of the hypernetwork, at most.
+# Largest median distance between neighbouring training parameters, after the scaling.
 _PARAMETER_SPACING = 0.15
 
 
-def positive(scale: Array) -> Array:
-    """Scales to divide by: 1 where nothing varies."""
+def nonzero_scale(scale: Array) -> Array:
+    """Replace zero scales by 1, so that constant quantities can be divided by them."""
     return np.where(scale > 0, scale, 1.0)
 
 
 def input_scale(X: Array, times: Array) -> Array:
-    """Units of parameters and time in which the hypernetwork is given them.
+    """Scales by which the parameters and the time are divided for the hypernetwork.
 
-    Standard deviations; but where few parameters are known they are brought as close to
-    each other as many would be, so that the latent states are as smooth between them.
+    The scales are standard deviations.  The parameters are further rescaled so that the median
+    distance between neighbours is at most 0.15, since otherwise the latent states vary too
+    strongly between a few training parameters.
 
     Parameters
     ----------
@@ -31,9 +32,9 @@ def input_scale(X: Array, times: Array) -> Array:
     -------
     scale : ndarray of shape (n_parameters + 1,)
     """
-    spread = positive(X.std(0))
-    known = np.unique(X / spread, axis=0)
-    if len(known) > 1:
-        nearest = NearestNeighbors(n_neighbors=1).fit(known).kneighbors()[0]
+    spread = nonzero_scale(X.std(0))
+    distinct = np.unique(X / spread, axis=0)
+    if len(distinct) > 1:
+        nearest = NearestNeighbors(n_neighbors=1).fit(distinct).kneighbors()[0]
         spread = spread * max(1.0, float(np.median(nearest)) / _PARAMETER_SPACING)
-    return np.append(spread, positive(times.std(keepdims=True)))
+    return np.append(spread, nonzero_scale(times.std(keepdims=True)))

@@ -1,4 +1,4 @@
-"""Validation of what users pass to ``fit`` and ``predict``."""
+"""Validation of the arguments of ``fit`` and ``predict``."""
 
 from __future__ import annotations
 
@@ -16,7 +16,10 @@ from skcolora._snapshots._stored import StoredRows, is_stored
 def validate_snapshots(
     estimator: BaseEstimator, X: Any, y: Any, *, times: Any, points: Any, min_trajectories: int = 1
 ) -> tuple[Array, Array, SnapshotLayout]:
-    """What every ``fit`` does first: parameters, rows of snapshots, and their layout."""
+    """Validate the arguments of ``fit``; return parameters, rows of snapshots and their layout.
+
+    Raises ValueError if an argument is invalid.
+    """
     X, y = validate_data(
         estimator,
         X,
@@ -48,8 +51,10 @@ def validate_snapshots(
 def validate_rows(
     estimator: BaseEstimator, X: Any, y: Any, *, times: Any, points: Any
 ) -> tuple[Array, Array | StoredRows, SnapshotLayout]:
-    """`validate_snapshots`, but stored snapshots are not read: their values are checked later,
-    as they are."""
+    """Validate as `validate_snapshots`, without reading stored snapshots.
+
+    The values of stored snapshots are checked when they are read.
+    """
     if not is_stored(y):
         return validate_snapshots(estimator, X, y, times=times, points=points)
     X = validate_data(estimator, X, dtype=np.float64, copy=True)
@@ -63,7 +68,7 @@ def validate_rows(
 
 
 def validate_parameters(estimator: BaseEstimator, X: Any) -> Array:
-    """What every ``predict`` does first."""
+    """Validate the parameters X of ``predict``, and that the estimator is fitted."""
     check_is_fitted(estimator)
     X = validate_data(estimator, X, dtype=np.float64, reset=False)
     return np.asarray(X, dtype=np.float64)

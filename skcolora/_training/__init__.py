@@ -1,4 +1,4 @@
-"""Training of a `CoLoRAModel`, on samples of snapshots and on an equation; least squares."""
+"""Training of a `CoLoRAModel` on snapshots or on an equation, and least-squares fits."""
 
 from skcolora._training._encoding import encode_fields
 from skcolora._training._equation import EquationPhase

@@ -1,8 +1,8 @@
-"""Which points of a snapshot are drawn: neighbours in cells, cells in proportion to |u|.
+"""Random choice of the points of a snapshot, with more points where |u| is large.
 
-The number of cells is bounded, so neither memory nor the cost of a draw grows with the
-grid.  Within a cell all points are as likely; the probability of each one is known
-exactly, and estimates stay unbiased whatever the cells.
+Neighbouring points form cells, and a cell is drawn in proportion to |u|.  The number of cells is
+bounded, so neither memory nor the cost of a draw grows with the grid.  All points of a cell have
+the same probability, which is known exactly, so that weighted estimates are unbiased.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from torch import Tensor
 
 
 def space_filling_order(points: Tensor) -> Tensor:
-    """Indices of the points along Morton's Z-curve, on which neighbours stay close.
+    """Indices of the points in the order of Morton's Z-curve, which keeps neighbours close.
 
     Parameters
     ----------
@@ -23,11 +23,11 @@ def space_filling_order(points: Tensor) -> Tensor:
     low = points.amin(0)
     extent = points.amax(0) - low
     extent = torch.where(extent > 0, extent, 1.0)
-    places = ((points - low) / extent * (2**n_bits - 1)).round().long()
+    coordinates = ((points - low) / extent * (2**n_bits - 1)).round().long()
     key = torch.zeros(len(points), dtype=torch.long, device=points.device)
     for bit in reversed(range(n_bits)):
-        for place in places.unbind(1):
-            key = (key << 1) | ((place >> bit) & 1)
+        for coordinate in coordinates.unbind(1):
+            key = (key << 1) | ((coordinate >> bit) & 1)
     return key.argsort(stable=True)
 
 
@@ -40,45 +40,48 @@ class PointCells:
     max_cells : int, default=MAX_CELLS
     """
 
-    # So many that a cell of a fine grid is small beside what moves on it.
+    # Number of cells: large enough that a cell is small compared with moving structures.
     MAX_CELLS = 2**14
 
     def __init__(self, points: Tensor, *, max_cells: int = MAX_CELLS) -> None:
         self.n_points = len(points)
         self.order = space_filling_order(points)
-        self.size = -(-self.n_points // max_cells)
-        """Points of each cell but the last, which may have fewer."""
-        self.n_cells = -(-self.n_points // self.size)
-        self.sizes = torch.full((self.n_cells,), self.size, device=points.device)
-        self.sizes[-1] = self.n_points - (self.n_cells - 1) * self.size
-        self.of_point = torch.empty_like(self.order)
-        """The cell of each point."""
-        self.of_point[self.order] = torch.arange(self.n_points, device=points.device) // self.size
+        self.cell_size = -(-self.n_points // max_cells)
+        """Number of points of a cell; the last cell may have fewer."""
+        self.n_cells = -(-self.n_points // self.cell_size)
+        self.sizes = torch.full((self.n_cells,), self.cell_size, device=points.device)
+        self.sizes[-1] = self.n_points - (self.n_cells - 1) * self.cell_size
+        self.cell_of_point = torch.empty_like(self.order)
+        """Index of the cell of each point."""
+        self.cell_of_point[self.order] = (
+            torch.arange(self.n_points, device=points.device) // self.cell_size
+        )
 
     @classmethod
     def bytes_for(cls, n_points: int) -> int:
-        """About the memory that the distribution of one snapshot takes."""
+        """Approximate memory of the distribution of one snapshot, in bytes."""
         return 4 * min(n_points, cls.MAX_CELLS)
 
     def distribution(self, magnitude: Tensor, importance: float) -> Tensor:
-        """Cumulative probabilities of the cells, in float32.
+        """Cumulative probabilities of the cells.
 
         Parameters
         ----------
         magnitude : Tensor of shape (n_snapshots, n_points)
-            Not negative.
+            Non-negative values, such as |u|.
         importance : float
-            Share of the points drawn in proportion to it; the others are uniform.
+            Share of the points that is drawn in proportion to the magnitude; the other points
+            are drawn uniformly.
 
         Returns
         -------
         cdf : Tensor of shape (n_snapshots, n_cells + 1)
-            From 0 to 1.
+            Increasing from 0 to 1, in float32.
         """
         n = len(magnitude)
-        sorted_ = magnitude.new_zeros(n, self.n_cells * self.size)
+        sorted_ = magnitude.new_zeros(n, self.n_cells * self.cell_size)
         sorted_[:, : self.n_points] = magnitude[:, self.order]
-        mass = sorted_.view(n, self.n_cells, self.size).sum(-1, dtype=torch.float64)
+        mass = sorted_.view(n, self.n_cells, self.cell_size).sum(-1, dtype=torch.float64)
         total = mass.sum(-1, keepdim=True)
         uniform = self.sizes / self.n_points
         share = torch.where(total > 0, mass / torch.where(total > 0, total, 1.0), uniform)
@@ -87,24 +90,23 @@ class PointCells:
         cdf[:, -1] = 1.0
         return cdf
 
-    def draw(self, cdf: Tensor, place: Tensor, within: Tensor) -> tuple[Tensor, Tensor]:
-        """Points and their probabilities.
+    def draw(self, cdf: Tensor, cell_random: Tensor, point_random: Tensor) -> tuple[Tensor, Tensor]:
+        """Draw points, and return their indices and probabilities.
 
         Parameters
         ----------
         cdf : Tensor of shape (n_snapshots, n_cells + 1)
-        place, within : Tensor of shape (n_snapshots, n_draws)
-            Random numbers in [0, 1): the place in the distribution of the cells, and in
-            the cell.
+        cell_random, point_random : Tensor of shape (n_snapshots, n_draws)
+            Random numbers in [0, 1), which choose the cell and the point in the cell.
 
         Returns
         -------
         points, probability : Tensor of shape (n_snapshots, n_draws)
         """
-        cells = torch.searchsorted(cdf, place.to(cdf.dtype), right=True) - 1
-        cells.clamp_(max=self.n_cells - 1)  # where float32 rounds the place up to 1
-        # The probabilities that the rounded distribution has, not those it was made from.
+        cells = torch.searchsorted(cdf, cell_random.to(cdf.dtype), right=True) - 1
+        cells.clamp_(max=self.n_cells - 1)  # float32 may round the number up to 1
+        # Probabilities of the distribution after its rounding to float32, so that they are exact.
         mass = cdf.gather(1, cells + 1) - cdf.gather(1, cells)
         sizes = self.sizes[cells]
-        points = self.order[cells * self.size + (within * sizes).long()]
+        points = self.order[cells * self.cell_size + (point_random * sizes).long()]
         return points, mass.double() / sizes

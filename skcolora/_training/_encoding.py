@@ -1,4 +1,4 @@
-"""Encoding: the latent states whose decoded fields come closest to given ones."""
+"""Encoding: latent states whose decoded fields are closest to given fields."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from torch import Tensor
 from skcolora._nn import CoLoRANetwork, Jet, NetworkJet, first_layer
 from skcolora._training._levenberg_marquardt import levenberg_marquardt
 
-# Points on which the search runs; more take part in the last steps.
+# Number of points on which the search runs; the last steps use more points.
 _SEARCH_POINTS = 512
+# Number of points on which the candidates are compared.
 _GUESS_POINTS = 256
-# Field values linearised at once: few enough for the processor's cache.
+# Number of field values that are linearised at once, to fit into the processor's cache.
 _BLOCK = 2**13
 
 
@@ -28,90 +29,96 @@ def encode_fields(
     polish_points: int | None = None,
     tol: float = 1e-13,
 ) -> Tensor:
-    """Latent states minimising ``‖û(·; φ) - u‖`` for each snapshot by itself.
+    """Latent states that minimise ``‖û(·; φ) - u‖``, for each snapshot separately.
 
-    Levenberg–Marquardt from the candidate whose field is nearest, on a subset of the
-    points and then on more of them.
+    The Levenberg–Marquardt method starts from the candidate with the nearest field.  It runs on
+    a subset of the points first, and then takes a few steps on more points.
 
     Parameters
     ----------
     network : CoLoRANetwork
-        In float64.
+        Network in float64.
     points : Tensor of shape (n_points, n_dims)
     fields : Tensor of shape (n_snapshots, n_points, n_fields)
     candidates : Tensor of shape (n_candidates, n_latent) or (n_snapshots, n_candidates, n_latent)
+        Initial guesses of the latent states.
     max_iter, polish : int
-        Steps on the subset, and after it.
+        Maximal numbers of steps on the subset, and on more points after it.
     polish_points : int, optional
-        How many points take part in the last steps; all by default.
+        Number of points of the last steps; by default all points.
     tol : float
-        Relative decrease of the squared misfit that is not worth a step.
+        Relative decrease of the squared misfit below which the search ends.
 
     Returns
     -------
     latent : Tensor of shape (n_snapshots, n_latent)
     """
     starts = candidates.expand(len(fields), -1, -1)
-    latent = _nearest(network, *_chosen(points, fields, _GUESS_POINTS), starts)
-    searched = _chosen(points, fields, _SEARCH_POINTS)
-    latent = _improved(network, *searched, latent, max_iter, tol)
+    latent = _nearest_candidate(network, *_choose_points(points, fields, _GUESS_POINTS), starts)
+    search_sample = _choose_points(points, fields, _SEARCH_POINTS)
+    latent = _improve(network, *search_sample, latent, max_iter, tol)
     if len(points) <= _SEARCH_POINTS or not polish:
         return latent
-    polished = _chosen(points, fields, polish_points or len(points))
-    return _improved(network, *polished, latent, polish, tol)
+    polish_sample = _choose_points(points, fields, polish_points or len(points))
+    return _improve(network, *polish_sample, latent, polish, tol)
 
 
-def _chosen(points: Tensor, fields: Tensor, n: int) -> tuple[Tensor, Tensor]:
-    """About n points for each snapshot and the fields there: half evenly spread, half where
-    its fields are large."""
+def _choose_points(points: Tensor, fields: Tensor, n: int) -> tuple[Tensor, Tensor]:
+    """Choose about n points for each snapshot; return their coordinates and fields.
+
+    Half of the points are spread evenly, the other half lie where the fields are large.
+    """
     n_points = fields.shape[1]
     if n_points <= n:
         return points.expand(len(fields), -1, -1), fields
-    even = torch.linspace(0, n_points - 1, n // 2, device=fields.device).long()
+    uniform = torch.linspace(0, n_points - 1, n // 2, device=fields.device).long()
     energy = fields.square().sum(2).cumsum(1)
     levels = torch.linspace(0, 1, n - n // 2).to(energy) * energy[:, -1:]
-    heavy = torch.searchsorted(energy, levels).clamp_(max=n_points - 1)
-    chosen = torch.cat([even.expand(len(fields), -1), heavy], dim=1)
-    at_fields = chosen.unsqueeze(2).expand(-1, -1, fields.shape[2])
-    return points[chosen], fields.gather(1, at_fields)
+    weighted = torch.searchsorted(energy, levels).clamp_(max=n_points - 1)
+    indices = torch.cat([uniform.expand(len(fields), -1), weighted], dim=1)
+    field_indices = indices.unsqueeze(2).expand(-1, -1, fields.shape[2])
+    return points[indices], fields.gather(1, field_indices)
 
 
-def _nearest(network: CoLoRANetwork, x: Tensor, u: Tensor, candidates: Tensor) -> Tensor:
-    """Of the candidates (n_snapshots, n_candidates, n_latent) of each snapshot."""
+def _nearest_candidate(network: CoLoRANetwork, x: Tensor, u: Tensor, candidates: Tensor) -> Tensor:
+    """Candidate with the smallest misfit for each snapshot.
+
+    The candidates have shape (n_snapshots, n_candidates, n_latent).
+    """
     if candidates.shape[1] == 1:
         return candidates[:, 0]
-    chosen = []
+    nearest = []
     for points, fields, states in zip(x, u, candidates, strict=True):
         with torch.no_grad():
             misfit = ((network(points, states) - fields) / network.u_scale).flatten(1).norm(dim=1)
-        chosen.append(states[misfit.nan_to_num(nan=torch.inf).argmin()])
-    return torch.stack(chosen)
+        nearest.append(states[misfit.nan_to_num(nan=torch.inf).argmin()])
+    return torch.stack(nearest)
 
 
-def _improved(
+def _improve(
     network: CoLoRANetwork, x: Tensor, u: Tensor, latent: Tensor, max_iter: int, tol: float
 ) -> Tensor:
-    """Levenberg–Marquardt for some snapshots at a time, in bounded memory."""
+    """Run the Levenberg–Marquardt method on blocks of snapshots, to bound the memory."""
     rows = max(1, _BLOCK // (x.shape[1] * network.n_fields))
-    found = []
+    latents = []
     for points, fields, start in zip(x.split(rows), u.split(rows), latent.split(rows), strict=True):
-        # Where nothing adapts the first layer, it is computed once.
-        first = None if network.splits[0] else first_layer(network, points, start[:, :0])
-        problem = _Encoding(network, points, fields, first)
-        found.append(levenberg_marquardt(problem, start, max_iter=max_iter, tol=tol).x)
-    return torch.cat(found)
+        # A first layer without online weights is computed once, not in each step.
+        first_jet = None if network.splits[0] else first_layer(network, points, start[:, :0])
+        problem = _Encoding(network, points, fields, first_jet)
+        latents.append(levenberg_marquardt(problem, start, max_iter=max_iter, tol=tol).x)
+    return torch.cat(latents)
 
 
 class _Encoding(NamedTuple):
-    """The misfits of the fields of latent states, as a `LeastSquaresProblem`."""
+    """Least-squares problem of the encoding: misfits of the fields of latent states."""
 
     network: CoLoRANetwork
     x: Tensor
-    """Points, (n, n_points, n_dims)"""
+    """Coordinates of the points, (n, n_points, n_dims)"""
     u: Tensor
-    """Fields to be met there, (n, n_points, n_fields)"""
-    first: Jet | None
-    """The first layer at the points, where it is the same for all states"""
+    """Target fields at the points, (n, n_points, n_fields)"""
+    first_jet: Jet | None
+    """Output of the first layer at the points, if it is the same for all states"""
 
     def residual(self, latent: Tensor) -> Tensor:
         with torch.no_grad():
@@ -129,8 +136,8 @@ class _Encoding(NamedTuple):
         return triangle[:, :n_latent, :n_latent], triangle[:, :n_latent, n_latent:]
 
     def subset(self, chosen: Tensor) -> _Encoding:
-        first = None if self.first is None else self.first.of_states(chosen)
-        return _Encoding(self.network, self.x[chosen], self.u[chosen], first)
+        first_jet = None if self.first_jet is None else self.first_jet.of_states(chosen)
+        return _Encoding(self.network, self.x[chosen], self.u[chosen], first_jet)
 
     def _jet(self, latent: Tensor) -> NetworkJet:
-        return NetworkJet(self.network, latent, self.x, self.first)
+        return NetworkJet(self.network, latent, self.x, self.first_jet)

@@ -1,4 +1,4 @@
-"""The phase of training that learns from the equation: natural gradient on its residual."""
+"""Training phase on the residual of the equation, with natural-gradient steps."""
 
 from __future__ import annotations
 
@@ -18,42 +18,45 @@ from skcolora.pdes import PDE
 from skcolora.utils._torch import as_tensor
 
 
-class _Known(NamedTuple):
-    """Points where the field is known."""
+class _KnownPoints(NamedTuple):
+    """Points with known fields."""
 
     inputs: Tensor
-    """(n, n_parameters + 1)"""
+    """Inputs of the hypernetwork, (n, n_parameters + 1)"""
     x: Tensor
-    """(n, n_dims)"""
+    """Coordinates, (n, n_dims)"""
     u: Tensor
-    """(n, n_fields)"""
+    """Known fields, (n, n_fields)"""
     weights: Tensor
-    """(n, n_fields)"""
+    """Weights of the errors, (n, n_fields)"""
 
 
-class _Free(NamedTuple):
-    """Points where the equation is to hold, as in `_Known`."""
+class _CollocationPoints(NamedTuple):
+    """Collocation points, where the residual of the equation is minimised.
+
+    ``inputs``, ``x`` and ``weights`` are as in `_KnownPoints`.
+    """
 
     inputs: Tensor
     x: Tensor
     mu: Tensor
     """Parameters of the equation, (n, n_parameters)"""
     fixed: Tensor
-    """Whether the boundary value is prescribed there, (n,)"""
+    """Whether the value at the point is a prescribed boundary value, (n,)"""
     weights: Tensor
     batch: Batch
-    """What they were drawn as"""
+    """Batch from which the points were taken"""
 
 
 class Sample(NamedTuple):
-    """What a step sees."""
+    """Random points of one training step."""
 
-    known: _Known
-    free: _Free
+    known: _KnownPoints
+    collocation: _CollocationPoints
 
 
 class _PointField:
-    """A `skcolora.pdes.Field` given by its derivatives, (components, n)."""
+    """A `skcolora.pdes.Field` from given derivatives, with arrays (components, n)."""
 
     xp: Any = torch
 
@@ -64,31 +67,34 @@ class _PointField:
 
 
 class EquationPhase:
-    """SPRING on what is known of the fields, and on ``τ (∂ₜû - f(t, x, û; μ))``.
+    """Natural-gradient steps (`SPRING`) on known fields and on the residual of the equation.
 
-    Known are the initial fields, and the fields that the network gave at the parameters it
-    was trained on.  τ makes the residual a distance: a share of the time in which the field
-    changes by as much as itself.  Points are drawn as in `NaturalGradientPhase`, where the
-    network's fields are large and where the equation has been violated.
+    The known fields are the initial fields, and the fields of the network at the parameters of its
+    training.  The residual is ``τ (∂ₜû - f(t, x, û; μ))``; the time τ gives it the unit of a
+    field.  Points are drawn as in `NaturalGradientPhase`: more points where the fields of the
+    network are large and where its residual has been large.
 
     Parameters
     ----------
     model : CoLoRAModel
-        In float64.
+        Model in float64.
     pde : PDE
     X, inputs : ndarray of shape (n, n_parameters)
-        Parameters of the equation, and as the hypernetwork takes them.
+        Parameters of the equation, and the same parameters as inputs of the hypernetwork.
     fields : SnapshotSampler
-        Of the network's fields at these parameters.  Its inputs are the index of the
-        parameter and the time, evenly spread from 0 on.
+        Sampler of the network's fields at these parameters.  The inputs of its batches are the
+        row of the parameter in X and the time; the times are evenly spaced and start at 0.
     trained : SnapshotSampler
-        Of the fields at the parameters trained on.
+        Sampler of the network's fields at the parameters of its training.
     """
 
     dtype = torch.float64
     max_rise = NaturalGradientPhase.max_rise
-    TIME_SHARE = 0.5  # τ, of the time in which the field changes by as much as itself
-    N_TRAINED, N_INITIAL, N_FREE = 256, 128, 512  # rows of a step
+    # τ as a share of the time in which the field changes by its own norm.
+    TIME_SHARE = 0.5
+    # Numbers of field values of a step: of the network's fields, of the initial fields, and at
+    # collocation points.
+    N_TRAINED, N_INITIAL, N_COLLOCATION = 256, 128, 512
 
     def __init__(
         self,
@@ -104,111 +110,120 @@ class EquationPhase:
         self._mu, self._inputs = as_tensor(X), as_tensor(inputs)
         self._jets = SpaceTimeModel(model)
         times = fields.inputs[:, 1].unique()
-        self._end, self._gap = float(times[-1]), float(times[-1]) / max(len(times) - 1, 1)
+        self._end_time = float(times[-1])
+        self._time_step = float(times[-1]) / max(len(times) - 1, 1)
         sample = self.draw(8)
-        jet = self._jets(sample.free.inputs, sample.free.x)
-        weights = sample.free.weights
+        jet = self._jets(sample.collocation.inputs, sample.collocation.x)
+        weights = sample.collocation.weights
         sizes = ((weights * part).norm().detach() for part in (jet.value, jet.rate))
         value, rate = map(float, sizes)
-        # What does not move at all is to stay so all the time.
-        self._tau = min(self.TIME_SHARE * value / rate if rate else math.inf, self._end)
+        # If the fields do not change in time, τ is the whole time range.
+        self._tau = min(self.TIME_SHARE * value / rate if rate else math.inf, self._end_time)
 
     def restart(self) -> None:
         self._optimizer = SPRING(self.model.parameters())
 
-    def draw(self, times: int = 1) -> Sample:
-        """Points of a step, or several times as many."""
+    def draw(self, multiple: int = 1) -> Sample:
+        """Draw the points of a step, or a multiple of their number."""
         shapes = [
-            batch_shape(self._fields, times * n, n_points)
-            for n, n_points in ((self.N_TRAINED, 16), (self.N_INITIAL, 16), (self.N_FREE, 8))
+            batch_shape(self._fields, multiple * n, n_points)
+            for n, n_points in ((self.N_TRAINED, 16), (self.N_INITIAL, 16), (self.N_COLLOCATION, 8))
         ]
         trained = self._trained.draw(*shapes[0], self.dtype)
-        initial = self._fields.draw(*shapes[1], self.dtype, reach=0.0)
-        free = self._fields.draw(*shapes[2], self.dtype)
-        start = torch.stack(
+        initial = self._fields.draw(*shapes[1], self.dtype, time_share=0.0)
+        collocation = self._fields.draw(*shapes[2], self.dtype)
+        initial_values = torch.stack(
             [
                 as_tensor(self.pde.initial_value(x.T.numpy(), mu.numpy())).T
                 for x, mu in zip(initial.x, self._mu[initial.inputs[:, 0].long()], strict=True)
             ]
         )
-        parts = [self._spread(trained), self._spread(initial)]
-        u = torch.cat([trained.u.flatten(0, 1), start.flatten(0, 1)])
-        inputs, x, weights, _ = (torch.cat(both) for both in zip(*parts, strict=True))
-        known = _Known(inputs, x, u, weights)
-        # At any time, with the points of one nearby.
-        shift = torch.rand(len(free.x), dtype=self.dtype, generator=self._fields.generator) - 0.5
-        time = (free.inputs[:, 1] + self._gap * shift).clamp(0.0, self._end)
-        inputs, x, weights, which = self._spread(
-            free._replace(inputs=torch.stack([free.inputs[:, 0], time], 1))
+        parts = [self._flatten_batch(trained), self._flatten_batch(initial)]
+        u = torch.cat([trained.u.flatten(0, 1), initial_values.flatten(0, 1)])
+        inputs, x, weights, _ = (torch.cat(pair) for pair in zip(*parts, strict=True))
+        known = _KnownPoints(inputs, x, u, weights)
+        # Random times between those of the sampler; the points are drawn for the nearest one.
+        generator = self._fields.generator
+        shift = torch.rand(len(collocation.x), dtype=self.dtype, generator=generator) - 0.5
+        time = (collocation.inputs[:, 1] + self._time_step * shift).clamp(0.0, self._end_time)
+        inputs, x, weights, parameter_index = self._flatten_batch(
+            collocation._replace(inputs=torch.stack([collocation.inputs[:, 0], time], 1))
         )
         fixed = torch.from_numpy(self.pde.on_boundary(x.numpy()))
-        return Sample(known, _Free(inputs, x, self._mu[which], fixed, weights, free))
+        mu = self._mu[parameter_index]
+        return Sample(known, _CollocationPoints(inputs, x, mu, fixed, weights, collocation))
 
-    def _spread(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Inputs, coordinates, weights and the index of the parameter of each point."""
-        which = batch.inputs[:, 0].long()
-        inputs = torch.cat([self._inputs[which], batch.inputs[:, 1:]], 1)
+    def _flatten_batch(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Inputs, coordinates, weights and row of the parameter, for each point of a batch."""
+        parameter_index = batch.inputs[:, 0].long()
+        inputs = torch.cat([self._inputs[parameter_index], batch.inputs[:, 1:]], 1)
         n = batch.x.shape[1]
         weights = batch.weights / math.sqrt(len(batch.x))
         return (
             inputs.repeat_interleave(n, 0),
             batch.x.flatten(0, 1),
             weights.flatten(0, 1),
-            which.repeat_interleave(n),
+            parameter_index.repeat_interleave(n),
         )
 
-    def _violation(self, jet: SpaceTimeJet, free: _Free) -> Tensor:
-        """``τ (∂ₜû - f)``, (n, n_fields)."""
-        f = self.pde.rate(free.inputs[:, -1], _PointField(free.x, jet), free.mu.T).T  # type: ignore[arg-type]
-        return self._tau * (jet.rate - torch.where(free.fixed.unsqueeze(1), 0.0, f))
+    def _equation_residual(self, jet: SpaceTimeJet, collocation: _CollocationPoints) -> Tensor:
+        """Residual ``τ (∂ₜû - f)`` of the equation, (n, n_fields)."""
+        time, field = collocation.inputs[:, -1], _PointField(collocation.x, jet)
+        f = self.pde.rate(time, field, collocation.mu.T).T  # type: ignore[arg-type]
+        return self._tau * (jet.rate - torch.where(collocation.fixed.unsqueeze(1), 0.0, f))
 
     @torch.no_grad()
     def residual(self, sample: Sample) -> Tensor:
-        """Weighted rows; their squares sum up to a squared relative error."""
-        known, free = sample
+        """Weighted errors and residuals; the sum of squares is a squared relative error."""
+        known, collocation = sample
         value = self._jets(known.inputs, known.x).value
-        return _rows(sample, value, self._violation(self._jets(free.inputs, free.x), free))
+        jet = self._jets(collocation.inputs, collocation.x)
+        return _rows(sample, value, self._equation_residual(jet, collocation))
 
     @torch.no_grad()
     def linearize(self, sample: Sample) -> tuple[Tensor, list[Factor], Tensor]:
-        """`residual`, its Jacobian, and the violation of the equation, (n, n_fields)."""
-        known, free = sample
+        """`residual`, its Jacobian, and the residual of the equation, (n, n_fields)."""
+        known, collocation = sample
         value = self._jets(known.inputs, known.x).value
-        jet = SpaceTimeJet(*(t.requires_grad_() for t in self._jets(free.inputs, free.x)))
+        jet = self._jets(collocation.inputs, collocation.x)
+        jet = SpaceTimeJet(*(t.requires_grad_() for t in jet))
         with torch.enable_grad():
-            violation = self._violation(jet, free)
-            # Points do not see each other: the sum's derivatives are those of each point.
-            sums = (free.weights * violation).sum(0)
-            to_jets = [
-                torch.autograd.grad(one, jet, retain_graph=True, materialize_grads=True)
-                for one in sums
+            equation_residual = self._equation_residual(jet, collocation)
+            # The points are independent, so the gradient of the sum holds those of all points.
+            sums = (collocation.weights * equation_residual).sum(0)
+            jet_sensitivities = [
+                torch.autograd.grad(component, jet, retain_graph=True, materialize_grads=True)
+                for component in sums
             ]
-        violation = violation.detach()
-        r = _rows(sample, value, violation)
+        equation_residual = equation_residual.detach()
+        r = _rows(sample, value, equation_residual)
         n, n_fields = known.weights.shape
-        to_values = [
+        value_sensitivities = [
             [known.weights * torch.eye(n_fields, dtype=self.dtype)[i]]
             + [t.new_zeros(n, *t.shape[1:]) for t in jet[1:]]
             for i in range(n_fields)
         ]
-        sensitivity = SpaceTimeJet(*map(torch.cat, zip(*to_values, *to_jets, strict=True)))
-        inputs = torch.cat([known.inputs] * n_fields + [free.inputs] * n_fields)
-        x = torch.cat([known.x] * n_fields + [free.x] * n_fields)
-        return r, jet_jacobian(self._jets, inputs, x, sensitivity), violation
+        sensitivity = SpaceTimeJet(
+            *map(torch.cat, zip(*value_sensitivities, *jet_sensitivities, strict=True))
+        )
+        inputs = torch.cat([known.inputs] * n_fields + [collocation.inputs] * n_fields)
+        x = torch.cat([known.x] * n_fields + [collocation.x] * n_fields)
+        return r, jet_jacobian(self._jets, inputs, x, sensitivity), equation_residual
 
-    def step(self, progress: float, caution: float) -> Tensor:
+    def step(self, progress: float, step_factor: float) -> Tensor:
         sample = self.draw()
-        r, factors, violation = self.linearize(sample)
+        r, factors, equation_residual = self.linearize(sample)
         loss = r.norm()
         if torch.isfinite(loss):
-            batch = sample.free.batch
-            self._fields.learn(batch, violation.reshape(batch.u.shape))
-            step_size = NaturalGradientPhase.step_size(progress, caution)
+            batch = sample.collocation.batch
+            self._fields.learn(batch, equation_residual.reshape(batch.u.shape))
+            step_size = NaturalGradientPhase.step_size(progress, step_factor)
             self._optimizer.step(factors, r, step_size, lambda: self.residual(sample))
         return loss
 
 
-def _rows(sample: Sample, value: Tensor, violation: Tensor) -> Tensor:
-    """Weighted errors where the field is known, then violations; field by field."""
+def _rows(sample: Sample, value: Tensor, equation_residual: Tensor) -> Tensor:
+    """Weighted errors of the known fields and residuals of the equation, field by field."""
     error = sample.known.weights * (value - sample.known.u)
-    return torch.cat([error.T.flatten(), (sample.free.weights * violation).T.flatten()])
+    weighted_residual = sample.collocation.weights * equation_residual
+    return torch.cat([error.T.flatten(), weighted_residual.T.flatten()])

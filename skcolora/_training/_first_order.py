@@ -16,18 +16,19 @@ from skcolora._training._soap import SOAP
 class FirstOrderPhase:
     """SOAP in float32 on the mean relative error, with warm-up and cosine decay.
 
-    Early times come first: what moves is followed from where it starts, instead of being
-    looked for anywhere.  A step waits for no result of the device.
+    The first steps use only early times: the network learns moving structures at their initial
+    position and then follows them.  A step never waits for a result of the device.
     """
 
     dtype = torch.float32
-    max_rise = math.inf  # at late times, which are not trained yet, it rises at first
+    # The error at late times, which are not trained at first, may rise without limit.
+    max_rise = math.inf
     LEARNING_RATE = 3e-3
-    # Over this many steps, or over this share of a short phase.
+    # Steps of the warm-up, and its share of the progress in a short phase.
     WARM_UP, WARM_UP_SHARE = 100, 0.05
-    # The share of the times that is seen at first, and the progress at which it is all.
+    # Share of the time range that is sampled at first, and progress at which it is complete.
     FIRST_TIMES, ALL_TIMES_FROM = 0.1, 0.4
-    TINY = 1e-12  # keeps the square root differentiable where the error vanishes
+    TINY = 1e-12  # keeps the square root differentiable at zero error
 
     def __init__(self, model: CoLoRAModel, sampler: SnapshotSampler) -> None:
         self.model, self.sampler = model, sampler
@@ -37,9 +38,9 @@ class FirstOrderPhase:
         self._optimizer = SOAP(self.model.parameters())
         self._n_steps = 0
 
-    def step(self, progress: float, caution: float) -> Tensor:
-        reach = self.FIRST_TIMES + (1 - self.FIRST_TIMES) * progress / self.ALL_TIMES_FROM
-        batch = self.sampler.draw(*self._shape, self.dtype, reach=min(1.0, reach))
+    def step(self, progress: float, step_factor: float) -> Tensor:
+        time_share = self.FIRST_TIMES + (1 - self.FIRST_TIMES) * progress / self.ALL_TIMES_FROM
+        batch = self.sampler.draw(*self._shape, self.dtype, time_share=min(1.0, time_share))
         difference = self.model(batch.x, batch.inputs) - batch.u
         squared = (batch.weights * difference).square().sum((1, 2))
         loss = (squared + self.TINY).sqrt().mean()
@@ -48,5 +49,5 @@ class FirstOrderPhase:
         self._n_steps += 1
         warm = min(1.0, max(self._n_steps / self.WARM_UP, progress / self.WARM_UP_SHARE))
         decay = 0.5 * (1 + math.cos(math.pi * progress))
-        self._optimizer.step(self.LEARNING_RATE * caution * warm * decay)
+        self._optimizer.step(self.LEARNING_RATE * step_factor * warm * decay)
         return loss.detach()

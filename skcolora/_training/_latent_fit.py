@@ -1,4 +1,4 @@
-"""A hypernetwork fitted to given latent states."""
+"""Fit of a hypernetwork to given latent states."""
 
 from __future__ import annotations
 
@@ -10,10 +10,11 @@ from torch import Tensor, nn
 from skcolora._nn import Hypernetwork
 from skcolora._training._levenberg_marquardt import levenberg_marquardt
 
-# Relative decrease of the squared misfit at which the fit ends.
+# Relative decrease of the squared misfit below which the fit ends.
 _SMALL_GAIN = 1e-4
-# Weights that hardly change the states are damped by no less than this share of the others.
-_LEAST_SCALE = 1e-6
+# Smallest damping scale of a weight relative to the largest one, for weights that hardly change
+# the latent states.
+_MIN_SCALE = 1e-6
 
 
 @torch.no_grad()
@@ -27,42 +28,42 @@ def fit_latent(
 ) -> list[float]:
     """Minimise ``Σ ‖R (h(μ, t) - φ)‖²`` over the weights of h.
 
-    There are so few weights that the Jacobian of all states fits into memory, and steps of
-    second order converge in some hundred iterations to what first-order training
-    does not reach.
+    The hypernetwork is small, so the Jacobian of all states fits into memory.  Second-order steps
+    then reach in about a hundred iterations an error that first-order training does not reach.
 
     Parameters
     ----------
     hypernetwork : Hypernetwork
-        In float64; changed in place.
+        Hypernetwork in float64; its weights are changed in place.
     inputs : Tensor of shape (n_states, n_parameters + 1)
     targets : Tensor of shape (n_states, n_latent)
     metric : Tensor of shape (n_states, n_latent, n_latent)
-        R of each state, so that ‖R δ‖ is the change of the field that δ makes.
+        Matrix R of each state: ‖R δ‖ is the change of the field for a change δ of the state.
     max_iter : int
+        Maximal number of steps, including rejected steps.
 
     Returns
     -------
     errors : list of float
-        Root mean squares of ``‖R (h - φ)‖``, at the start and after each iteration.
+        Root mean square of ``‖R (h - φ)‖`` at the start and after each iteration.
     """
     problem = _LatentFit(hypernetwork, list(hypernetwork.parameters()), inputs, targets, metric)
     start = torch.cat([p.flatten() for p in problem.parameters])[None]
-    found = levenberg_marquardt(
+    solution = levenberg_marquardt(
         problem,
         start,
         max_iter=max_iter,
         tol=_SMALL_GAIN,
         damping=1e-2,
-        most_damping=1e8,
-        least_scale=_LEAST_SCALE,
+        max_damping=1e8,
+        min_scale=_MIN_SCALE,
     )
-    problem.put(found.x)
-    return [(float(squared) / len(inputs)) ** 0.5 for squared in found.history]
+    problem.set_weights(solution.x)
+    return [(float(squared) / len(inputs)) ** 0.5 for squared in solution.history]
 
 
 class _LatentFit(NamedTuple):
-    """The misfit of all latent states, as a single `LeastSquaresProblem` in the weights."""
+    """Misfit of all latent states, as one `LeastSquaresProblem` for all weights."""
 
     hypernetwork: Hypernetwork
     parameters: list[nn.Parameter]
@@ -70,14 +71,14 @@ class _LatentFit(NamedTuple):
     targets: Tensor
     metric: Tensor
 
-    def put(self, weights: Tensor) -> None:
-        """Set the weights of the hypernetwork, (1, n_weights)."""
+    def set_weights(self, weights: Tensor) -> None:
+        """Set the weights of the hypernetwork, given as an array (1, n_weights)."""
         parts = weights[0].split([p.numel() for p in self.parameters])
         for parameter, part in zip(self.parameters, parts, strict=True):
             parameter.copy_(part.view_as(parameter))
 
     def residual(self, weights: Tensor) -> Tensor:
-        self.put(weights)
+        self.set_weights(weights)
         difference = self.hypernetwork(self.inputs) - self.targets
         return (self.metric @ difference.unsqueeze(2)).view(1, -1)
 

@@ -1,4 +1,4 @@
-"""The training loop: phases, budget, best weights, interruption and recovery."""
+"""Training loop: phases, budget, best weights, interruption and recovery."""
 
 from __future__ import annotations
 
@@ -20,29 +20,30 @@ from skcolora._training._phase import Phase
 from skcolora._training._sampling import Batch, SnapshotSampler
 
 DEFAULT_STEPS, UNLIMITED = 3000, 10**9
-# Share of the steps, and of the seconds, that the first phase takes at most, and the number
-# of steps beyond which it gains little.  A step of the second costs about five times as much.
+# Largest share of the steps and of the seconds for the first phase, and its largest number of
+# steps: more steps gain little.  A step of the second phase costs about five times as much.
 FIRST_PHASE_STEPS = 0.8
 FIRST_PHASE_TIME = 0.5
 FIRST_PHASE_ENOUGH = 1500
-# Steps between two looks at the error on a fixed sample.
+# Number of steps between two evaluations of the error on a fixed sample.
 CHECK_EVERY = 25
 
 
 @dataclass
 class TrainingResult:
-    """What training leaves behind besides the weights."""
+    """Result of the training besides the weights."""
 
     losses: list[Tensor] = field(default_factory=list)
-    """Sampled relative error of each step; on the device, which need not be waited for."""
+    """Sampled relative error of each step, kept on the device so that no step waits for it."""
     error: float = math.inf
-    """Relative error of the weights that were kept, on a fixed sample."""
+    """Relative error of the final weights on a fixed sample."""
     n_setbacks: int = 0
+    """Number of times that the best weights were restored because the error had risen."""
     interrupted: bool = False
 
     @property
     def loss_curve(self) -> list[float]:
-        """The losses as numbers."""
+        """Losses as floats."""
         return torch.stack(self.losses).tolist() if self.losses else []
 
 
@@ -58,28 +59,30 @@ def train(
     refine_only: bool = False,
     verbose: int = 0,
 ) -> TrainingResult:
-    """Train in place: SOAP first, then a natural gradient; the best weights stay, in float64.
+    """Train a model in place, first with SOAP and then with natural-gradient steps.
+
+    The model keeps the best weights, in float64.
 
     Parameters
     ----------
     model : CoLoRAModel
     sampler : SnapshotSampler
     validation : SnapshotSampler or None
-        Trajectories that are not trained on.  Their error then decides which weights are
-        the best, and ends the second phase when it gets no better.
+        Sampler of trajectories that are not used for training.  If it is given, its error
+        selects the best weights and ends the second phase when it no longer decreases.
     max_iter : int or None
-        Steps of both phases together.  None: `DEFAULT_STEPS`, or with ``max_time`` as many
-        as fit.
+        Number of steps of both phases.  None: `DEFAULT_STEPS`, or as many as ``max_time``
+        allows.
     max_time : float or None
-        Seconds; the schedule runs to its end in what is reached first.
+        Time limit in seconds.  The step-size schedule ends at the limit that is reached first.
     target_error : float
-        Relative error, on a fixed sample, at which the training stops.
+        Relative error on a fixed sample at which the training stops.
     n_iter_no_change : int
-        Steps of the second phase without a better error on ``validation`` that end it.
+        Number of steps without a smaller error on ``validation`` that end the second phase.
     refine_only : bool
-        Go straight to the second phase, for weights that are trained already.
+        Whether to skip the first phase, for a model that has already been trained.
     verbose : int
-        Positive for a progress bar.
+        A positive value shows a progress bar.
 
     Returns
     -------
@@ -88,22 +91,22 @@ def train(
     Raises
     ------
     FloatingPointError
-        If the error was not finite from the first step to the last.
+        If the error was not finite in any step.
     """
     if max_iter is None:
         max_iter = DEFAULT_STEPS if max_time is None else UNLIMITED
     n_first = 0 if refine_only else min(round(FIRST_PHASE_STEPS * max_iter), FIRST_PHASE_ENOUGH)
-    judge = sampler if validation is None else validation
-    sample = judge.draw(256, 32, torch.float64)
+    monitored = sampler if validation is None else validation
+    sample = monitored.draw(256, 32, torch.float64)
     patience = math.inf if validation is None else math.ceil(n_iter_no_change / CHECK_EVERY)
     stages = [
-        Stage(lambda: FirstOrderPhase(model, sampler), n_first, share=FIRST_PHASE_TIME),
+        Stage(lambda: FirstOrderPhase(model, sampler), n_first, time_share=FIRST_PHASE_TIME),
         Stage(lambda: NaturalGradientPhase(model, sampler), max_iter, patience=patience),
     ]
     return train_in_stages(
         model,
         stages,
-        lambda: _error_on(sample, model),
+        lambda: _relative_error(sample, model),
         max_time=max_time,
         target_error=target_error,
         verbose=verbose,
@@ -111,45 +114,45 @@ def train(
 
 
 class Stage(NamedTuple):
-    """A phase and when it ends at the latest."""
+    """A training phase with its limits."""
 
     phase: Callable[[], Phase]
-    until: int
-    """Steps, counted from the first of the training"""
-    share: float = 1.0
-    """Of the seconds, counted from the first as well"""
+    last_step: int
+    """Last step of the phase, counted from the first step of the training"""
+    time_share: float = 1.0
+    """End of the phase as a share of the time limit of the training"""
     patience: float = math.inf
-    """Looks without a better error"""
+    """Number of evaluations without a smaller error that end the phase"""
 
 
 def train_in_stages(
     model: CoLoRAModel,
     stages: Sequence[Stage],
-    judge: Callable[[], float],
+    evaluate: Callable[[], float],
     *,
     max_time: float | None = None,
     target_error: float = 0.0,
     verbose: int = 0,
 ) -> TrainingResult:
-    """Run phases one after the other; the weights that ``judge`` finds best stay.
+    """Run phases one after the other, and keep the weights with the smallest error.
 
-    ``max_time``, ``target_error`` and ``verbose`` are as in `train`, and so are the result and the
-    error that is raised.
+    ``evaluate`` computes the error of the current weights.  The other parameters, the result and
+    the exception are as in `train`.
     """
     result = TrainingResult()
-    best = _Best(model, judge, target_error)
+    best = _Best(model, evaluate, target_error)
     best.update()
-    started = time.perf_counter()
+    training_start = time.perf_counter()
     budget = math.inf if max_time is None else max_time
-    # With a limit of time the number of steps is not known beforehand.
-    total = stages[-1].until if max_time is None else None
+    # With a time limit the number of steps is not known in advance.
+    total = stages[-1].last_step if max_time is None else None
     with tqdm(total=total, disable=verbose <= 0, unit="step") as bar:
         try:
             for stage in stages:
-                n_steps = stage.until - len(result.losses)
+                n_steps = stage.last_step - len(result.losses)
                 if n_steps > 0 and not best.good_enough:
-                    ends = started + stage.share * budget
-                    _run(stage.phase(), n_steps, ends, best, stage.patience, result, bar)
+                    deadline = training_start + stage.time_share * budget
+                    _run_phase(stage.phase(), n_steps, deadline, best, stage.patience, result, bar)
         except KeyboardInterrupt:
             result.interrupted = True
             best.update()
@@ -162,7 +165,7 @@ def train_in_stages(
             )
     model.to(torch.float64)
     result.error = best.error
-    # That of the weights that training started from may be finite where no step's is.
+    # The initial weights may have a finite error although no step has a finite loss.
     if not math.isfinite(best.error) or not _any_finite(result.losses):
         raise FloatingPointError(
             "The training error was not finite in any step; rescale y, whose values are too large "
@@ -172,8 +175,8 @@ def train_in_stages(
 
 
 @torch.no_grad()
-def _error_on(sample: Batch, model: CoLoRAModel) -> float:
-    """Mean relative error on a sample."""
+def _relative_error(sample: Batch, model: CoLoRAModel) -> float:
+    """Mean relative error of the model on a sample."""
     dtype = next(model.parameters()).dtype
     x, u, inputs, weights = (t.to(dtype) for t in sample[:4])
     squared = (weights * (model(x, inputs) - u)).square().sum((1, 2))
@@ -181,30 +184,32 @@ def _error_on(sample: Batch, model: CoLoRAModel) -> float:
 
 
 def _any_finite(losses: list[Tensor]) -> bool:
-    """Whether a step had a finite loss, or none was taken."""
+    """Whether any step had a finite loss; True if there was no step."""
     return not losses or bool(torch.isfinite(torch.stack(losses)).any())
 
 
-def _run(
+def _run_phase(
     phase: Phase,
     n_steps: int,
-    ends: float,
+    deadline: float,
     best: _Best,
     patience: float,
     result: TrainingResult,
     bar: tqdm[None],
 ) -> None:
-    """One phase, from the best weights to better ones."""
+    """Run one phase, and restore the best weights at its end."""
     phase.model.to(phase.dtype)
     phase.restart()
-    starts = time.perf_counter()
-    available = max(ends - starts, 1e-9)
-    caution, n_looks_since_best = 1.0, 0
+    phase_start = time.perf_counter()
+    available = max(deadline - phase_start, 1e-9)
+    step_factor, n_checks_since_best = 1.0, 0
     for n in range(n_steps):
-        spent = 0.0 if math.isinf(ends) else (time.perf_counter() - starts) / available
-        if spent >= 1:
+        elapsed_share = (
+            0.0 if math.isinf(deadline) else (time.perf_counter() - phase_start) / available
+        )
+        if elapsed_share >= 1:
             break
-        result.losses.append(phase.step(max(n / n_steps, spent), caution))
+        result.losses.append(phase.step(max(n / n_steps, elapsed_share), step_factor))
         bar.update()
         if n % CHECK_EVERY != CHECK_EVERY - 1:
             continue
@@ -213,10 +218,10 @@ def _run(
         if not error <= phase.max_rise * best.error:
             best.restore()
             phase.restart()
-            caution *= 0.5
+            step_factor *= 0.5
             result.n_setbacks += 1
-        n_looks_since_best = 0 if best.error < before else n_looks_since_best + 1
-        if best.good_enough or n_looks_since_best >= patience:
+        n_checks_since_best = 0 if best.error < before else n_checks_since_best + 1
+        if best.good_enough or n_checks_since_best >= patience:
             break
     best.update()
     best.restore()
@@ -224,10 +229,12 @@ def _run(
 
 
 class _Best:
-    """The best weights so far, by an error that is always judged in the same way."""
+    """Best weights so far, by an error that is always computed on the same sample."""
 
-    def __init__(self, model: CoLoRAModel, judge: Callable[[], float], target_error: float) -> None:
-        self.model, self._judge, self._target_error = model, judge, target_error
+    def __init__(
+        self, model: CoLoRAModel, evaluate: Callable[[], float], target_error: float
+    ) -> None:
+        self.model, self._evaluate, self._target_error = model, evaluate, target_error
         self._weights = self._copy()
         self.error = math.inf
 
@@ -239,8 +246,8 @@ class _Best:
         return [p.detach().clone() for p in self.model.parameters()]
 
     def update(self) -> float:
-        """Judge, and keep the weights if they are the best."""
-        error = self._judge()
+        """Evaluate the error, and keep a copy of the weights if it is the smallest one."""
+        error = self._evaluate()
         if error < self.error:
             self.error, self._weights = error, self._copy()
         return error

@@ -14,12 +14,13 @@ from skcolora._training._spring import SPRING
 
 
 class NaturalGradientPhase:
-    """SPRING in float64 on the mean squared relative error, its step falling linearly."""
+    """SPRING in float64 on the mean squared relative error, with a linearly decaying step."""
 
     dtype = torch.float64
     max_rise = 30.0
     STEP_SIZE = 0.5
-    DECAY_FROM = 0.4  # share of the phase at which the step begins to fall
+    # Share of the phase after which the step decays.
+    DECAY_FROM = 0.4
 
     def __init__(self, model: CoLoRAModel, sampler: SnapshotSampler) -> None:
         self.model, self.sampler = model, sampler
@@ -29,11 +30,11 @@ class NaturalGradientPhase:
         self._optimizer = SPRING(self.model.parameters())
 
     @classmethod
-    def step_size(cls, progress: float, caution: float) -> float:
-        """s of `SPRING` at a given share of the phase."""
-        return cls.STEP_SIZE * caution * min(1.0, (1 - progress) / (1 - cls.DECAY_FROM))
+    def step_size(cls, progress: float, step_factor: float) -> float:
+        """Step size s of `SPRING` at a progress in [0, 1]."""
+        return cls.STEP_SIZE * step_factor * min(1.0, (1 - progress) / (1 - cls.DECAY_FROM))
 
-    def step(self, progress: float, caution: float) -> Tensor:
+    def step(self, progress: float, step_factor: float) -> Tensor:
         batch = self.sampler.draw(*self._shape, self.dtype)
         row_weights = (batch.weights / math.sqrt(len(batch.x))).permute(2, 0, 1)
         values, factors = self.model.linearize(batch.x, batch.inputs, row_weights)
@@ -48,7 +49,7 @@ class NaturalGradientPhase:
             self._optimizer.step(
                 factors,
                 r,
-                self.step_size(progress, caution),
+                self.step_size(progress, step_factor),
                 lambda: residual(self.model(batch.x, batch.inputs)),
             )
         return loss

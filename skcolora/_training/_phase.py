@@ -1,4 +1,4 @@
-"""A phase of the training: an optimiser with its objective, its precision and its batches."""
+"""Interface of a training phase: an optimiser with its objective, precision and batches."""
 
 from __future__ import annotations
 
@@ -12,24 +12,28 @@ from skcolora._training._sampling import SnapshotSampler
 
 
 class Phase(Protocol):
-    """One stage of training."""
+    """One phase of training."""
 
     dtype: torch.dtype
     model: CoLoRAModel
     max_rise: float
-    """How far the error may rise over the best one before the weights are set back."""
+    """Ratio of the error to the smallest error above which the best weights are restored."""
 
-    def step(self, progress: float, caution: float) -> Tensor:
-        """One step, at ``progress`` in [0, 1], its length multiplied by ``caution`` ≤ 1."""
+    def step(self, progress: float, step_factor: float) -> Tensor:
+        """Take one step, and return its loss.
+
+        ``progress`` in [0, 1] is the share of the phase that is done; ``step_factor`` ≤ 1
+        multiplies the step size.
+        """
 
     def restart(self) -> None:
-        """Start the optimiser afresh from the weights as they are."""
+        """Reset the optimiser, which then continues from the current weights."""
 
 
 def batch_shape(sampler: SnapshotSampler, n_values: int, max_points: int) -> tuple[int, int]:
-    """Snapshots and points of a batch of at most about ``n_values`` field values.
+    """Numbers of snapshots and points of a batch with at most about ``n_values`` field values.
 
-    Where a batch takes whole snapshots, more of them than there are would be copies.
+    A batch of whole snapshots has no more snapshots than there are, since others would be copies.
     """
     n_points = max(1, min(max_points // sampler.n_fields, sampler.n_points))
     n_snapshots = max(1, n_values // (n_points * sampler.n_fields))

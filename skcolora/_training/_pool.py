@@ -1,4 +1,4 @@
-"""Samples of snapshots that do not fit into memory: a pool of some, exchanged in turn."""
+"""Sampling of snapshots that do not fit into memory, from a pool that is exchanged in turn."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from skcolora.utils._torch import as_tensor
 
 
 class SnapshotSource(Protocol):
-    """Snapshots that are read one at a time."""
+    """Snapshots that can be read one at a time."""
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -34,23 +34,28 @@ class SnapshotSource(Protocol):
     def dtype(self) -> np.dtype[Any]: ...
 
     def read(self, snapshot: int) -> NDArray[np.floating[Any]]:
-        """(n_points, n_fields), counted trajectory by trajectory; an array of its own."""
+        """Read one snapshot, as a new array (n_points, n_fields).
+
+        Snapshots are numbered trajectory by trajectory.
+        """
 
 
 class _Pending(NamedTuple):
+    """A snapshot that is being read, and the slot of the pool that it will fill."""
+
     slot: int
     snapshot: int
     values: Future[NDArray[np.floating[Any]]]
 
 
 class PooledSampler(SnapshotSampler):
-    """Draws batches from a resident pool of snapshots.
+    """Sampler that draws batches from a pool of snapshots in memory.
 
-    The slots of the pool own equal parts of all snapshots, ordered in time; each holds one
-    snapshot of its part, picked at random, so that the pool is stratified at all times and
-    no snapshot is likelier than another.  While training goes on a thread reads the next
-    snapshot.  It comes in after a number of draws that is fixed beforehand: the same seed
-    gives the same batches however fast the disk is.
+    The snapshots, ordered in time, are divided into equal parts, one for each slot of the pool.  A
+    slot holds one random snapshot of its part, so that the pool is always stratified and all
+    snapshots have the same probability.  A thread reads the next snapshot during the training.
+    The snapshot is exchanged after a fixed number of draws, so that the batches depend on the seed
+    but not on the speed of the disk.
 
     Parameters
     ----------
@@ -60,12 +65,12 @@ class PooledSampler(SnapshotSampler):
     times : Tensor of shape (n_times,)
     generator : torch.Generator
     max_bytes : int
-        Size of the pool and of the distributions of its points, though of no fewer than
-        `MIN_SLOTS` snapshots, and no more than `MAX_SLOTS`, since each is read by itself.
+        Memory of the pool and of the distributions of its points.  The pool has at least
+        `MIN_SLOTS` snapshots, and at most `MAX_SLOTS`, since each is read separately.
     """
 
     MIN_SLOTS, MAX_SLOTS = 16, 2**14
-    # Read for each draw, on average: hidden behind the step even on a slow disk.
+    # Bytes read for each draw, on average: even a slow disk reads them during one step.
     BYTES_PER_DRAW = 2**20
 
     def __init__(
@@ -80,7 +85,7 @@ class PooledSampler(SnapshotSampler):
     ) -> None:
         n_trajectories, n_times, n_points, n_fields = source.shape
         self._source, self._parameters, self._all_times = source, parameters, times
-        self._clock = times.tolist()
+        self._time_values = times.tolist()
         self._rng = np.random.default_rng(generator.initial_seed())
         size = n_points * n_fields * source.dtype.itemsize
         n_slots = min(
@@ -91,55 +96,55 @@ class PooledSampler(SnapshotSampler):
         self._draws_per_exchange = math.ceil(size / self.BYTES_PER_DRAW)
         self._n_draws = 0
 
-        held = [self._pick(slot, n_slots) for slot in range(n_slots)]
+        snapshots = [self._pick_snapshot(slot, n_slots) for slot in range(n_slots)]
         like = torch.from_numpy(np.empty(0, source.dtype))
         fields = torch.empty(n_slots, n_points, n_fields, dtype=like.dtype, device=points.device)
-        for slot in np.argsort(held, kind="stable").tolist():  # in the order of the file
-            fields[slot] = torch.from_numpy(source.read(held[slot]))
-        inputs = torch.stack([self._inputs_of(snapshot) for snapshot in held])
+        for slot in np.argsort(snapshots, kind="stable").tolist():  # in the order of the file
+            fields[slot] = torch.from_numpy(source.read(snapshots[slot]))
+        inputs = torch.stack([self._snapshot_inputs(snapshot) for snapshot in snapshots])
         super().__init__(fields, points, inputs, generator=generator)
 
-        self._turn = self._rng.permutation(n_slots)
+        self._slot_order = self._rng.permutation(n_slots)
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="skcolora-reader")
         self._pending = self._request(0)
 
     def draw(
-        self, n_snapshots: int, n_points: int, dtype: torch.dtype, *, reach: float = 1.0
+        self, n_snapshots: int, n_points: int, dtype: torch.dtype, *, time_share: float = 1.0
     ) -> Batch:
         self._n_draws += 1
-        n_exchanges, rest = divmod(self._n_draws, self._draws_per_exchange)
-        if not rest:
+        n_exchanges, remainder = divmod(self._n_draws, self._draws_per_exchange)
+        if not remainder:
             self._receive(self._pending)
             self._pending = self._request(n_exchanges)
-        return super().draw(n_snapshots, n_points, dtype, reach=reach)
+        return super().draw(n_snapshots, n_points, dtype, time_share=time_share)
 
     def close(self) -> None:
         self._reader.shutdown(cancel_futures=True)
 
-    def _pick(self, slot: int, n_slots: int) -> int:
-        """One of the snapshots that a slot owns; those on a border belong to two slots."""
+    def _pick_snapshot(self, slot: int, n_slots: int) -> int:
+        """Random snapshot of the part of a slot; one on a border belongs to two parts."""
         n_trajectories, n_times = len(self._parameters), len(self._all_times)
         n_all = n_trajectories * n_times
-        place = min(int((slot + self._rng.random()) * (n_all / n_slots)), n_all - 1)
-        time, trajectory = divmod(place, n_trajectories)
+        position = min(int((slot + self._rng.random()) * (n_all / n_slots)), n_all - 1)
+        time, trajectory = divmod(position, n_trajectories)
         return trajectory * n_times + time
 
-    def _inputs_of(self, snapshot: int) -> Tensor:
+    def _snapshot_inputs(self, snapshot: int) -> Tensor:
         trajectory, time = divmod(snapshot, len(self._all_times))
         return torch.cat([self._parameters[trajectory], self._all_times[time : time + 1]])
 
     def _request(self, n: int) -> _Pending:
-        slot = int(self._turn[n % self.n_snapshots])
-        snapshot = self._pick(slot, self.n_snapshots)
+        slot = int(self._slot_order[n % self.n_snapshots])
+        snapshot = self._pick_snapshot(slot, self.n_snapshots)
         return _Pending(slot, snapshot, self._reader.submit(self._source.read, snapshot))
 
     def _receive(self, pending: _Pending) -> None:
         slot, snapshot, values = pending
         self.fields[slot] = torch.from_numpy(values.result())
-        self.inputs[slot] = self._inputs_of(snapshot)
-        # Slots stay in the order of time, as each takes from its own part only.
-        self._times[slot] = self._clock[snapshot % len(self._clock)]
-        self._observe(slice(slot, slot + 1))
+        self.inputs[slot] = self._snapshot_inputs(snapshot)
+        # The slots stay ordered in time, because each takes snapshots only from its own part.
+        self._times[slot] = self._time_values[snapshot % len(self._time_values)]
+        self._update_distribution(slice(slot, slot + 1))
 
 
 def make_sampler(
@@ -151,7 +156,7 @@ def make_sampler(
     seed: int,
     max_bytes: int | None = None,
 ) -> SnapshotSampler:
-    """The sampler of rows in memory, or of stored ones with a pool of ``max_bytes``."""
+    """Sampler of snapshots in memory, or of stored ones with a pool of ``max_bytes``."""
     points = as_tensor(layout.grid.points, device=device)
     generator = torch.Generator(device=device).manual_seed(seed)
     if isinstance(rows, StoredRows):

@@ -1,4 +1,4 @@
-"""SOAP: Adam in the slowly rotating eigenbasis of Shampoo's preconditioner."""
+"""SOAP: the Adam optimiser in the eigenbasis of Shampoo's preconditioner."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from torch import Tensor, nn
 class SOAP:
     """First-order optimiser of the first training phase [1]_.
 
-    Weights of equal shape are stacked, so that a step is a handful of batched
-    products for the whole network.  The optimiser takes the weights over: their data
-    and gradients become views into its stacks.
+    Weights of equal shape are stacked, so that a step needs only a few batched products for the
+    whole network.  The data and gradients of the weights become views into these stacks.
 
     Parameters
     ----------
     parameters : iterable of nn.Parameter
     betas : tuple of two floats
-        Decay of the mean gradient, and of the second moments in both bases.
+        Decay of the mean gradient, and of the second moments.
+    eps : float
+        Lower bound of the root mean square gradient, by which the step is divided.
     refresh : int
-        Steps between two updates of the eigenbases (one power iteration and QR).
+        Number of steps between two updates of the eigenbases, by one power iteration and QR.
 
     References
     ----------
@@ -51,21 +52,21 @@ class SOAP:
 
     @torch.no_grad()
     def step(self, lr: float) -> None:
-        """Move the weights by a step of size ``lr`` along their ``.grad``."""
+        """Update the weights from their ``.grad``, with learning rate ``lr``."""
         self._n_steps += 1
         beta1, beta2 = self.betas
         correction1 = 1 - beta1**self._n_steps
         correction2 = 1 - beta2**self._n_steps
         for stack in self._stacks:
-            stack.grad.nan_to_num_(0.0, 0.0, 0.0)  # no trust in what is not finite
-            stack.observe(beta1, beta2, refresh=self._n_steps % self.refresh == 1)
+            stack.grad.nan_to_num_(0.0, 0.0, 0.0)  # ignore entries that are not finite
+            stack.update_moments(beta1, beta2, refresh=self._n_steps % self.refresh == 1)
             mean = stack.rotate(stack.mean)
             scale = (stack.second / correction2).sqrt_().add_(self.eps)
             stack.value.add_(stack.rotate_back(mean / scale), alpha=-lr / correction1)
 
 
 class _Stack:
-    """Weights of one shape, (n, rows, columns), with their statistics."""
+    """Stack of weights of one shape, (n, rows, columns), with the moments of their gradients."""
 
     def __init__(self, parameters: list[nn.Parameter]) -> None:
         as_matrix = (len(parameters), -1, parameters[0].shape[-1])
@@ -76,19 +77,19 @@ class _Stack:
             parameter.grad = grad.view(parameter.shape)
         self.mean = torch.zeros_like(self.value)
         self.second = torch.zeros_like(self.value)
-        # Vectors and the trivial side of thin matrices are left unrotated.
+        # Vectors, and axes of length one, have no eigenbasis.
         rows, columns = self.value.shape[1:]
         vectors = parameters[0].ndim == 1
         self._left = _Eigenbasis(self.value, rows) if rows > 1 else None
         self._right = _Eigenbasis(self.value, columns) if columns > 1 and not vectors else None
 
-    def observe(self, beta1: float, beta2: float, *, refresh: bool) -> None:
-        """Fold the current gradient into the running moments."""
+    def update_moments(self, beta1: float, beta2: float, *, refresh: bool) -> None:
+        """Update the running moments with the current gradient."""
         self.mean.lerp_(self.grad, 1 - beta1)
         if self._left is not None:
-            self._left.observe(self.grad @ self.grad.mT, beta2, refresh=refresh)
+            self._left.update_moments(self.grad @ self.grad.mT, beta2, refresh=refresh)
         if self._right is not None:
-            self._right.observe(self.grad.mT @ self.grad, beta2, refresh=refresh)
+            self._right.update_moments(self.grad.mT @ self.grad, beta2, refresh=refresh)
         self.second.lerp_(self.rotate(self.grad).square_(), 1 - beta2)
 
     def rotate(self, g: Tensor) -> Tensor:
@@ -101,14 +102,14 @@ class _Stack:
 
 
 class _Eigenbasis:
-    """Running eigenvectors of a batch of second-moment matrices."""
+    """Eigenvectors of a batch of running second-moment matrices."""
 
     def __init__(self, like: Tensor, size: int) -> None:
         self.moment = like.new_zeros(len(like), size, size)
         self.vectors = torch.eye(size, dtype=like.dtype, device=like.device).repeat(len(like), 1, 1)
         self._started = False
 
-    def observe(self, moment: Tensor, beta: float, *, refresh: bool) -> None:
+    def update_moments(self, moment: Tensor, beta: float, *, refresh: bool) -> None:
         self.moment.lerp_(moment, 1 - beta)
         if not self._started:
             self.vectors = torch.linalg.eigh(self.moment).eigenvectors.flip(-1)

@@ -1,4 +1,4 @@
-"""SPRING: a natural-gradient step with momentum, solved in the space of the samples."""
+"""SPRING: natural-gradient steps with momentum, solved in the space of the samples."""
 
 from __future__ import annotations
 
@@ -15,26 +15,25 @@ from skcolora._nn import Factor
 class SPRING:
     """Second-order optimiser of the second training phase [1]_.
 
-    With the residual r and its Jacobian J on a batch, λ̂ = λ mean(diag J Jᵀ):
+    With the residual r of a batch, its Jacobian J, and λ̂ = λ mean(diag J Jᵀ), a step is:
 
         ζ = r - J (β p),   p ← Jᵀ (J Jᵀ + λ̂ I)⁻¹ ζ + β p,   θ ← θ - s min(1, c / ‖p‖) p
 
-    The damping falls with the square of the residual, ``λ = κ min(‖r‖², 1)``, as in
-    Levenberg and Marquardt's method [2]_: bold only where the linear model can be trusted.
-    The radius c adapts to the problem: a step is halved until the linear model of the
-    batch holds, ``‖r(θ - s p) - (r - s J p)‖ ≤ η ‖r‖``, and may grow again while it holds
-    well.  J comes as outer products (`Factor`) and is never formed: ``J Jᵀ`` is a sum of
-    elementwise products of small Gram matrices.
+    The damping decreases with the squared residual, ``λ = κ min(‖r‖², 1)``, as in the
+    Levenberg–Marquardt method [2]_.  The radius c is adapted: a step is halved until the
+    linear model of the batch is accurate, ``‖r(θ - s p) - (r - s J p)‖ ≤ η ‖r‖``, and c grows
+    again while the model is more accurate than required.  J is given by outer products (`Factor`)
+    and never formed: ``J Jᵀ`` is a sum of elementwise products of small Gram matrices.
 
     Parameters
     ----------
     parameters : iterable of nn.Parameter
     momentum : float
-        β, after the first steps.
+        β after the warm-up.
     damping : float
-        κ, for residuals whose squared norm is a mean squared relative error.
+        κ, for a residual whose squared norm is a mean squared relative error.
     max_norm : float
-        First value of c.
+        Initial value of c.
 
     References
     ----------
@@ -45,11 +44,13 @@ class SPRING:
        Levenberg-Marquardt method", Computing Suppl. 15 (2001), 239-249.
     """
 
-    LEAST_DAMPING = 1e-13  # of λ, about what float64 bears
+    # Smallest λ, close to the precision of float64.
+    LEAST_DAMPING = 1e-13
     LINEARITY = 0.5  # η
-    GROWTH = 1.3
+    GROWTH = 1.3  # factor by which c grows
     MAX_HALVINGS = 12
-    WARM_UP = 5.0  # of the momentum, n / (n + 5) in the n-th step
+    # The momentum of the n-th step is at most n / (n + WARM_UP).
+    WARM_UP = 5.0
 
     def __init__(
         self,
@@ -72,23 +73,24 @@ class SPRING:
         step_size: float,
         evaluate: Callable[[], Tensor],
     ) -> None:
-        """Move the weights by ``step_size`` along the damped natural gradient.
+        """Move the weights along the damped natural gradient.
 
         Parameters
         ----------
         factors : sequence of Factor
-            The Jacobian of ``residual``, its rows in the same order.
+            Jacobian of ``residual``, with rows in the same order.
         residual : Tensor of any shape
+            Residual r of the batch.
         step_size : float
-            s.
+            Step size s.
         evaluate : callable
-            The residual of the same batch at the weights as they are by then.
+            Function that computes the residual of the same batch at the current weights.
         """
         rows = _flatten(factors, residual.shape)
         r = residual.flatten()
         self._n_steps += 1
         momentum = min(self.momentum, self._n_steps / (self._n_steps + self.WARM_UP))
-        zeta = r - momentum * self._along(rows)
+        zeta = r - momentum * self._apply_jacobian(rows)
         damping = max(self.damping * min(float(r.square().sum()), 1.0), self.LEAST_DAMPING)
         multipliers = _solve(gram(rows), zeta, damping)
         for direction in self._directions.values():
@@ -96,39 +98,39 @@ class SPRING:
         for parameter, left, right in rows:
             gradient = _transposed_product(left, right, multipliers)
             self._directions[parameter].add_(gradient.view_as(parameter))
-        self._advance(r, self._along(rows), step_size, evaluate)
+        self._advance(r, self._apply_jacobian(rows), step_size, evaluate)
 
-    def _along(self, rows: Sequence[Factor]) -> Tensor:
-        """J p."""
+    def _apply_jacobian(self, rows: Sequence[Factor]) -> Tensor:
+        """Product J p of the Jacobian and the direction."""
         products = [_product(left, right, self._directions[q]) for q, left, right in rows]
         return torch.stack(products).sum(0)
 
     def _advance(
         self, r: Tensor, slope: Tensor, step_size: float, evaluate: Callable[[], Tensor]
     ) -> None:
-        """Take as much of the step as the linear model ``r - s J p`` bears out."""
+        """Take the step, halved until the linear model ``r - s J p`` is accurate enough."""
         start = [q.clone() for q in self.parameters]
         norm = float(torch.stack([d.norm() for d in self._directions.values()]).norm())
         length = step_size * min(1.0, self.max_norm / norm) if norm > 0 else 0.0
-        bound = float(r.norm())
+        residual_norm = float(r.norm())
         for _ in range(self.MAX_HALVINGS):
             for parameter, origin in zip(self.parameters, start, strict=True):
                 torch.sub(origin, self._directions[parameter], alpha=length, out=parameter)
             deviation = float((evaluate().flatten() - r + length * slope).norm())
-            if deviation <= self.LINEARITY * bound:
+            if deviation <= self.LINEARITY * residual_norm:
                 break
             length /= 2
             self.max_norm = length * norm / step_size
-        else:  # no step at all, however short, is better than one into the unknown
+        else:  # the linear model fails for the shortest step too, so the weights are restored
             for parameter, origin in zip(self.parameters, start, strict=True):
                 parameter.copy_(origin)
             return
-        if deviation <= self.LINEARITY / 4 * bound and self.max_norm < norm:
+        if deviation <= self.LINEARITY / 4 * residual_norm and self.max_norm < norm:
             self.max_norm *= self.GROWTH
 
 
 def _flatten(factors: Sequence[Factor], shape: torch.Size) -> list[Factor]:
-    """The same rows as (n_rows, n_columns) arrays; shared arrays stay shared."""
+    """Reshape the factors to arrays (n_rows, n_columns); shared arrays stay shared."""
     flat: dict[Tensor | None, Tensor | None] = {None: None}
 
     def rows(t: Tensor | None) -> Tensor | None:
@@ -140,17 +142,17 @@ def _flatten(factors: Sequence[Factor], shape: torch.Size) -> list[Factor]:
 
 
 def gram(rows: Sequence[Factor], *, block: int = 128) -> Tensor:
-    """Lower triangle of ``J Jᵀ``, J given by its factors (n_rows, ...).
+    """Lower triangle of ``J Jᵀ``, (n_rows, n_rows), from the factors of J.
 
-    ``(l ⊗ r)·(l' ⊗ r') = (l·l')(r·r')``; factors with the same right side are summed
-    first.  Each thread has a block of rows at a time, and what it does with them stays in
-    its cache.
+    By ``(l ⊗ r)·(l' ⊗ r') = (l·l')(r·r')``, only small Gram matrices are needed; factors with
+    the same right side are summed first.  Each thread processes one block of rows at a time, to
+    keep the block in its cache.
     """
     n_rows = next(len(side) for factor in rows for side in factor[1:] if side is not None)
     n_blocks = min(torch.get_num_threads(), -(-n_rows // block))
     n_together = n_blocks * block
 
-    def padded(sides: Sequence[Tensor]) -> Tensor:
+    def pad_rows(sides: Sequence[Tensor]) -> Tensor:
         return pad(torch.cat(list(sides), -1), (0, 0, 0, -n_rows % n_together))
 
     groups = defaultdict(list)
@@ -160,50 +162,54 @@ def gram(rows: Sequence[Factor], *, block: int = 128) -> Tensor:
         elif right is not None:
             groups[right].append(right.new_ones(n_rows, 1))
     sides = [
-        [padded(lefts), *([] if right is None else [padded([right])])]
+        [pad_rows(lefts), *([] if right is None else [pad_rows([right])])]
         for right, lefts in groups.items()
     ]
     n = len(sides[0][0])
     out = sides[0][0].new_zeros(n, n)
-    # Reused, so that the system is not asked for the memory again and again.
+    # One buffer for all blocks, because repeated allocation is slow.
     scratch = out.new_empty(2, n_together * n)
     for start in range(0, n, n_together):
         stop = start + n_together
-        here = out[start:stop, :stop].unflatten(0, (n_blocks, block))
-        products = scratch[:, : here.numel()].view(2, *here.shape)
+        out_block = out[start:stop, :stop].unflatten(0, (n_blocks, block))
+        products = scratch[:, : out_block.numel()].view(2, *out_block.shape)
         for pair in sides:
             for side, product in zip(pair, products, strict=False):
-                ours = side[start:stop].unflatten(0, (n_blocks, block))
-                torch.bmm(ours, side[:stop].T.expand(n_blocks, -1, -1), out=product)
+                side_block = side[start:stop].unflatten(0, (n_blocks, block))
+                torch.bmm(side_block, side[:stop].T.expand(n_blocks, -1, -1), out=product)
             if len(pair) == 2:
-                here.addcmul_(*products)
+                out_block.addcmul_(*products)
             else:
-                here.add_(products[0])
+                out_block.add_(products[0])
     return out[:n_rows, :n_rows]
 
 
 def _product(left: Tensor | None, right: Tensor | None, direction: Tensor) -> Tensor:
-    """J p for one weight."""
+    """Contribution of one weight to J p."""
     if left is None or right is None:
-        return _only(left, right) @ direction.flatten()
+        return _single_side(left, right) @ direction.flatten()
     return ((left @ direction) * right).sum(-1)
 
 
 def _transposed_product(left: Tensor | None, right: Tensor | None, v: Tensor) -> Tensor:
-    """Jᵀ v for one weight."""
+    """Entries of Jᵀ v for one weight."""
     if left is None or right is None:
-        return v @ _only(left, right)
+        return v @ _single_side(left, right)
     return left.T @ (v.unsqueeze(-1) * right)
 
 
-def _only(left: Tensor | None, right: Tensor | None) -> Tensor:
-    given = right if left is None else left
-    assert given is not None
-    return given
+def _single_side(left: Tensor | None, right: Tensor | None) -> Tensor:
+    """The side that is not None."""
+    side = right if left is None else left
+    assert side is not None
+    return side
 
 
 def _solve(lower: Tensor, rhs: Tensor, damping: float) -> Tensor:
-    """Solve with the damped Gram matrix; the damping grows until it is definite."""
+    """Solve with the damped Gram matrix.
+
+    The damping is increased until the matrix is positive definite.
+    """
     mean = lower.diagonal().mean()
     while True:
         lower.diagonal().add_(damping * mean)

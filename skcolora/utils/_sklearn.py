@@ -1,4 +1,4 @@
-"""The only place that touches scikit-learn's private names."""
+"""Private names of scikit-learn, which only this module imports."""
 
 from sklearn.base import _fit_context as fit_context
 from sklearn.model_selection._search import BaseSearchCV

@@ -1,4 +1,4 @@
-"""Devices, precisions and the way from numpy to torch."""
+"""Devices, precisions and conversion of numpy arrays to torch."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
 def resolve_device(device: str) -> torch.device:
-    """The torch device of a constructor's ``device``, or a ValueError."""
+    """Torch device for the parameter ``device`` of an estimator.
+
+    Raises ValueError if this machine has no such device.
+    """
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -28,14 +31,14 @@ def resolve_device(device: str) -> torch.device:
 
 
 def resolve_dtype(dtype: str, like: np.dtype[Any]) -> torch.dtype:
-    """The torch dtype of a constructor's ``dtype``; "auto" follows ``like``."""
+    """Torch dtype for the parameter ``dtype`` of an estimator; "auto" takes that of ``like``."""
     return _DTYPES[str(like) if dtype == "auto" else dtype]
 
 
 def as_tensor(
     array: NDArray[Any], *, device: torch.device | None = None, dtype: torch.dtype | None = None
 ) -> Tensor:
-    """A tensor of the array's values, which are copied only where they must be."""
+    """Convert an array to a tensor, without a copy if possible."""
     contiguous = np.ascontiguousarray(array)
     if not contiguous.flags.writeable:
         contiguous = contiguous.copy()

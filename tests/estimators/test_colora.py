@@ -286,7 +286,7 @@ def test_too_few_trajectories_to_set_any_aside(data):
 
 
 def test_interrupted_fit_is_fitted(data, monkeypatch):
-    def interrupted(self, progress, caution):
+    def interrupted(self, progress, step_factor):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(NaturalGradientPhase, "step", interrupted)

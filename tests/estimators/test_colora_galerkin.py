@@ -32,7 +32,8 @@ def small(**changes):
 
 @pytest.fixture(scope="module")
 def regressor():
-    model = CoLoRARegressor(**DATA.grid, **OPTIONS, max_iter=300)
+    # Enough steps that explicit time steps are limited by accuracy, not by stability.
+    model = CoLoRARegressor(**DATA.grid, **OPTIONS, max_iter=500)
     return model.fit(DATA.X, DATA.y)
 
 
@@ -163,7 +164,7 @@ class Cooling(PDE):
 def test_values_that_stay_as_they_are_on_the_boundary(collocation):
     pde, X, new = Cooling(), np.array([[0.05], [0.1], [0.2]]), np.array([[0.07], [0.15]])
     grid = {"times": np.linspace(0, 1, 21), "points": np.linspace(0, 1, 65)}
-    network = CoLoRARegressor(**grid, width=12, depth=4, rank=2, max_iter=300, random_state=0)
+    network = CoLoRARegressor(**grid, width=12, depth=4, rank=2, max_iter=500, random_state=0)
     model = CoLoRAGalerkin(pde, regressor=network, collocation=collocation, n_collocation=20)
     y_new = pde.solve(new, **grid)
     predicted = model.fit(X, pde.solve(X, **grid)).predict(new)
@@ -260,7 +261,7 @@ def test_a_distillation_that_misses_the_paths_warns(model, monkeypatch):
         model.distill(candidates, hyper_width=20)
     # It starts from the trained weights; one step from random ones leads nowhere.
     monkeypatch.setattr(
-        "skcolora._galerkin._distill.widened",
+        "skcolora._galerkin._distill.widen",
         lambda known, width, generator: Hypernetwork(
             2, model.regressor_.n_latent_, width=width, depth=3, generator=generator
         ).double(),
@@ -506,7 +507,7 @@ def test_the_history_is_that_of_the_last_training(regressor, model):
     refined = model.refine(NEW.X, max_iter=5).regressor_
     assert refined.n_iter_ == len(refined.loss_curve_) == 5
     assert refined.best_loss_ != regressor.best_loss_
-    assert regressor.n_iter_ == 300
+    assert regressor.n_iter_ == 500
 
 
 def test_integrals_are_kept_with_fixed_ends():

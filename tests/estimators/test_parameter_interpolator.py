@@ -76,7 +76,7 @@ def test_other_times_and_points():
     new_times, new_x = np.array([0.11, 0.52]), np.array([0.013, 0.99, 1.4])
     given = model.predict([[1.5]], times=new_times, points=new_x)
     assert np.allclose(given, exact(np.array([[1.5]]), new_times, new_x), atol=1e-4)
-    with pytest.raises(ValueError, match="leave those of the snapshots, 0 to 1"):
+    with pytest.raises(ValueError, match=r"must lie in \[0, 1\], .*; got \[0.5, 1.1\]"):
         model.predict([[1.5]], times=[0.5, 1.1])
 
 

@@ -124,7 +124,7 @@ def test_the_jacobian_of_a_step(phase):
     sample = phase.draw()
     r, factors, violation = phase.linearize(sample)
     assert torch.equal(r, phase.residual(sample))
-    assert violation.shape == sample.free.weights.shape
+    assert violation.shape == sample.collocation.weights.shape
     weights = [p.detach().clone() for p in phase.model.parameters()]
     generator = torch.Generator().manual_seed(1)
     directions = {
@@ -172,8 +172,8 @@ def test_boundary_values_that_are_prescribed_stay(monkeypatch):
     sample = phase.draw()
     r = phase.residual(sample)[len(sample.known.u) :]
     with torch.no_grad():
-        rate = phase._jets(sample.free.inputs, sample.free.x).rate
-    assert torch.allclose(r, phase._tau * (sample.free.weights * rate).flatten())
+        rate = phase._jets(sample.collocation.inputs, sample.collocation.x).rate
+    assert torch.allclose(r, phase._tau * (sample.collocation.weights * rate).flatten())
 
 
 @pytest.mark.parametrize(
@@ -195,11 +195,11 @@ def test_the_memory_for_the_fields_is_bounded(monkeypatch, most, shape):
 def test_interruption_keeps_what_was_learnt(model, monkeypatch):
     step, calls = EquationPhase.step, []
 
-    def interrupted(self, progress, caution):
+    def interrupted(self, progress, step_factor):
         calls.append(progress)
         if len(calls) == 60:
             raise KeyboardInterrupt
-        return step(self, progress, caution)
+        return step(self, progress, step_factor)
 
     monkeypatch.setattr(EquationPhase, "step", interrupted)
     with pytest.warns(UserWarning, match="interrupted after 59 steps"):

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from skcolora._nn._hypernetwork import Hypernetwork, widened
+from skcolora._nn._hypernetwork import Hypernetwork, widen
 
 
 @pytest.mark.parametrize("depth", [1, 2, 4])
@@ -14,7 +14,7 @@ def test_a_widened_hypernetwork_gives_the_same_and_can_learn_more(depth):
     known.scale.fill_(2.0)
     for bias in known.biases:
         torch.nn.init.normal_(bias, generator=generator)
-    wide = widened(known, 7, generator=generator)
+    wide = widen(known, 7, generator=generator)
     inputs = torch.randn(10, 3, generator=generator, dtype=torch.float64)
     torch.testing.assert_close(wide(inputs), known(inputs), rtol=1e-13, atol=1e-13)
     assert [w.shape[1] for w in wide.weights] == [7] * (depth - 1) + [5]
@@ -25,7 +25,7 @@ def test_a_widened_hypernetwork_gives_the_same_and_can_learn_more(depth):
 def test_a_hypernetwork_of_the_same_width_is_a_copy():
     generator = torch.Generator().manual_seed(0)
     known = Hypernetwork(2, 3, width=4, depth=3, generator=generator)
-    copy = widened(known, 4, generator=generator)
+    copy = widen(known, 4, generator=generator)
     for ours, theirs in zip(copy.parameters(), known.parameters(), strict=True):
         assert torch.equal(ours, theirs)
         assert ours.data_ptr() != theirs.data_ptr()

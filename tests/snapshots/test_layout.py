@@ -81,7 +81,7 @@ def test_an_image_without_points_is_doubtful():
     ("shape", "times", "points", "message"),
     [
         ((2, 6, 3), np.arange(5), None, r"5 entries, but the snapshots have 6 times"),
-        ((2, 5, 3), None, np.arange(4.0), r"\(3,\) in space, but `points` are \(4,\)"),
+        ((2, 5, 3), None, np.arange(4.0), r"\(3,\) in space, but `points` have shape \(4,\)"),
         ((2, 5, 12), None, (np.arange(3), np.arange(4)), r"expected \(n_traj.*flattened to 2-D"),
         ((2, 5, 4, 3), None, (np.arange(3), np.arange(4)), r"\(4, 3\) in space.*\(3, 4\)"),
         ((2, 5, 3, 4, 1), None, None, r"give `points` as a tuple"),

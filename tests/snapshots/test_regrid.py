@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from skcolora._snapshots import check_points, in_space, in_time
+from skcolora._snapshots import check_points, interpolate_in_space, interpolate_in_time
 
 
 def cubic(x):
@@ -15,7 +15,7 @@ def test_cubic_polynomials_are_reproduced_on_a_tensor_grid(n_dims):
     grid = check_points(tuple(np.linspace(0, 1, 5 + d) ** 1.3 for d in range(n_dims)))
     new = np.random.RandomState(0).rand(30, n_dims)
     values = np.stack([cubic(grid.points), -cubic(grid.points)], axis=1)
-    moved = in_space(grid, values, new, (None,) * n_dims)
+    moved = interpolate_in_space(grid, values, new, (None,) * n_dims)
     assert np.allclose(moved, np.stack([cubic(new), -cubic(new)], axis=1))
 
 
@@ -27,7 +27,7 @@ def test_fourth_order_on_a_periodic_grid(both_ends):
         axis = np.linspace(-1, 1, n + both_ends, endpoint=both_ends)
         grid = check_points((axis, axis))
         wave = lambda x: np.sin(np.pi * x[:, 0]) * np.cos(np.pi * x[:, 1])  # noqa: E731
-        moved = in_space(grid, wave(grid.points)[:, None], new, (2.0, 2.0))
+        moved = interpolate_in_space(grid, wave(grid.points)[:, None], new, (2.0, 2.0))
         return np.abs(moved[:, 0] - wave(new)).max()
 
     assert np.log2(error(16) / error(32)) == pytest.approx(4, abs=0.5)
@@ -37,26 +37,30 @@ def test_scattered_points():
     random = np.random.RandomState(0)
     grid = check_points(random.rand(400, 2))
     new = random.uniform(0.2, 0.8, (40, 2))
-    moved = in_space(grid, np.sin(grid.points @ [2.0, 3.0])[:, None], new, (None, None))
+    moved = interpolate_in_space(grid, np.sin(grid.points @ [2.0, 3.0])[:, None], new, (None, None))
     assert np.abs(moved[:, 0] - np.sin(new @ [2.0, 3.0])).max() < 0.02
 
 
 def test_points_on_a_line_in_any_order():
     order = np.random.RandomState(0).permutation(20)
     grid = check_points(np.linspace(0, 1, 20)[order])
-    moved = in_space(grid, grid.points**2, np.array([[0.33]]), (None,))
+    moved = interpolate_in_space(grid, grid.points**2, np.array([[0.33]]), (None,))
     assert moved == pytest.approx(0.33**2)
 
 
 def test_leaving_the_domain_is_an_error():
     grid = check_points(np.linspace(0, 1, 9))
-    with pytest.raises(ValueError, match="leave the range 0 to 1"):
-        in_space(grid, grid.points, np.array([[1.2]]), (None,))
+    with pytest.raises(
+        ValueError, match=r"must lie in \[0, 1\] in dimension 0, .*; got \[1.2, 1.2\]"
+    ):
+        interpolate_in_space(grid, grid.points, np.array([[1.2]]), (None,))
 
 
 @pytest.mark.parametrize("n_times", [1, 2, 3, 6])
-def test_in_time(n_times):
+def test_interpolate_in_time(n_times):
     times = np.arange(n_times, dtype=float)
     degree = min(3, n_times - 1)
     new = np.array([0.25 * (n_times - 1)])
-    assert np.allclose(in_time(times, times[:, None] ** degree, new), new[:, None] ** degree)
+    assert np.allclose(
+        interpolate_in_time(times, times[:, None] ** degree, new), new[:, None] ** degree
+    )

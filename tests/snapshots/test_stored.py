@@ -166,7 +166,7 @@ def test_what_does_not_fit_is_refused_before_anything_is_read(data):
     y = Guard(data.y)
     with pytest.raises(ValueError, match="X has 5 rows and y has 6 trajectories"):
         model(data).fit(data.X[:5], y)
-    with pytest.raises(ValueError, match=r"\(48,\) in space, but `points` are \(3,\)"):
+    with pytest.raises(ValueError, match=r"\(48,\) in space, but `points` have shape \(3,\)"):
         model(data, points=np.arange(3.0)).fit(data.X, y)
     with pytest.raises(ValueError, match="y must hold real numbers; got dtype complex128"):
         model(data).fit(data.X, Guard(data.y.astype(complex)))

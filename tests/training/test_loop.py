@@ -60,9 +60,9 @@ def test_time_is_kept_and_the_schedule_runs_to_its_end(monkeypatch):
     progress = []
     step = NaturalGradientPhase.step
 
-    def spy(self, share, caution):
+    def spy(self, share, step_factor):
         progress.append(share)
-        return step(self, share, caution)
+        return step(self, share, step_factor)
 
     monkeypatch.setattr(NaturalGradientPhase, "step", spy)
     result = train(model, sampler, max_iter=10**6, max_time=2.0)
@@ -75,11 +75,11 @@ def test_interruption_keeps_the_best_weights_and_warns(monkeypatch):
     model, sampler = make_case()
     step, calls = FirstOrderPhase.step, []
 
-    def interrupted(self, progress, caution):
+    def interrupted(self, progress, step_factor):
         calls.append(progress)
         if len(calls) == 700:
             raise KeyboardInterrupt
-        return step(self, progress, caution)
+        return step(self, progress, step_factor)
 
     monkeypatch.setattr(FirstOrderPhase, "step", interrupted)
     before = error_of(model, sampler)
@@ -90,7 +90,7 @@ def test_interruption_keeps_the_best_weights_and_warns(monkeypatch):
 
 
 def test_interruption_in_the_first_step_is_no_failure(monkeypatch):
-    def interrupted(self, progress, caution):
+    def interrupted(self, progress, step_factor):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(FirstOrderPhase, "step", interrupted)
@@ -105,9 +105,9 @@ def test_not_a_number_is_stepped_back_from(monkeypatch):
     model, sampler = make_case()
     step, calls = NaturalGradientPhase.step, []
 
-    def broken(self, progress, caution):
-        calls.append(caution)
-        loss = step(self, progress, caution)
+    def broken(self, progress, step_factor):
+        calls.append(step_factor)
+        loss = step(self, progress, step_factor)
         if len(calls) == 30:
             with torch.no_grad():
                 next(model.parameters()).fill_(math.nan)

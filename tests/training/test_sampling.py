@@ -68,15 +68,15 @@ def test_zero_snapshots_have_finite_weights(all_zero):
 
 def test_reach_bounds_the_times_and_leaves_steady_fields_alone():
     sampler = make_sampler(torch.rand(10, 5, 1).double())
-    assert sampler.draw(64, 2, torch.float64, reach=0.5).inputs.max() == 4
-    assert sampler.draw(64, 2, torch.float64, reach=0.0).inputs.max() == 0
+    assert sampler.draw(64, 2, torch.float64, time_share=0.5).inputs.max() == 4
+    assert sampler.draw(64, 2, torch.float64, time_share=0.0).inputs.max() == 0
     sampler = SnapshotSampler(
         torch.rand(10, 5, 1).double(),
         torch.rand(5, 1).double(),
         torch.stack([torch.arange(10.0), torch.zeros(10)], dim=1).double(),
         generator=torch.Generator().manual_seed(0),
     )
-    assert sampler.draw(64, 2, torch.float64, reach=0.0).inputs[:, 0].max() == 9
+    assert sampler.draw(64, 2, torch.float64, time_share=0.0).inputs[:, 0].max() == 9
 
 
 def test_moments_in_blocks(monkeypatch):
