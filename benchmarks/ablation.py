@@ -2,14 +2,12 @@
 
     SKCOLORA_DATA=folder python benchmarks/ablation.py vlasov --max-time 60 --seeds 0 1 2
 
-Every fit has the same time.  Writes ``ablation_<problem>.json`` and prints a table.
+Every fit has the same time.  Writes ``ablation_<problem>.json`` and prints tables.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
-import json
 import math
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -19,11 +17,18 @@ from unittest import mock
 import numpy as np
 import torch
 from problems import PROBLEMS, Problem
-from skcolora.training import SnapshotSampler, _loop, _phases, _spring
+from results import Record, argument_parser, parse
 from sklearn.pipeline import make_pipeline
 from torch import nn
 
 from skcolora import CoLoRARegressor
+from skcolora._training import (
+    SnapshotSampler,
+    _first_order,
+    _loop,
+    _natural_gradient,
+    _spring,
+)
 from skcolora.metrics import relative_l2_error
 
 
@@ -59,10 +64,10 @@ def both(*contexts: Any) -> Iterator[None]:
 def spring(**options: Any) -> Any:
     """The second phase with other options of its optimiser."""
 
-    def restart(self: _phases.NaturalGradientPhase) -> None:
+    def restart(self: _natural_gradient.NaturalGradientPhase) -> None:
         self._optimizer = _spring.SPRING(self.model.parameters(), **options)
 
-    return changed(_phases.NaturalGradientPhase, restart=restart)
+    return changed(_natural_gradient.NaturalGradientPhase, restart=restart)
 
 
 def uniform_points() -> Any:
@@ -78,8 +83,8 @@ VARIANTS: dict[str, Callable[[], Any]] = {
     "all of it": contextlib.nullcontext,
     "points drawn uniformly": uniform_points,
     "points drawn by |u| alone": lambda: changed(SnapshotSampler, MISFIT_SHARE=0.0),
-    "all times from the start": lambda: changed(_phases.FirstOrderPhase, FIRST_TIMES=1.0),
-    "Adam in place of SOAP": lambda: changed(_phases, SOAP=Adam),
+    "all times from the start": lambda: changed(_first_order.FirstOrderPhase, FIRST_TIMES=1.0),
+    "Adam in place of SOAP": lambda: changed(_first_order, SOAP=Adam),
     "no second phase": lambda: changed(
         _loop, FIRST_PHASE_TIME=1.0, FIRST_PHASE_STEPS=1.0, FIRST_PHASE_ENOUGH=_loop.UNLIMITED
     ),
@@ -93,18 +98,18 @@ VARIANTS: dict[str, Callable[[], Any]] = {
         _spring.SPRING, LINEARITY=math.inf, GROWTH=1.0
     ),
     "float32 throughout (damping 1e-5)": lambda: both(
-        changed(_phases.NaturalGradientPhase, dtype=torch.float32),
+        changed(_natural_gradient.NaturalGradientPhase, dtype=torch.float32),
         changed(_spring.SPRING, LEAST_DAMPING=1e-5),
     ),
 }
 
 
-def run(problem: Problem, max_time: float, seeds: list[int]) -> dict[str, list[dict[str, float]]]:
-    results: dict[str, list[dict[str, float]]] = {}
-    for name, variant in VARIANTS.items():
-        results[name] = []
+def run(
+    problem: Problem, variants: list[str], max_time: float, seeds: list[int], record: Record
+) -> None:
+    for name in variants:
         for seed in seeds:
-            with variant():
+            with VARIANTS[name]():
                 model = CoLoRARegressor(
                     **problem.data.grid, **problem.network, max_time=max_time, random_state=seed
                 )
@@ -112,36 +117,38 @@ def run(problem: Problem, max_time: float, seeds: list[int]) -> dict[str, list[d
                 started = time.perf_counter()
                 pipeline.fit(problem.X, problem.y)
                 seconds = time.perf_counter() - started
-            row = {
-                "seed": seed,
-                "seconds": seconds,
-                "steps": model.n_iter_,
-                "error": relative_l2_error(problem.y_new, pipeline.predict(problem.X_new)),
-                "training error": relative_l2_error(problem.y, pipeline.predict(problem.X)),
-            }
-            results[name].append(row)
+            error = relative_l2_error(problem.y_new, pipeline.predict(problem.X_new))
+            training = relative_l2_error(problem.y, pipeline.predict(problem.X))
+            record.add(
+                variant=name,
+                seed=seed,
+                seconds=seconds,
+                steps=model.n_iter_,
+                error=error,
+                training_error=training,
+            )
             print(
                 f"{name:36} seed {seed}: {seconds:5.0f} s, {model.n_iter_} steps, "
-                f"error {row['error']:.2e}, training {row['training error']:.2e}",
+                f"error {error:.2e}, training {training:.2e}",
                 flush=True,
             )
-    return results
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("problems", nargs="+", choices=sorted(PROBLEMS))
+    parser = argument_parser(__doc__, problems=PROBLEMS)
     parser.add_argument("--max-time", type=float, default=60.0)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    args = parser.parse_args()
+    parser.add_argument("--variants", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    args = parse(parser, tiny={"max_time": 0.1})
     for name in args.problems:
-        results = run(PROBLEMS[name](), args.max_time, args.seeds)
-        with open(f"ablation_{name}.json", "w") as file:
-            json.dump(results, file, indent=1)
-        reference = np.median([row["error"] for row in results["all of it"]])
+        record = Record(f"ablation_{name}", args)
+        run(PROBLEMS[name](), args.variants, args.max_time, args.seeds, record)
+        medians = {
+            variant: np.median([r["error"] for r in record.figures if r["variant"] == variant])
+            for variant in args.variants
+        }
+        reference = medians.get("all of it", np.nan)
         print(f"\n{'':36}{'error':>10}{'times':>8}")
-        for variant, rows in results.items():
-            error = np.median([row["error"] for row in rows])
+        for variant, error in medians.items():
             print(f"{variant:36}{error:10.2e}{error / reference:8.1f}")
 
 

@@ -2,34 +2,30 @@
 
     SKCOLORA_DATA=folder python benchmarks/few_data.py vlasov burgers rde wave --counts 2 3 5 7
 
-One network is trained for each count.  It predicts by its hypernetwork (CoLoRA-D), moved by the
-equation (CoLoRA-EQ), and by a hypernetwork that has learnt paths of the equation at parameters
-without snapshots (distilled).  The same after the network has learnt the equation at these
-parameters (refined).  "Manifold" is the best fit of its decoder to the unseen snapshots.
+One network is trained for each count and seed.  It predicts by its hypernetwork
+(`CoLoRARegressor`), moved by the equation (`CoLoRAGalerkin`), and by a hypernetwork that has learnt
+paths of the equation at parameters without snapshots (`distill`).  The same after the network has
+learnt the equation at these parameters (`refine`), none of which is judged.  "Best fit of the
+decoder" is the error of the network with the latent states that fit the unseen snapshots best.
 
 The published snapshots of Burgers and of the rotating detonation are 2e-3 to 6e-3 and 7e-4 to 3e-3
 from the solution, below which no method that solves the equation can come; with ``--solved`` they
 are replaced by those of our own solver at the same parameters.
-Writes ``few_data_<problem>.json`` and ``few_data.png``.
+Writes ``few_data_<problem>.json`` or ``few_data_<problem>_solved.json``.
 """
 
 from __future__ import annotations
 
 import argparse
-import json
 import time
 import warnings
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any, NamedTuple
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
-from problems import data_folder
-from scipy.stats import qmc, spearmanr
+import problems
+from results import Record, argument_parser, parse
+from scipy.stats import qmc
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
@@ -62,7 +58,7 @@ class Case(NamedTuple):
     unseen: tuple[np.ndarray, np.ndarray] | None
     """Parameters and snapshots besides those of the pool that are not trained on."""
     candidates: np.ndarray
-    """Parameters that the distillation learns from."""
+    """Parameters that the refinement and the distillation learn from; none of them is judged."""
     scaling: FunctionTransformer
     network: dict[str, Any]
     distillation: dict[str, Any]
@@ -85,16 +81,16 @@ def _spread(values: np.ndarray) -> Callable[[int], np.ndarray]:
 
 
 def vlasov(solved: bool, cache: str | None) -> Case:
-    data = load_snapshots(data_folder() / "vlasov", period=2.0)
+    data = load_snapshots(problems.data_folder() / "vlasov", period=2.0)
     new = make_vlasov([0.25, 0.35])
-    candidates = np.linspace(0.2, 0.4, 9)[:, None]
+    candidates = np.linspace(0.2, 0.4, 8)[:, None]
     chosen = _spread(data.X[:, 0])
     return Case(data, Vlasov(), chosen, (new.X, new.y), candidates, FunctionTransformer(), {}, {})
 
 
 def burgers(solved: bool, cache: str | None) -> Case:
     """The middle one of three is 0.00496, though 0.00595 is nearer to the middle."""
-    data = load_snapshots(data_folder() / "burgers", period=1.0)
+    data = load_snapshots(problems.data_folder() / "burgers", period=1.0)
     if solved:
         data = make_burgers(data.X[:, 0], kind="2d", cache=cache)
     candidates = np.geomspace(0.001, 0.01, 13)[:, None]
@@ -107,7 +103,7 @@ def burgers(solved: bool, cache: str | None) -> Case:
 
 
 def rotating_detonation(solved: bool, cache: str | None) -> Case:
-    data = load_snapshots(data_folder() / "rde", period=2 * np.pi)
+    data = load_snapshots(problems.data_folder() / "rde", period=2 * np.pi)
     if solved:
         data = make_rotating_detonation(data.X[:, 0], cache=cache)
     candidates = np.linspace(2.0, 3.1, 9)[:, None]
@@ -138,159 +134,157 @@ def wave(solved: bool, cache: str | None) -> Case:
     )
 
 
-CASES = {"vlasov": vlasov, "burgers": burgers, "rde": rotating_detonation, "wave": wave}
+def tiny(solved: bool, cache: str | None) -> Case:
+    """1-D Burgers on a few points, for runs that only show that the script works."""
+    problem = problems.tiny()
+    candidates = np.geomspace(0.05, 0.2, 3)[:, None]
+    chosen = _spread(problem.X[:, 0])
+    unseen = (problem.X_new, problem.y_new)
+    network, fit = problem.network, {"max_iter": 3}
+    return Case(
+        problem.data, problem.data.pde, chosen, unseen, candidates, problem.scaling, network, fit
+    )
 
 
-def run(case: Case, count: int, max_time: float, seed: int) -> dict[str, Any]:
-    """Errors of every estimator, averaged over the unseen parameters."""
-    data, grid = case.data, case.data.grid
+CASES = {
+    "vlasov": vlasov,
+    "burgers": burgers,
+    "rde": rotating_detonation,
+    "wave": wave,
+    "tiny": tiny,
+}
+
+
+class Split(NamedTuple):
+    """What is trained on, and what is judged."""
+
+    X: np.ndarray
+    y: np.ndarray
+    X_new: np.ndarray
+    y_new: np.ndarray
+
+
+def split(case: Case, count: int) -> Split:
+    """Raises where a parameter that is judged is among those that the equation is learnt at."""
     chosen = case.chosen(count)
-    X, y = data.X[chosen], data.y[chosen]
+    X, y = case.data.X[chosen], case.data.y[chosen]
     if case.unseen is not None:
         X_new, y_new = case.unseen
     else:
-        rest = np.setdiff1d(np.arange(len(data.X)), chosen)
-        X_new, y_new = data.X[rest], data.y[rest]
-    result: dict[str, Any] = {"trajectories": count, "X": X.tolist(), "X_new": X_new.tolist()}
-
-    def record(name: str, predict: Callable[[], np.ndarray], truth: np.ndarray = y_new) -> None:
-        started = time.perf_counter()
-        with warnings.catch_warnings(record=True) as caught:
-            warnings.simplefilter("always")
-            try:
-                predicted = predict()
-            except (ValueError, RuntimeError, np.linalg.LinAlgError) as error:
-                result[name] = {"error": None, "reason": str(error)}
-                return
-        each = relative_l2_error(truth, np.nan_to_num(predicted), average=False)
-        result[name] = {
-            "error": float(np.mean(each)),
-            "errors": each.tolist(),
-            "seconds": time.perf_counter() - started,
-            "warnings": sorted({str(w.message) for w in caught}),
-        }
-        print(f"  {name:24}{result[name]['error']:10.2e}", flush=True)
-
-    network = CoLoRARegressor(**grid, **case.network, max_time=max_time, random_state=seed)
-    galerkin = CoLoRAGalerkin(
-        case.pde, regressor=make_pipeline(case.scaling, network), random_state=seed
-    ).fit(X, y)
-    regressor = galerkin.regressor_
-    inner = regressor[-1]
-    record("CoLoRA-D", lambda: regressor.predict(X_new))
-    record("CoLoRA-EQ", lambda: galerkin.predict(X_new))
-    record(
-        "distilled",
-        lambda: galerkin.distill(case.candidates, **case.distillation).predict(X_new),
-    )
-    refined = _refined(galerkin, case, result)
-    if refined is not None:
-        record("refined D", lambda: refined.regressor_.predict(X_new))
-        record("refined EQ", lambda: refined.predict(X_new))
-        record(
-            "refined distilled",
-            lambda: refined.distill(case.candidates, **case.distillation).predict(X_new),
-        )
-    some = y_new[:, :: max(1, y_new.shape[1] // 10)]
-    record("manifold", lambda: inner.decode(inner.encode(some)), some)
-
-    def rival(model: Any) -> Callable[[], np.ndarray]:
-        return lambda: make_pipeline(case.scaling, model).fit(X, y).predict(X_new)
-
-    n = inner.n_latent_
-    record("ParameterInterpolator", rival(ParameterInterpolator(**grid)))
-    record("PODRegressor", rival(PODRegressor(**grid, n_components=n)))
-    record(
-        "PODGalerkin",
-        lambda: PODGalerkin(case.pde, **grid, n_components=n).fit(X, y).predict(X_new),
-    )
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        indicator = galerkin.solve(X_new).error_indicator[:, -1]
-    result["training error"] = relative_l2_error(y, regressor.predict(X))
-    result["indicator"] = indicator.tolist()
-    if len(X_new) > 2:
-        result["rank correlation of indicator and error"] = float(
-            spearmanr(indicator, result["CoLoRA-EQ"]["errors"]).statistic
-        )
-    return result
+        rest = np.setdiff1d(np.arange(len(case.data.X)), chosen)
+        X_new, y_new = case.data.X[rest], case.data.y[rest]
+    problems.check_unseen(np.concatenate([X, case.candidates]), X_new)
+    return Split(X, y, X_new, y_new)
 
 
-def _refined(galerkin: CoLoRAGalerkin, case: Case, result: dict[str, Any]) -> CoLoRAGalerkin | None:
-    """None where the equation had no finite residual."""
+def judge(
+    record: Record,
+    about: dict[str, Any],
+    predict: Callable[[], np.ndarray],
+    truth: np.ndarray,
+) -> None:
+    """Add a row of errors; a prediction that fails has an infinite one, and a reason."""
     started = time.perf_counter()
+    row: dict[str, Any] = {}
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         try:
-            refined = galerkin.refine(case.candidates)
-        except ValueError as error:
-            for name in ("refined D", "refined EQ", "refined distilled"):
-                result[name] = {"error": None, "reason": str(error)}
-            return None
-    result["refinement"] = {
-        "seconds": time.perf_counter() - started,
-        "warnings": sorted({str(w.message) for w in caught}),
-    }
-    return refined
+            each = relative_l2_error(truth, predict(), average=False)
+            row = {"error": float(each.mean()), "errors": each}
+        except (ValueError, RuntimeError, np.linalg.LinAlgError) as error:
+            row = {"error": np.inf, "reason": str(error)}
+    row["seconds"] = time.perf_counter() - started
+    if caught:
+        row["warnings"] = sorted({str(w.message) for w in caught})
+    record.add(**about, **row)
+    print(f"  {about['model']:36}{row['error']:10.2e}{row['seconds']:8.1f} s", flush=True)
 
 
-TITLES = {
-    "vlasov": "Vlasov",
-    "burgers": "2-D Burgers",
-    "rde": "Rotating detonation",
-    "wave": "Wave, four parameters",
-}
-STYLES = {
-    "CoLoRA-D": "^-",
-    "CoLoRA-EQ": "o-",
-    "distilled": "s:",
-    "refined D": "^--",
-    "refined EQ": "o--",
-    "ParameterInterpolator": "x:",
-    "PODRegressor": "+:",
-    "PODGalerkin": "d:",
-}
-
-
-def draw(names: list[str]) -> None:
-    """One panel for each problem that has results in this folder."""
-    files = {name: Path(f"few_data_{name}.json") for name in names}
-    found = {name: json.loads(file.read_text()) for name, file in files.items() if file.exists()}
-    figure, axes = plt.subplots(
-        1, len(found), figsize=(3.2 * len(found) + 0.6, 3.4), layout="constrained", squeeze=False
+def networks(record: Record, case: Case, data: Split, args: argparse.Namespace, seed: int) -> None:
+    """Rows of one network: its hypernetwork, the equation, and both after refinement."""
+    network = CoLoRARegressor(
+        **case.data.grid, **case.network, max_time=args.max_time, random_state=seed
     )
-    for ax, (name, results) in zip(axes[0], found.items(), strict=True):
-        for model, style in STYLES.items():
-            rows = [row for row in results if row[model]["error"] is not None]
-            counts, errors = [r["trajectories"] for r in rows], [r[model]["error"] for r in rows]
-            ax.semilogy(counts, errors, style, label=model)
-        ax.set(title=TITLES[name], xlabel="training trajectories")
-        # What has left the solution is off by any number.
-        ax.set_ylim(top=min(ax.get_ylim()[1], 5.0))
-    axes[0, 0].set_ylabel("error at unseen parameters")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside lower center", ncols=8, frameon=False)
-    figure.savefig("few_data.png", dpi=120)
-    plt.close(figure)
+    regressor = make_pipeline(case.scaling, network)
+    started = time.perf_counter()
+    galerkin = CoLoRAGalerkin(case.pde, regressor=regressor, random_state=seed).fit(data.X, data.y)
+    fitted = time.perf_counter() - started
+    about = {"model": "", "trajectories": len(data.X), "seed": seed, "fit_seconds": fitted}
+
+    def add(model: str, predict: Callable[[], np.ndarray], truth: np.ndarray = data.y_new) -> None:
+        judge(record, {**about, "model": model}, predict, truth)
+
+    def distilled(of: CoLoRAGalerkin) -> np.ndarray:
+        return of.distill(case.candidates, **case.distillation).predict(data.X_new)
+
+    inner = galerkin.regressor_[-1]
+    about["training_error"] = relative_l2_error(data.y, galerkin.regressor_.predict(data.X))
+    some = data.y_new[:, :: max(1, data.y_new.shape[1] // 10)]
+    add("CoLoRARegressor", lambda: galerkin.regressor_.predict(data.X_new))
+    add("CoLoRAGalerkin", lambda: galerkin.predict(data.X_new))
+    add("CoLoRAGalerkin.distill", lambda: distilled(galerkin))
+    add("best fit of the decoder", lambda: inner.decode(inner.encode(some)), some)
+
+    started = time.perf_counter()
+    after = ("refine", "refine, its regressor_", "refine, then distill")
+    try:
+        refined = galerkin.refine(case.candidates, max_iter=args.refinement_steps)
+    except ValueError as error:  # the equation had no finite residual
+        for model in after:
+            about["model"] = f"CoLoRAGalerkin.{model}"
+            record.add(**about, error=np.inf, reason=str(error))
+        return
+    about["fit_seconds"] += time.perf_counter() - started
+    predictions = (
+        lambda: refined.predict(data.X_new),
+        lambda: refined.regressor_.predict(data.X_new),
+        lambda: distilled(refined),
+    )
+    for model, predict in zip(after, predictions, strict=True):
+        add(f"CoLoRAGalerkin.{model}", predict)
+
+
+def rivals(record: Record, case: Case, data: Split, n_components: int) -> None:
+    """Rows of the models that have no seed."""
+    grid = case.data.grid
+    models = {
+        "ParameterInterpolator": make_pipeline(case.scaling, ParameterInterpolator(**grid)),
+        "PODRegressor": make_pipeline(
+            case.scaling, PODRegressor(**grid, n_components=n_components)
+        ),
+        "PODGalerkin": PODGalerkin(case.pde, **grid, n_components=n_components),
+    }
+    for name, model in models.items():
+        about = {"model": name, "trajectories": len(data.X)}
+        if name != "ParameterInterpolator":
+            about["modes"] = n_components
+        judge(
+            record,
+            about,
+            lambda model=model: model.fit(data.X, data.y).predict(data.X_new),
+            data.y_new,
+        )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("problems", nargs="+", choices=sorted(CASES))
+    parser = argument_parser(__doc__, problems=CASES)
     parser.add_argument("--counts", type=int, nargs="+", default=[2, 3, 4, 5, 7])
     parser.add_argument("--max-time", type=float, default=240.0, help="seconds of each training")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--refinement-steps", type=int, default=300)
+    parser.add_argument("--modes", type=int, default=7, help="of the linear models")
     parser.add_argument("--solved", action="store_true", help="snapshots of our own solver")
     parser.add_argument("--cache", help="folder in which these are kept")
-    parser.add_argument("--draw", action="store_true", help="only draw what is there already")
-    args = parser.parse_args()
-    for name in [] if args.draw else args.problems:
-        case, results = CASES[name](args.solved, args.cache), []
+    args = parse(parser, tiny={"counts": [3], "max_time": 0.5, "refinement_steps": 2, "modes": 3})
+    for name in args.problems:
+        case = CASES[name](args.solved, args.cache)
+        record = Record(f"few_data_{name}{'_solved' if args.solved else ''}", args)
         for count in args.counts:
             print(f"{name}, {count} trajectories", flush=True)
-            results.append(run(case, count, args.max_time, args.seed))
-            Path(f"few_data_{name}.json").write_text(json.dumps(results, indent=1))
-    draw(args.problems)
+            data = split(case, count)
+            rivals(record, case, data, args.modes)
+            for seed in args.seeds:
+                print(f" seed {seed}", flush=True)
+                networks(record, case, data, args, seed)
 
 
 if __name__ == "__main__":

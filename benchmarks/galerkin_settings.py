@@ -3,9 +3,9 @@
     SKCOLORA_DATA=folder python benchmarks/galerkin_settings.py vlasov burgers rde wave
 
 One network for each problem, trained on several trajectories of our own solvers, or, for Vlasov, on
-the published ones, which agree with ours to 6e-7: so D and EQ are judged by the same equation.
-The hypernetwork (D) and the equation (EQ) predict the same unseen parameters; then one setting at
-a time is changed.  "From limit" is the distance from the path at tolerance 1e-9, or from that with
+the published ones, which agree with ours to 6e-7: so that the hypernetwork and the equation are
+judged by the same equation.  Both predict the same unseen parameters; then one setting at a time is
+changed.  "From limit" is the distance from the path at tolerance 1e-9, or from that with
 all points of the grid: what the setting costs, whatever the network's own error.  "Drift" is the
 largest relative change of an integral over the points of the snapshots.  Prints tables and writes
 ``galerkin_settings_<problem>.json``.
@@ -14,14 +14,13 @@ largest relative change of an integral over the points of the snapshots.  Prints
 from __future__ import annotations
 
 import argparse
-import json
 import time
 import warnings
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from problems import PROBLEMS, Problem
+from results import Record, argument_parser, parse
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
@@ -29,13 +28,14 @@ from sklearn.preprocessing import FunctionTransformer
 from skcolora import CoLoRAGalerkin, CoLoRARegressor
 from skcolora.datasets import make_burgers, make_rotating_detonation
 from skcolora.metrics import relative_l2_error
-from skcolora.pdes import PDE, Burgers2D, RotatingDetonation, Vlasov, Wave
+from skcolora.pdes import PDE, Burgers, Burgers2D, RotatingDetonation, Vlasov, Wave
 
 EQUATIONS: dict[str, PDE] = {
     "vlasov": Vlasov(),
     "burgers": Burgers2D(),
     "rde": RotatingDetonation(),
     "wave": Wave(),
+    "tiny": Burgers(),
 }
 
 
@@ -59,6 +59,7 @@ def rotating_detonation(cache: str | None) -> Problem:
 
 OURS = {"burgers": burgers, "rde": rotating_detonation}
 TOLERANCES = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6, 1e-7)
+TOLERANCE_OF_LIMIT = 1e-9
 COUNTS = (100, 150, 300, 1000)
 REGULARIZATIONS = (0.0, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2)
 
@@ -66,14 +67,15 @@ REGULARIZATIONS = (0.0, 1e-12, 1e-10, 1e-8, 1e-6, 1e-4, 1e-2)
 class Study:
     """Predictions of one network at the unseen parameters of a problem."""
 
-    def __init__(self, problem: Problem, pde: PDE, max_time: float, seed: int) -> None:
-        self.problem, self.pde, self.seed = problem, pde, seed
+    def __init__(
+        self, problem: Problem, pde: PDE, max_time: float, seed: int, record: Record
+    ) -> None:
+        self.problem, self.pde, self.seed, self.record = problem, pde, seed, record
         self.X, self.y = problem.X_new[:2], problem.y_new[:2]
         network = CoLoRARegressor(
             **problem.data.grid, **problem.network, max_time=max_time, random_state=seed
         )
         self.regressor = make_pipeline(problem.scaling, network).fit(problem.X, problem.y)
-        self.results: dict[str, list[dict[str, Any]]] = {}
 
     def predict(self, **settings: Any) -> tuple[np.ndarray, dict[str, Any]]:
         """Fields, and error, seconds and steps."""
@@ -85,7 +87,7 @@ class Study:
             started = time.perf_counter()
             solution = model.solve(self.X)
             seconds = (time.perf_counter() - started) / len(self.X)
-            fields = np.nan_to_num(model.predict(self.X))
+            fields = model.predict(self.X)
         return fields, {
             "error": relative_l2_error(self.y, fields),
             "seconds": seconds,
@@ -97,13 +99,12 @@ class Study:
     def compare(self, title: str, rows: dict[str, dict[str, Any]], limit: np.ndarray) -> None:
         """One table, a row for each choice of settings."""
         print(f"\n{title:28}{'error':>10}{'from limit':>12}{'s each':>9}{'tries':>7}", flush=True)
-        self.results[title] = []
         for name, settings in rows.items():
             fields, row = self.predict(**settings)
-            row |= {"setting": name, "from the limit": relative_l2_error(limit, fields)}
-            self.results[title].append(row)
+            row["from_the_limit"] = relative_l2_error(limit, fields)
+            self.record.add(table=title, setting=name, seed=self.seed, **row)
             print(
-                f"{name:28}{row['error']:10.2e}{row['from the limit']:12.2e}"
+                f"{name:28}{row['error']:10.2e}{row['from_the_limit']:12.2e}"
                 f"{row['seconds']:9.2f}{row['steps']:7.0f}",
                 flush=True,
             )
@@ -114,12 +115,13 @@ class Study:
         if not names:
             return
         print(f"\n{'conserve':28}{'error':>10}{'drift of ' + ', '.join(names):>32}")
-        self.results["conserve"] = []
         for conserve in (None, names):
             fields, row = self.predict(conserve=conserve)
             drift = largest_drift(self.pde, fields)
-            row |= {"setting": str(conserve), "drift": drift}
-            self.results["conserve"].append(row)
+            setting = ", ".join(conserve) if conserve else "nothing"
+            self.record.add(
+                table="conserve", setting=setting, seed=self.seed, **row, largest_drift=drift
+            )
             values = ", ".join(f"{value:.1e}" for value in drift.values())
             print(f"{conserve!s:28}{row['error']:10.2e}{values:>32}", flush=True)
 
@@ -137,42 +139,47 @@ def largest_drift(pde: PDE, fields: np.ndarray) -> dict[str, float]:
     }
 
 
-def study(name: str, max_time: float, seed: int, cache: str | None) -> dict[str, Any]:
-    problem = OURS[name](cache) if name in OURS else PROBLEMS[name]()
-    it = Study(problem, EQUATIONS[name], max_time, seed)
+def study(name: str, args: argparse.Namespace, seed: int, record: Record) -> None:
+    problem = OURS[name](args.cache) if name in OURS else PROBLEMS[name]()
+    it = Study(problem, EQUATIONS[name], args.max_time, seed, record)
     data_driven = relative_l2_error(it.y, it.regressor.predict(it.X))
     _, row = it.predict()
+    record.add(table="default", setting="CoLoRARegressor", seed=seed, error=data_driven)
+    record.add(table="default", setting="CoLoRAGalerkin", seed=seed, **row)
     print(
-        f"\n{problem.name}: D {data_driven:.2e}, EQ {row['error']:.2e}, "
+        f"\n{problem.name}: hypernetwork {data_driven:.2e}, equation {row['error']:.2e}, "
         f"ratio {row['error'] / data_driven:.2f}; condition up to {row['condition']:.1e}, "
         f"relative residual up to {row['residual']:.1e}",
         flush=True,
     )
-    exact, _ = it.predict(tol=1e-9)
-    it.compare("tol", {f"{tol:g}": {"tol": tol} for tol in TOLERANCES}, exact)
-    it.compare("regularization", {f"{r:g}": {"regularization": r} for r in REGULARIZATIONS}, exact)
+    exact, _ = it.predict(rtol=TOLERANCE_OF_LIMIT)
+    it.compare("tolerance", {f"{rtol:g}": {"rtol": rtol} for rtol in args.tolerances}, exact)
+    regularizations = {f"{r:g}": {"regularization": r} for r in args.regularizations}
+    it.compare("regularization", regularizations, exact)
     every, _ = it.predict(collocation="grid")
     it.compare("norm", {norm: {"norm": norm} for norm in ("L2", "H-1")}, every)
     rules = {
         f"{rule}, {n}": {"collocation": rule, "n_collocation": n}
         for rule in ("sample", "qr", "gauss")
-        for n in COUNTS
+        for n in args.counts
     }
     it.compare("points", rules, every)
     it.drifts()
-    return {"problem": name, "D": data_driven, "EQ": row, **it.results}
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
-    parser.add_argument("problems", nargs="+", choices=sorted(EQUATIONS))
+    parser = argument_parser(__doc__, problems=EQUATIONS)
     parser.add_argument("--max-time", type=float, default=120.0, help="seconds of each training")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--tolerances", type=float, nargs="+", default=TOLERANCES)
+    parser.add_argument("--regularizations", type=float, nargs="+", default=REGULARIZATIONS)
+    parser.add_argument("--counts", type=int, nargs="+", default=COUNTS)
     parser.add_argument("--cache", help="folder in which the snapshots are kept")
-    args = parser.parse_args()
+    tiny = {"max_time": 0.5, "tolerances": [1e-2], "regularizations": [1e-8], "counts": [30]}
+    args = parse(parser, tiny)
     for name in args.problems:
-        result = study(name, args.max_time, args.seed, args.cache)
-        Path(f"galerkin_settings_{name}.json").write_text(json.dumps(result, indent=1))
+        record = Record(f"galerkin_settings_{name}", args)
+        for seed in args.seeds:
+            study(name, args, seed, record)
 
 
 if __name__ == "__main__":

@@ -11,12 +11,11 @@ of the processor is what other processes on the machine leave alone.  Writes
 
 from __future__ import annotations
 
-import argparse
-import json
 import time
 from typing import Any
 
 import numpy as np
+from results import Record, argument_parser, parse
 
 from skcolora import CoLoRARegressor
 from skcolora.datasets import SnapshotData, make_vlasov
@@ -35,7 +34,7 @@ def fits(
         model.fit(data.X, y)
         seconds, cpu = time.perf_counter() - started[0], time.process_time() - started[1]
         error = relative_l2_error(new.y, model.predict(new.X, points=new.points))
-        rows.append({"steps": n, "seconds": seconds, "cpu seconds": cpu, "error": error})
+        rows.append({"steps": n, "seconds": seconds, "cpu_seconds": cpu, "error": error})
         print(f"{y.shape}: {rows[-1]}", flush=True)
         if rows[-1]["error"] <= target:
             break
@@ -53,33 +52,30 @@ def seconds_to(target: float, rows: list[dict[str, Any]], clock: str) -> float |
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser = argument_parser(__doc__)
     parser.add_argument("--points", type=int, nargs=2, default=[101, 401])
     parser.add_argument("--target", type=float, default=2e-3)
     parser.add_argument("--steps", type=int, nargs="+", default=[250, 350, 500, 700, 1000, 1400])
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    args = parser.parse_args()
-    new = make_vlasov([0.25, 0.35])
-    result: dict[str, Any] = {"target": args.target, "grids": {}}
+    args = parse(parser, tiny={"points": [11, 15], "steps": [2], "target": 10.0})
+    record = Record("grid_independence", args)
+    times = np.linspace(0.0, 1.0, 5) if args.tiny else None
+    new = make_vlasov([0.25, 0.35], n_points=args.points[0], times=times)
+    runs = {}
     for n_points in args.points:
-        data = make_vlasov(np.linspace(0.2, 0.4, 7), n_points=n_points, rtol=1e-8)
-        runs = [fits(data, new, args.steps, args.target, seed) for seed in args.seeds]
-        result["grids"][f"{n_points}²"] = runs
-    coarse, fine = result["grids"].values()
-    for clock in ("seconds", "cpu seconds"):
-        times = [[seconds_to(args.target, rows, clock) for rows in runs] for runs in (coarse, fine)]
-        if all(None not in row for row in times):
-            ratio = float(np.median(times[1]) / np.median(times[0]))
-            result[f"{clock} to target"] = {"each": times, "ratio": ratio}
-        # Whatever errors they reach.
-        result[f"ratios of {clock} at the same steps"] = [
-            b[clock] / a[clock]
-            for rows in zip(coarse, fine, strict=True)
-            for a, b in zip(*rows, strict=False)
+        data = make_vlasov(np.linspace(0.2, 0.4, 7), n_points=n_points, times=times, rtol=1e-8)
+        runs[n_points] = [fits(data, new, args.steps, args.target, seed) for seed in args.seeds]
+        for seed, rows in zip(args.seeds, runs[n_points], strict=True):
+            for row in rows:
+                record.add(points_along_an_axis=n_points, seed=seed, **row)
+    coarse, fine = runs.values()
+    for clock in ("seconds", "cpu_seconds"):
+        reached = [
+            [seconds_to(args.target, rows, clock) for rows in grid] for grid in (coarse, fine)
         ]
-    print({key: value for key, value in result.items() if key != "grids"})
-    with open("grid_independence.json", "w") as file:
-        json.dump(result, file, indent=1)
+        if all(None not in row for row in reached):
+            ratio = float(np.median(reached[1]) / np.median(reached[0]))
+            record.add(clock=clock, to_target=reached, ratio=ratio)
+            print(f"{clock} to the target: {reached}, ratio {ratio:.2f}")
 
 
 if __name__ == "__main__":

@@ -6,23 +6,18 @@ snapshots.  Diffusion makes it fall fast.  Transport makes it fall slowly: a fro
 travels a distance L needs about L / w modes before it falls at all, and with a
 shock, where w is zero, it falls like a low power of n only.
 
-Usage: ``python benchmarks/n_width.py [folder]`` prints a table and writes n_width.json and
-n_width.png into the folder, by default the current one.
+    python benchmarks/n_width.py
+
+Prints a table and writes ``n_width.json``.
 """
 
 from __future__ import annotations
 
-import json
-import sys
 import time
 from collections.abc import Callable
-from pathlib import Path
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
 import numpy as np
+from results import Record, argument_parser, parse
 from scipy.linalg import svdvals
 
 from skcolora.datasets import (
@@ -34,7 +29,7 @@ from skcolora.datasets import (
     make_wave,
 )
 
-DIMENSIONS = (1, 2, 5, 7, 10, 20, 50, 100, 200)
+DIMENSIONS = (1, 2, 3, 5, 7, 10, 15, 20, 30, 50, 70, 100, 150, 200)
 COARSER = 65  # points along an axis of the problems in two dimensions: enough for the norm
 
 PROBLEMS: dict[str, Callable[[], SnapshotData]] = {
@@ -43,7 +38,7 @@ PROBLEMS: dict[str, Callable[[], SnapshotData]] = {
     "Burgers, viscosity 0.002 to 0.02": lambda: make_burgers(np.geomspace(0.002, 0.02, 8)),
     "inviscid Burgers": lambda: make_burgers(8, kind="inviscid", random_state=0),
     "2-D Burgers": lambda: make_burgers(
-        np.geomspace(0.004, 0.01, 4), kind="2d", n_points=COARSER, tol=1e-6
+        np.geomspace(0.004, 0.01, 4), kind="2d", n_points=COARSER, rtol=1e-6
     ),
     "Vlasov": lambda: make_vlasov(np.linspace(0.2, 0.4, 7), n_points=COARSER, rtol=1e-7),
     "wave": lambda: make_wave(20, n_points=COARSER - 1, random_state=0),
@@ -59,23 +54,20 @@ def projection_errors(data: SnapshotData) -> np.ndarray:
     return np.sqrt(beyond / beyond[0])
 
 
-def main(folder: Path) -> None:
-    table: dict[str, dict[int, float]] = {}
-    _, ax = plt.subplots(figsize=(7, 5))
+def main() -> None:
+    args = parse(argument_parser(__doc__, trained=False), tiny={})
+    problems = dict(list(PROBLEMS.items())[:1]) if args.tiny else PROBLEMS
+    record = Record("n_width", args)
     print(f"{'n':>36}", *(f"{n:>8}" for n in DIMENSIONS))
-    for name, make in PROBLEMS.items():
+    for name, make in problems.items():
         start = time.perf_counter()
         errors = projection_errors(make())
         seconds = time.perf_counter() - start
-        table[name] = {n: float(errors[n]) for n in DIMENSIONS if n < len(errors) - 1}
-        row = " ".join(f"{error:8.1e}" for error in table[name].values())
+        shown = {n: errors[n] for n in DIMENSIONS if n < len(errors) - 1}
+        record.add(problem=name, seconds=seconds, error_in_n_dimensions=shown)
+        row = " ".join(f"{error:8.1e}" for error in shown.values())
         print(f"{name:>36} {row}   ({seconds:.0f} s)", flush=True)
-        ax.semilogy(np.maximum(errors[:201], 1e-12), label=name)
-    ax.set(xlabel="dimension n of the linear space", ylabel="best relative error", ylim=(1e-7, 1))
-    ax.legend(fontsize="small")
-    plt.savefig(folder / "n_width.png", dpi=120, bbox_inches="tight")
-    (folder / "n_width.json").write_text(json.dumps(table, indent=1))
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else Path())
+    main()

@@ -49,6 +49,13 @@ def data_folder() -> Path:
     return Path(folder)
 
 
+def check_unseen(learnt: np.ndarray, judged: np.ndarray) -> None:
+    """Raises where a row of parameters that is judged is among those that are learnt from."""
+    same = np.isclose(learnt[:, None], judged, rtol=1e-3).all(axis=2).any(axis=0)
+    if same.any():
+        raise ValueError(f"The parameters {judged[same].tolist()} are judged, and learnt from.")
+
+
 def vlasov() -> Problem:
     """All seven files; judged at the two parameters of the paper, generated exactly."""
     data = load_snapshots(data_folder() / "vlasov", period=2.0)
@@ -102,6 +109,16 @@ def wave() -> Problem:
     return Problem("Wave", data.X, data.y, new.X, new.y, data, network, FunctionTransformer())
 
 
+def tiny() -> Problem:
+    """Four viscosities on a few points, for runs that only show that a script works."""
+    times = np.linspace(0.0, 0.5, 5)
+    data = make_burgers(np.geomspace(0.05, 0.2, 4), n_points=32, times=times)
+    new = make_burgers([0.08, 0.12], n_points=32, times=times)
+    scaling = FunctionTransformer(np.log)
+    network = {"width": 8, "depth": 3}
+    return Problem("Tiny", data.X, data.y, new.X, new.y, data, network, scaling)
+
+
 def _held_out(
     name: str, data: SnapshotData, i: int, network: dict[str, Any], scaling: FunctionTransformer
 ) -> Problem:
@@ -118,4 +135,5 @@ PROBLEMS = {
     "advection": advection,
     "burgers1d": burgers_in_one_dimension,
     "wave": wave,
+    "tiny": tiny,
 }

@@ -37,9 +37,14 @@ def public_names():
                     yield f"{module.__name__}.{name}.{method}"
 
 
+# Solutions are returned and not constructed by users: their attributes are described instead.
+RETURNED = {"skcolora.GalerkinSolution"}
+
+
 @pytest.mark.parametrize("name", sorted(set(public_names())))
 def test_docstring_is_complete(name):
-    found = [f"{code}: {text}" for code, text in validate(name)["errors"] if code not in IGNORED]
+    ignored = IGNORED | ({"PR01"} if name in RETURNED else set())
+    found = [f"{code}: {text}" for code, text in validate(name)["errors"] if code not in ignored]
     assert validate(name)["docstring"], "no docstring"
     assert not found
 

@@ -34,7 +34,7 @@ from skcolora._galerkin import (
     initial_fields,
     refine,
     trained_starts,
-    warn_of,
+    warn_of_doubts,
 )
 from skcolora._nn import CoLoRAModel
 from skcolora._snapshots import Array, check_period, validate_parameters, validate_rows
@@ -346,7 +346,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         ConvergenceWarning
             If a trajectory could not be integrated to the end.
         UserWarning
-            If the network cannot hold the initial field or follow the equation, or the path
+            If the network cannot represent the initial field or follow the equation, or the path
             leaves the region of the training states.
         """
         return self.solve(X, times=times, initial=initial).predict(points)
@@ -381,7 +381,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         equation = self._equation
         known = initial_fields(equation.pde, self._layout, X, initial)
         solution = equation.integrate(X, layout.times, equation.start(X, known))
-        warn_of(equation.pde, X, solution)
+        warn_of_doubts(equation.pde, X, solution)
         return solution
 
     def distill(

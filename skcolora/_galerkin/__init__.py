@@ -1,6 +1,6 @@
-"""Neural Galerkin: an equation moves the latent state of a network."""
+"""Neural Galerkin methods: a PDE determines the time derivative of the latent state."""
 
-from skcolora._galerkin._advice import warn_of
+from skcolora._galerkin._advice import warn_of_doubts
 from skcolora._galerkin._checks import (
     check_agreement,
     check_network_period,
@@ -41,5 +41,5 @@ __all__ = [
     "refine",
     "sample_modes",
     "trained_starts",
-    "warn_of",
+    "warn_of_doubts",
 ]

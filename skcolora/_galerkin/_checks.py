@@ -1,4 +1,4 @@
-"""Whether an equation, snapshots and a network fit together."""
+"""Checks that an equation, snapshots and a network fit together."""
 
 from __future__ import annotations
 
@@ -14,7 +14,14 @@ from skcolora.pdes import PDE
 
 
 def check_agreement(pde: PDE, X: Array, layout: SnapshotLayout) -> None:
-    """A ValueError where the snapshots cannot be solutions of the equation."""
+    """Check that the snapshots can be solutions of the equation.
+
+    Raises
+    ------
+    ValueError
+        If the number of parameters, fields or dimensions differs, the snapshots are steady
+        fields, or a time is negative.
+    """
     name = type(pde).__name__
     pairs = [
         ("parameter(s)", X.shape[1], len(pde.parameter_names)),
@@ -33,7 +40,7 @@ def check_agreement(pde: PDE, X: Array, layout: SnapshotLayout) -> None:
 
 
 class _TrialField:
-    """Ones at points, for two trajectories, with the axes of a `NetworkField`."""
+    """A field equal to one, for two trajectories, with the array shapes of a `NetworkField`."""
 
     xp: Any = torch
 
@@ -45,22 +52,50 @@ class _TrialField:
 
 
 def check_rate(pde: PDE, points: Tensor) -> None:
-    """A ValueError where the right-hand side cannot be evaluated at points (n_points, n_dims)
-    that are not those of a grid, of several trajectories at once."""
+    """Check that the right-hand side can be evaluated at collocation points.
+
+    Parameters
+    ----------
+    pde : PDE
+    points : Tensor of shape (n_points, n_dims)
+        Scattered points.  The right-hand side is evaluated for two trajectories at once.
+
+    Raises
+    ------
+    ValueError
+        If the right-hand side fails, for example because it uses arrays on the snapshot grid.
+    """
     mu = points.new_ones(len(pde.parameter_names), 2, 1)
     try:
         pde.rate(points.new_zeros(2, 1), _TrialField(pde, points), mu)  # type: ignore[arg-type]
     except Exception as error:
         raise ValueError(
             f"{type(pde).__name__}.rhs failed at {len(points)} collocation points of two "
-            f"trajectories, given as torch arrays: {error}  Write it with arithmetic and the "
-            "functions of field.xp, and coefficients as functions of field.points; arrays of "
-            "their values at the points of the snapshots do not fit the collocation points."
+            f"trajectories, given as torch tensors: {error}  Write rhs with arithmetic and the "
+            "functions of field.xp, and coefficients as functions of field.points.  Arrays on "
+            "the points of the snapshots do not fit the collocation points."
         ) from error
 
 
 def check_norm(pde: PDE, grid: Grid, norm: str) -> str:
-    """The norm that ``norm`` means, or a ValueError where there is none."""
+    """Resolve ``norm``: "auto" stands for the norm of the equation, or "L2" on other grids.
+
+    Parameters
+    ----------
+    pde : PDE
+    grid : Grid
+        Points of the snapshots.
+    norm : {"auto", "L2", "H-1"}
+
+    Returns
+    -------
+    norm : {"L2", "H-1"}
+
+    Raises
+    ------
+    ValueError
+        If the norm of the equation is unknown, or "H-1" is not available on this grid.
+    """
     if pde.norm not in ("L2", "H-1"):
         name = type(pde).__name__
         raise ValueError(f'{name}.norm must be "L2" or "H-1"; got {pde.norm!r}.')
@@ -69,24 +104,46 @@ def check_norm(pde: PDE, grid: Grid, norm: str) -> str:
         return pde.norm if possible else "L2"
     if norm == "H-1" and not possible:
         raise ValueError(
-            'norm="H-1" needs the points of the snapshots on a tensor grid, and an equation '
-            'whose boundary values are not prescribed; give norm="L2".'
+            'norm="H-1" needs snapshots on a tensor grid and an equation without prescribed '
+            'boundary values; give norm="L2".'
         )
     return norm
 
 
 def check_network_period(pde: PDE, period: tuple[float | None, ...]) -> None:
-    """A ValueError where the equation is periodic and the network is not."""
+    """Check that the network is periodic in each periodic dimension of the equation.
+
+    Raises
+    ------
+    ValueError
+        If it is not.
+    """
     for d, (wanted, given) in enumerate(zip(pde.period, period, strict=True)):
         if wanted is not None and given is None:
             raise ValueError(
-                f"{type(pde).__name__} is periodic in dimension {d}, of period {wanted:g}, but "
-                f"the regressor is not: give it period={pde.period!r}."
+                f"{type(pde).__name__} is periodic in dimension {d}, with period {wanted:g}, but "
+                f"the regressor is not; give the regressor period={pde.period!r}."
             )
 
 
 def conserved_densities(pde: PDE, conserve: Any) -> dict[str, Callable[[Any], Any]]:
-    """The densities that ``conserve`` means, by name, or a ValueError."""
+    """Conserved densities by name.
+
+    Parameters
+    ----------
+    pde : PDE
+    conserve : None, str, callable, mapping, or sequence of str and callable
+        See `CoLoRAGalerkin`.
+
+    Returns
+    -------
+    densities : dict of str to callable
+
+    Raises
+    ------
+    ValueError
+        If a name is unknown, or an entry is not callable.
+    """
     if conserve is None:
         return {}
     if isinstance(conserve, Mapping):

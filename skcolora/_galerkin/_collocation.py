@@ -1,4 +1,4 @@
-"""Collocation: the points at which the equation is asked to hold, and their weights."""
+"""Collocation points, at which the equation is enforced, and their weights."""
 
 from __future__ import annotations
 
@@ -16,22 +16,22 @@ from skcolora.pdes import PDE
 from skcolora.pdes._quadrature import Rule, axis_rule, gauss_rule, tensor_rule
 from skcolora.utils._torch import as_tensor
 
-# A box reaches an end of the domain within this share of the length of the domain.
-_REACHED = 1e-9
+# Distance, relative to the domain, within which a box touches an end of the domain.
+_FACE_TOL = 1e-9
 
 
 class Collocation(NamedTuple):
-    """Points with the weights of a sum over them."""
+    """Collocation points and their weights in the least-squares problem."""
 
     points: Tensor
     """(n_points, n_dims)"""
     weights: Tensor
-    """(n_points,), of sum 1"""
+    """(n_points,), with sum 1"""
     fixed: Tensor | None = None
-    """Where the boundary values are prescribed, so that f = 0; None: nowhere"""
+    """Mask (n_points,) of prescribed boundary values, where f = 0; None: no such points"""
     functionals: Tensor | None = None
-    """What the weighted rows of the least-squares problem, (n_fields * n_points), are multiplied
-    by: (n_directions, n_fields * n_points), see `_weak_norm.functionals`; None: nothing"""
+    """Matrix (n_directions, n_fields * n_points) that multiplies the weighted rows of the
+    least-squares problem, see `_weak_norm.functionals`; None: the norm is L2"""
 
 
 def axis_rules(pde: PDE, grid: Grid) -> list[Rule]:
@@ -41,7 +41,7 @@ def axis_rules(pde: PDE, grid: Grid) -> list[Rule]:
 
 
 def grid_quadrature(pde: PDE, grid: Grid) -> Collocation:
-    """All points of a grid with the weights of an integral; scattered points weigh the same."""
+    """All points of a grid with quadrature weights; scattered points have equal weights."""
     if grid.axes is None and grid.n_dims > 1:
         points, weights = grid.points, np.ones_like(grid.points[:, 0])
     else:
@@ -50,8 +50,8 @@ def grid_quadrature(pde: PDE, grid: Grid) -> Collocation:
 
 
 def grid_collocation(pde: PDE, grid: Grid) -> Collocation:
-    """All points of a grid.  Where boundary values are prescribed, the boundary as a whole weighs
-    as much as the domain."""
+    """All points of a grid.  If boundary values are prescribed, the boundary has the same
+    total weight as the domain."""
     points, weights, *_ = grid_quadrature(pde, grid)
     on_boundary = pde.on_boundary(points.numpy())
     if not on_boundary.any():
@@ -63,19 +63,22 @@ def grid_collocation(pde: PDE, grid: Grid) -> Collocation:
 
 
 def gauss_collocation(pde: PDE, grid: Grid, n_points: int) -> Collocation:
-    """Points of their own, in the box around those of a grid: a tensor product of
-    Gauss–Legendre rules, and along periodic axes of equispaced points in one period.
+    """Tensor product of Gauss–Legendre rules in the bounding box of a grid.
 
-    n points along an axis integrate polynomials of degree 2n - 1, or n - 1 waves, exactly.
-    Where the values on the boundary are prescribed and the grid reaches it, the points of the
-    same rules on its faces are among them.
+    Periodic axes have equispaced points instead.  n points along an axis integrate polynomials
+    of degree 2n - 1, or n - 1 waves, exactly.  If boundary values are prescribed, the points of
+    the same rules on the faces of the domain are added.
 
     Parameters
     ----------
     pde : PDE
     grid : Grid
     n_points : int
-        About so many points, as many along each axis; those on the boundary are not counted.
+        Approximate number of interior points, the same along each axis up to one.
+
+    Returns
+    -------
+    collocation : Collocation
     """
     low, high = grid.points.min(axis=0), grid.points.max(axis=0)
     counts = _nearest_counts(n_points, high > low)
@@ -86,26 +89,28 @@ def gauss_collocation(pde: PDE, grid: Grid, n_points: int) -> Collocation:
         return Collocation(as_tensor(points), as_tensor(weights))
     on_faces, shares = (np.concatenate(entries) for entries in zip(*faces, strict=True))
     fixed = np.repeat([False, True], [len(points), len(on_faces)])
-    # The boundary as a whole weighs as much as the domain, as on a grid.
+    # The boundary has the same total weight as the domain, as in grid_collocation.
     weights = 0.5 * np.concatenate([weights, shares / shares.sum()])
     points = np.concatenate([points, on_faces])
     return Collocation(as_tensor(points), as_tensor(weights), as_tensor(fixed))
 
 
 def _nearest_counts(n: int, wide: NDArray[np.bool_]) -> list[int]:
-    """Numbers of points along the axes that differ by one at most, of product nearest to n;
-    one along an axis that has no width."""
+    """Numbers of points along the axes, with a product near n.
+
+    The numbers differ by at most one.  An axis without width gets one point.
+    """
     root = int(n ** (1 / max(1, wide.sum())) + 1e-9)
     choices = [(root, root + 1) if axis else (1,) for axis in wide]
     return list(min(product(*choices), key=lambda counts: abs(prod(counts) - n)))
 
 
 def _faces(pde: PDE, low: Array, high: Array, rules: Sequence[Rule]) -> list[Rule]:
-    """Points and weights on the faces of the domain that the box reaches."""
+    """Points and weights on the faces of the domain that the box touches."""
     faces = []
     for d, (ends, length) in enumerate(zip(pde.domain, pde.period, strict=True)):
         for end, reached in zip(ends, (low[d], high[d]), strict=True):
-            if length is None and abs(end - reached) <= _REACHED * (ends[1] - ends[0]):
+            if length is None and abs(end - reached) <= _FACE_TOL * (ends[1] - ends[0]):
                 face = [*rules]
                 face[d] = np.array([end]), np.ones(1)
                 faces.append(tensor_rule(face))

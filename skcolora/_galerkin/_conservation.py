@@ -1,4 +1,4 @@
-"""Conserved quantities: the latent state is put back onto I(φ) = I(φ₀) after each step."""
+"""Conserved quantities: projection of the latent state onto I(φ) = I(φ₀) after each step."""
 
 from __future__ import annotations
 
@@ -14,32 +14,40 @@ from skcolora._galerkin._projection import Projection
 from skcolora._nn import CoLoRANetwork, first_layer
 
 _MAX_ITER = 20
+# Relative gap of the integrals at which the iteration ends.
 _TOL = 1e-14
-# Relative gap up to which a quantity counts as kept.
-_KEPT = 1e-12
-# Relative to the largest column of J: directions in which the field hardly changes would
-# be followed so far that the integrals are no longer linear along them.
+# Relative gap of the integrals up to which a quantity counts as conserved.
+_KEPT_TOL = 1e-12
+# Regularisation λ relative to the largest column of J.  It limits long steps along directions
+# that hardly change the field, where the integrals are no longer linear.
 _RIDGE = 1e-2
-# Points of all trajectories evaluated together; bounds the memory of the derivatives.
+# Number of points of all trajectories in one evaluation.  It bounds the memory.
 _BLOCK = 2**14
 
 
 class Conservation:
-    """The nearest state, in the field, that has the conserved integrals of the first [1]_.
+    """Projection of latent states onto the nearest states with the initial integrals [1]_.
 
     Newton's method for I(φ) = I₀ with steps ``-M⁻¹Gᵀ (G M⁻¹ Gᵀ)⁻¹ (I(φ) - I₀)``, where
-    G = ∂I/∂φ, and M = JᵀWJ + λI measures the change of the field.
+    G = ∂I/∂φ.  M = JᵀWJ + λI measures the distance of two states by the change of the field.
 
     Parameters
     ----------
     network : CoLoRANetwork
-        In float64.
+        Network in float64.
     densities : mapping of str to callable
         Functions of a field, as in `PDE.conserved`.
     quadrature : Collocation
-        The points on which the integrals are those sums that are conserved.
+        Points and weights of the integrals.
     projection : Projection
-        Gives M.
+        Projection that defines M.
+
+    Attributes
+    ----------
+    target : Tensor of shape (n, n_conserved)
+        Initial integrals of the trajectories.
+    failed : Tensor of bool of shape (n,)
+        Trajectories whose integrals could not be restored.
 
     References
     ----------
@@ -59,8 +67,8 @@ class Conservation:
         self._points, self._weights = quadrature.points, quadrature.weights
         self._projection = projection
         adapted = bool(network.splits[0])
-        # Without online weights it is the same for all states.
-        self._first = (
+        # A first layer without online weights is the same for all states.
+        self._first_jet = (
             None if adapted else first_layer(network, self._points, self._points.new_zeros(1, 0))
         )
         self.target = torch.empty(0)
@@ -72,7 +80,7 @@ class Conservation:
         return max(1, _BLOCK // len(self._points))
 
     def start(self, latent: Tensor) -> None:
-        """Take the integrals of these states, one for each trajectory, as those to keep."""
+        """Store the integrals of the initial states (n, n_latent) as targets."""
         parts = []
         with torch.no_grad():
             for states in latent.split(self._per_block):
@@ -82,23 +90,39 @@ class Conservation:
         self.target, self._scale = (torch.cat(entries) for entries in zip(*parts, strict=True))
 
     def integrals(self, latent: Tensor) -> Tensor:
-        """(n, n_conserved), as means over the domain."""
+        """Integrals of states (n, n_latent) as means over the domain, (n, n_conserved)."""
         with torch.no_grad():
             parts = latent.split(self._per_block)
             return torch.cat([self._density_values(states) @ self._weights for states in parts])
 
-    def __call__(self, at: Tensor, latent: Tensor) -> Tensor:
-        """States with the integrals of their trajectories ``at``."""
-        chunks = zip(at.split(self._per_block), latent.split(self._per_block), strict=True)
-        return torch.cat([self._corrected(a, states) for a, states in chunks])
+    def __call__(self, trajectories: Tensor, latent: Tensor) -> Tensor:
+        """Projected states.
 
-    def _corrected(self, at: Tensor, latent: Tensor) -> Tensor:
-        """Derivatives are kept as long as they bring the integrals nearer tenfold; steps that
-        lead away are taken back and halved."""
+        Parameters
+        ----------
+        trajectories : Tensor of shape (n_states,)
+            Index of the trajectory of each state.
+        latent : Tensor of shape (n_states, n_latent)
+
+        Returns
+        -------
+        projected : Tensor of shape (n_states, n_latent)
+        """
+        chunks = zip(
+            trajectories.split(self._per_block), latent.split(self._per_block), strict=True
+        )
+        return torch.cat([self._correct(indices, states) for indices, states in chunks])
+
+    def _correct(self, trajectories: Tensor, latent: Tensor) -> Tensor:
+        """Newton's method with reused derivatives and step control.
+
+        The derivatives are recomputed if a step reduces the gap by less than a factor of ten.
+        Steps that increase the gap are rejected and repeated with a quarter of the length.
+        """
         integrals, G = self._gradient(latent)
         directions = self._directions(latent, G)
-        gap = integrals - self.target[at]
-        size = (gap.abs() / self._scale[at]).amax(1)
+        gap = integrals - self.target[trajectories]
+        size = (gap.abs() / self._scale[trajectories]).amax(1)
         length = torch.ones_like(size)
         for _ in range(_MAX_ITER):
             off = size > _TOL
@@ -106,8 +130,8 @@ class Conservation:
                 break
             step = length.unsqueeze(1) * (directions @ gap.unsqueeze(2)).squeeze(2)
             trial = torch.where(off.unsqueeze(1), latent - step, latent)
-            trial_gap = self.integrals(trial) - self.target[at]
-            trial_size = (trial_gap.abs() / self._scale[at]).amax(1)
+            trial_gap = self.integrals(trial) - self.target[trajectories]
+            trial_size = (trial_gap.abs() / self._scale[trajectories]).amax(1)
             better = trial_size < size
             slow = off & ~(trial_size < 0.1 * size)
             latent = torch.where(better.unsqueeze(1), trial, latent)
@@ -116,11 +140,11 @@ class Conservation:
             length = torch.where(better, (2 * length).clamp(max=1.0), length / 4)
             if (slow & (size > _TOL)).any():
                 directions = self._directions(latent, self._gradient(latent)[1])
-        self.failed[at[~(size <= _KEPT) & torch.isfinite(size)]] = True
+        self.failed[trajectories[~(size <= _KEPT_TOL) & torch.isfinite(size)]] = True
         return latent
 
     def _directions(self, latent: Tensor, G: Tensor) -> Tensor:
-        """M⁻¹Gᵀ (G M⁻¹ Gᵀ)⁻¹ by triangular solves, M = RᵀR."""
+        """M⁻¹Gᵀ (G M⁻¹ Gᵀ)⁻¹ by triangular solves with M = RᵀR, (n, n_latent, n_conserved)."""
         R = self._metric(latent)
         half = torch.linalg.solve_triangular(R.mT, G.mT, upper=False)
         return torch.linalg.solve_triangular(R, half, upper=True) @ torch.linalg.pinv(
@@ -128,12 +152,12 @@ class Conservation:
         )
 
     def _density_values(self, latent: Tensor) -> Tensor:
-        """(n, n_conserved, n_points)"""
-        field = NetworkField(self._network, latent, self._points, self._first)
+        """Densities at the quadrature points, (n, n_conserved, n_points)."""
+        field = NetworkField(self._network, latent, self._points, self._first_jet)
         return torch.stack([density(field) for density in self._densities.values()], dim=1)
 
     def _gradient(self, latent: Tensor) -> tuple[Tensor, Tensor]:
-        """I, (n, n_conserved), and ∂I/∂φ, (n, n_conserved, n_latent)."""
+        """Integrals I, (n, n_conserved), and G = ∂I/∂φ, (n, n_conserved, n_latent)."""
         with torch.enable_grad():
             state = latent.detach().requires_grad_(True)
             integrals = self._density_values(state) @ self._weights
@@ -144,7 +168,7 @@ class Conservation:
         return integrals.detach(), torch.stack(rows, dim=1)
 
     def _metric(self, latent: Tensor) -> Tensor:
-        """The triangle R of M = JᵀWJ + λI, λ relative to its largest entry."""
+        """Triangular factor R of M = JᵀWJ + λI, (n, n_latent, n_latent)."""
         with torch.no_grad():
             J = self._projection.jacobian(latent)
             size = J.square().sum(1).amax(1).sqrt() * _RIDGE

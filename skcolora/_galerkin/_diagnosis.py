@@ -1,4 +1,4 @@
-"""From latent paths to what is said about them."""
+"""Diagnostics of latent paths."""
 
 from __future__ import annotations
 
@@ -12,31 +12,39 @@ from skcolora._galerkin._solution import GalerkinSolution, Status
 from skcolora._galerkin._start import Start
 from skcolora._galerkin._trained_model import TrainedModel
 
-# Training states that say how the field feels lengths in the latent space.
-_FEW = 32
-# Times of a path at which the equation is looked at again; between them it varies little.
-_TIMES = 17
+# Number of training states that define lengths in the latent space.
+_METRIC_STATES = 32
+# Number of times of a path at which the diagnostics are computed; they vary slowly.
+_N_TIMES = 17
 
 
 def diagnose(
     path: Path, projection: Projection, times: Tensor, start: Start, model: TrainedModel
 ) -> GalerkinSolution:
-    """Residual, condition and rank at every time, and the indicator of the error.
+    """Compute residual, condition number, effective rank and error indicator at each time.
 
     Parameters
     ----------
     path : Path
+        Latent states of n trajectories at the times.
     projection : Projection
+        Projection of the n trajectories.
     times : Tensor of shape (n_times,)
     start : Start
+        Initial states of the trajectories.
     model : TrainedModel
+
+    Returns
+    -------
+    solution : GalerkinSolution
     """
-    at, when = _looked_at(path.states)
-    states = path.states[at, when]
-    found = projection.solve(at, times[when], states)
+    trajectories, time_indices = _diagnosed_states(path.states)
+    states = path.states[trajectories, time_indices]
+    found = projection.solve(trajectories, times[time_indices], states)
     entries = [*found[1:], projection.size(states)]
     residual, size, condition, rank, fields = (
-        _between(entry, at, times[when], path.states, times) for entry in entries
+        _interpolate(entry, trajectories, times[time_indices], path.states, times)
+        for entry in entries
     )
     return GalerkinSolution(
         times=times.numpy(),
@@ -55,43 +63,53 @@ def diagnose(
     )
 
 
-def _looked_at(paths: Tensor) -> tuple[Tensor, Tensor]:
-    """Trajectories and times, evenly spread from the start to where each path ends."""
+def _diagnosed_states(paths: Tensor) -> tuple[Tensor, Tensor]:
+    """Indices of the trajectories and times of the diagnostics, (n_states,) each.
+
+    The times are evenly spread from the start to the end of each path (n, n_times, n_latent).
+    """
     ends = torch.isfinite(paths).all(2).sum(1).tolist()
     picks = [
-        torch.linspace(0, end - 1, min(end, _TIMES), dtype=torch.float64).round().long()
+        torch.linspace(0, end - 1, min(end, _N_TIMES), dtype=torch.float64).round().long()
         for end in ends
     ]
-    at = torch.arange(len(ends)).repeat_interleave(torch.tensor([len(p) for p in picks]))
-    return at, torch.cat(picks)
+    trajectories = torch.arange(len(ends)).repeat_interleave(torch.tensor([len(p) for p in picks]))
+    return trajectories, torch.cat(picks)
 
 
-def _between(values: Tensor, at: Tensor, when: Tensor, paths: Tensor, times: Tensor) -> Tensor:
-    """Values at the times looked at, linearly continued to all times that were reached."""
+def _interpolate(
+    values: Tensor, trajectories: Tensor, time_indices: Tensor, paths: Tensor, times: Tensor
+) -> Tensor:
+    """Values (n_states,) at some times, interpolated linearly to all times, (n, n_times).
+
+    The values at times that a trajectory did not reach are NaN.
+    """
     out = np.full(paths.shape[:2], np.nan)
-    for i in at.unique().tolist():
-        here = (at == i).numpy()
-        out[i] = np.interp(times.numpy(), when.numpy()[here], values.numpy()[here])
+    for i in trajectories.unique().tolist():
+        here = (trajectories == i).numpy()
+        out[i] = np.interp(times.numpy(), time_indices.numpy()[here], values.numpy()[here])
     return torch.from_numpy(np.where(torch.isfinite(paths).all(2).numpy(), out, np.nan))
 
 
 def _indicator(residual: Tensor, fields: Tensor, times: Tensor, start: Start) -> Tensor:
-    """``(‖û(0) - u₀‖ + ∫ residual dt) / ‖û‖``, by the trapezoidal rule."""
+    """``(‖û(0) - u₀‖ + ∫ residual dt) / ‖û‖`` by the trapezoidal rule, (n, n_times)."""
     steps = times.diff(prepend=times.new_zeros(1))
     before = torch.cat([residual[:, :1], residual[:, :-1]], dim=1)
     defect = (0.5 * (before + residual) * steps).cumsum(1)
-    first = start.misfit.nan_to_num(nan=0.0) * fields[:, 0]
-    return (first.unsqueeze(1) + defect) / fields.clamp(min=1e-300)
+    initial = start.misfit.nan_to_num(nan=0.0) * fields[:, 0]
+    return (initial.unsqueeze(1) + defect) / fields.clamp(min=1e-300)
 
 
 def _outside(states: Tensor, training: Tensor, projection: Projection) -> Tensor:
-    """Distance from the box of the training states, relative to its diagonal.
+    """Largest distance of each path from the box of the training states, (n,).
 
-    In the coordinates in which the field feels lengths: what a drift along directions
-    that hardly change the field comes to is next to nothing.
+    The distance is relative to the diagonal of the box.  Latent vectors are scaled by the change
+    of the field, so that a drift along directions that hardly change the field is not counted.
     """
-    few = training[torch.linspace(0, len(training) - 1, min(len(training), _FEW)).long()]
-    _, scales, axes = torch.linalg.svd(projection.metric(few))
+    sample = training[
+        torch.linspace(0, len(training) - 1, min(len(training), _METRIC_STATES)).long()
+    ]
+    _, scales, axes = torch.linalg.svd(projection.metric(sample))
     inside, paths = (training @ axes.mT) * scales, (states @ axes.mT) * scales
     low, high = inside.amin(0), inside.amax(0)
     excess = torch.maximum(low - paths, paths - high).clamp(min=0.0)

@@ -1,4 +1,4 @@
-"""The field of a network, in which an equation's right-hand side is evaluated."""
+"""The field of a network, the argument of the right-hand side of an equation."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ from skcolora._nn import CoLoRANetwork, Jet, NetworkJet
 
 
 class NetworkField:
-    """û(·; φ) and its derivatives at points, as `PDE.rhs` takes them.
+    """The field û(·; φ) and its derivatives at points, as `PDE.rhs` expects them.
 
-    The arrays are those of `skcolora.pdes.GridField`, components first, with one axis for
-    the states and one for the points, and computed when asked for.
+    The tensors have the components first, as in `skcolora.pdes.GridField`, then one axis for
+    the states and one for the points.  They are computed on first access.
 
     Parameters
     ----------
     network : CoLoRANetwork
     latent : Tensor of shape (n_states, n_latent)
     x : Tensor of shape (n_points, n_dims)
-    first : Jet, optional
-        See `NetworkJet`.
+    first_jet : Jet, optional
+        Output of the first layer, see `NetworkJet`.
     """
 
     xp: Any = torch
 
     def __init__(
-        self, network: CoLoRANetwork, latent: Tensor, x: Tensor, first: Jet | None = None
+        self, network: CoLoRANetwork, latent: Tensor, x: Tensor, first_jet: Jet | None = None
     ) -> None:
-        self._jet = NetworkJet(network, latent, x, first)
+        self._jet = NetworkJet(network, latent, x, first_jet)
         self._shape = (x.shape[-1], len(latent), x.shape[-2])
 
     @property

@@ -1,4 +1,4 @@
-"""Hyper-reduction: a right-hand side evaluated at few points of the grid."""
+"""Hyper-reduction: evaluation of the right-hand side at a few points of the grid."""
 
 from __future__ import annotations
 
@@ -14,39 +14,44 @@ from skcolora.pdes import GridField, Mesh
 
 
 def sample_modes(mesh: Mesh, modes: Array, rates: Array, n_samples: int) -> SampledModes:
-    """The points that determine the leading modes of f best, and the modes at them (Q-DEIM).
+    """Choose sample points for the leading POD modes of f by Q-DEIM.
 
     Parameters
     ----------
     mesh : Mesh
     modes : ndarray of shape (n_modes, n_fields, *mesh.shape)
-        Orthonormal modes v of the solution.
+        Orthonormal POD modes v of the solution.
     rates : ndarray of shape (n_rates, n_fields * n_points)
-        Values of f at training states.
+        Values of the right-hand side f at training states.
     n_samples : int
+        Number of sample points.
+
+    Returns
+    -------
+    modes : SampledModes
     """
     basis = svd(rates, full_matrices=False)[2][:n_samples]
     by_point = basis.reshape(len(basis), modes.shape[1], -1)
-    at = qdeim_points(by_point.reshape(-1, by_point.shape[2]), n_samples)
-    at_points = by_point[:, :, at].reshape(len(basis), -1)
-    # ⟨v, f⟩ from the values of f at the points, through the fit of its modes to them.
-    fit = np.linalg.lstsq(at_points.T, np.eye(at_points.shape[1]), rcond=1e-10)[0]
+    indices = qdeim_points(by_point.reshape(-1, by_point.shape[2]), n_samples)
+    sampled = by_point[:, :, indices].reshape(len(basis), -1)
+    # ⟨v, f⟩ for the least-squares fit of the modes of f to the values at the points.
+    fit = np.linalg.lstsq(sampled.T, np.eye(sampled.shape[1]), rcond=1e-10)[0]
     weights = modes.reshape(len(modes), -1) @ basis.T @ fit
-    return SampledModes(mesh, [GridField(mesh, mode) for mode in modes], at, weights)
+    return SampledModes(mesh, [GridField(mesh, mode) for mode in modes], indices, weights)
 
 
 class SampledModes:
-    """Modes and their derivatives at the sampled points, computed when asked for.
+    """POD modes and their derivatives at the sample points, computed on first access.
 
     Parameters
     ----------
     mesh : Mesh
     fields : list of GridField
-        The modes.
+        POD modes of the solution.
     indices : ndarray of shape (n_samples,)
         Indices of the points in the flattened mesh.
     weights : ndarray of shape (n_modes, n_fields * n_samples)
-        ``⟨vᵢ, f⟩`` from the values of f at the points.
+        Matrix that maps the values of f at the points to ``⟨vᵢ, f⟩``.
     """
 
     def __init__(self, mesh: Mesh, fields: list[GridField], indices: Any, weights: Array) -> None:
@@ -59,19 +64,22 @@ class SampledModes:
 
     @cached_property
     def value(self) -> Array:
+        """Values of the modes, (n_fields, n_samples, n_modes)."""
         return self._stack([field.value for field in self._fields])
 
     @cached_property
     def grad(self) -> Array:
+        """First derivatives of the modes, (n_dims, n_fields, n_samples, n_modes)."""
         return self._stack([field.grad for field in self._fields])
 
     @cached_property
     def laplacian(self) -> Array:
+        """Laplacians of the modes, (n_fields, n_samples, n_modes)."""
         return self._stack([field.laplacian for field in self._fields])
 
 
 class SampledField:
-    """The field of given coefficients at the sampled points."""
+    """The field with given POD coefficients (n_modes,) at the sample points."""
 
     xp = np
 

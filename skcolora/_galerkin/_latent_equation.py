@@ -1,4 +1,4 @@
-"""The equation of the latent state: from parameters and initial fields to latent paths."""
+"""The latent equation: from parameters and initial fields to latent paths."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from skcolora._galerkin._solution import GalerkinSolution
 from skcolora._galerkin._start import (
     Start,
     TrainedStarts,
-    evenly_spread,
+    encoding_candidates,
     find_start,
     unfitted_start,
 )
@@ -37,15 +37,20 @@ from skcolora.utils._torch import as_tensor
 
 @dataclass(frozen=True, eq=False)
 class LatentEquation:
-    """``φ̇ = argmin Σᵢ wᵢ |∂û/∂φ(xᵢ) φ̇ - f(t, xᵢ, û; μ)|²``, with all that its solution needs."""
+    """``φ̇ = argmin Σᵢ wᵢ |∂û/∂φ(xᵢ) φ̇ - f(t, xᵢ, û; μ)|²`` and the options of its solution.
+
+    The options ``regularization``, ``conserve``, ``method``, ``rtol``, ``substeps`` and
+    ``max_steps`` are those of `CoLoRAGalerkin`.
+    """
 
     pde: PDE
     model: TrainedModel
     collocation: Collocation
-    """The points xᵢ and weights wᵢ"""
+    """Collocation points xᵢ and weights wᵢ"""
     quadrature: Collocation
-    """The points and weights of the conserved integrals"""
+    """Points and weights of the conserved integrals"""
     trained_starts: TrainedStarts
+    """Initial states of the training trajectories"""
     regularization: float
     conserve: Any
     method: str
@@ -54,23 +59,27 @@ class LatentEquation:
     max_steps: int
 
     def projection(self, X: Array) -> Projection:
-        """The right-hand side of the latent equation at parameters (n, n_parameters)."""
+        """Right-hand side of the latent equation at parameters (n, n_parameters)."""
         return Projection(
             self.model.network, self.pde, as_tensor(X), self.collocation, self.regularization
         )
 
     def start(
-        self, X: Array, known: tuple[Array, Array] | None, first: Tensor | None = None
+        self, X: Array, known: tuple[Array, Array] | None, first_guess: Tensor | None = None
     ) -> Start:
-        """States at time 0 of trajectories.
+        """Latent states of the trajectories at time 0.
 
         Parameters
         ----------
         X : ndarray of shape (n, n_parameters)
         known : (points, fields) or None
-            The initial fields, as `initial_fields` gives them; None where they are not known.
-        first : Tensor of shape (n, n_latent), optional
-            The guesses to try before all others.
+            Initial fields from `initial_fields`.  None: no initial fields are known.
+        first_guess : Tensor of shape (n, n_latent), optional
+            Guesses that are tried before all other guesses.
+
+        Returns
+        -------
+        start : Start
         """
         projection = self.projection(X)
         with np.errstate(all="ignore"):
@@ -79,14 +88,28 @@ class LatentEquation:
         if known is None:
             return unfitted_start(projection, predicted)
         guesses = [self.trained_starts.guesses(inputs), predicted]
-        if first is not None:
-            guesses.insert(0, first)
+        if first_guess is not None:
+            guesses.insert(0, first_guess)
         candidates = [guess.unsqueeze(1) for guess in guesses]
-        candidates.append(evenly_spread(self.model.states).unsqueeze(0))
-        return find_start(projection, known, candidates, good=self.trained_starts.good(inputs))
+        candidates.append(encoding_candidates(self.model.states).unsqueeze(0))
+        return find_start(
+            projection, known, candidates, good_defect=self.trained_starts.good_defect(inputs)
+        )
 
     def integrate(self, X: Array, times: Array, start: Start) -> GalerkinSolution:
-        """The paths that begin at given states, with their diagnostics."""
+        """Latent paths from given initial states, with diagnostics.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, n_parameters)
+        times : ndarray of shape (n_times,)
+        start : Start
+            Initial states of the n trajectories.
+
+        Returns
+        -------
+        solution : GalerkinSolution
+        """
         projection = self.projection(X)
         densities = conserved_densities(self.pde, self.conserve)
         conservation = None

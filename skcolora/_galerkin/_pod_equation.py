@@ -1,4 +1,4 @@
-"""The equation projected onto POD modes: the coefficients, their rates and their paths."""
+"""Galerkin projection of an equation onto POD modes."""
 
 from __future__ import annotations
 
@@ -12,49 +12,60 @@ from skcolora._snapshots import Array, Grid
 from skcolora.pdes import PDE, GridField, Mesh
 from skcolora.pdes._interpolant import MeshInterpolant
 
-# Coefficients this many times as large as the largest of all snapshots are an instability.
+# Growth of the coefficients, relative to the snapshots, that counts as an instability.
 _UNSTABLE = 2.0
 
 
 @dataclass(frozen=True, eq=False)
 class PODEquation:
-    """``ȧᵢ = ⟨vᵢ, f(t, Σ aⱼ vⱼ; μ)⟩`` for orthonormal modes v."""
+    """``ȧᵢ = ⟨vᵢ, f(t, Σ aⱼ vⱼ; μ)⟩`` for POD coefficients a and orthonormal POD modes v."""
 
     pde: PDE
     mesh: Mesh
     modes: Array
-    """(n_modes, n_fields, n_0, ...)"""
+    """POD modes, (n_modes, n_fields, n_0, ...)"""
     sampled: SampledModes | None
-    """The modes at the sampled points; None evaluates f at all points"""
-    largest: float
-    """The largest norm of the coefficients of all snapshots"""
+    """Modes at the sample points.  None: f is evaluated at all points."""
+    max_norm: float
+    """Largest norm of the coefficients over all snapshots"""
 
     @property
     def _flat_modes(self) -> Array:
         return self.modes.reshape(len(self.modes), -1)
 
     def coefficients(self, values: Array) -> Array:
-        """The projection of fields (n_fields, n_0, ...) onto the modes."""
+        """Coefficients (n_modes,) of the projection of a field (n_fields, n_0, ...)."""
         return np.asarray(self._flat_modes @ values.ravel())
 
     def coefficients_at(self, grid: Grid, values: Array) -> Array:
-        """The coefficients whose fields are nearest to observations (n_points, n_fields)."""
+        """Least-squares fit of the coefficients to observations at points.
+
+        Parameters
+        ----------
+        grid : Grid
+            Points of the observations.
+        values : ndarray of shape (n_points, n_fields)
+
+        Returns
+        -------
+        coefficients : ndarray of shape (n_modes,)
+        """
         observed = self.modes_at(grid).reshape(len(self.modes), -1)
         return np.asarray(np.linalg.lstsq(observed.T, values.T.ravel(), rcond=None)[0])
 
     def modes_at(self, grid: Grid) -> Array:
-        """Modes at other points, (n_modes, n_fields, n_points)."""
+        """Modes interpolated to the points of a grid, (n_modes, n_fields, n_points)."""
         interpolant = MeshInterpolant(self.mesh, grid)
         values = interpolant(self.modes.reshape(-1, *self.mesh.shape))
         return values.reshape(len(self.modes), self.pde.n_fields, -1)
 
     def full_rate(self, t: float, values: Array, mu: Array) -> Array:
-        """f on the whole mesh, (n_fields, n_0, ...), for fields in any shape."""
+        """Right-hand side f on the whole mesh, (n_fields, n_0, ...), for a field in any shape."""
         field = GridField(self.mesh, values.reshape(self.pde.n_fields, *self.mesh.shape))
         return np.asarray(self.pde.rate(t, field, mu))
 
     def rate(self, t: float, a: Array, mu: Array) -> Array:
-        """ȧ."""
+        """Time derivative of the coefficients, (n_modes,)."""
         if self.sampled is None:
             modes = self._flat_modes
             return np.asarray(modes @ self.full_rate(t, a @ modes, mu).ravel())
@@ -64,16 +75,25 @@ class PODEquation:
     def integrate(
         self, mu: Array, start: Array, times: Array, *, method: str, rtol: float
     ) -> tuple[Array, str | None]:
-        """The path of the coefficients from time 0 on.
+        """Integrate the coefficients from time 0.
+
+        Parameters
+        ----------
+        mu : ndarray of shape (n_parameters,)
+        start : ndarray of shape (n_modes,)
+            Coefficients at time 0.
+        times : ndarray of shape (n_times,)
+        method, rtol
+            See `scipy.integrate.solve_ivp`.
 
         Returns
         -------
         path : ndarray of shape (n_times, n_modes)
-            NaN after an instability.
+            Coefficients at the times, NaN after an instability.
         ended : str or None
-            When the path became unstable, in words; None where it did not.
+            Time of the instability for messages, such as "at t = 0.5"; None if there was none.
         """
-        scale = max(self.largest, float(np.linalg.norm(start)))
+        scale = max(self.max_norm, float(np.linalg.norm(start)))
 
         def unstable(_: float, a: Array) -> float:
             return float(np.linalg.norm(a)) - _UNSTABLE * scale

@@ -1,4 +1,4 @@
-"""The choice of the collocation points of an estimator, by the name of the rule."""
+"""Choice of the collocation points by the rules of `CoLoRAGalerkin`."""
 
 from __future__ import annotations
 
@@ -16,147 +16,170 @@ from skcolora._galerkin._weak_norm import functionals, smoothing
 from skcolora._snapshots import Array, Grid
 from skcolora.utils._torch import as_tensor
 
-# Share of the drawn points that is spread evenly, whatever the importance there.
-_EVEN = 0.3
-# Functions whose relative singular values are larger than this count as independent.
-_INDEPENDENT = 1e-6
-# Points where their number is not given; twice as many where they are not chosen.
-_LEAST_POINTS, _POINTS_PER_WEIGHT = 150, 5
-# Training states that choose the points.
-_MOST_STATES = 40
-# Points among which QR chooses: of a larger grid, drawn ones.
-_MOST_CANDIDATES = 20_000
-# Functions of the points, from training states, that the weak norm is learnt from, and values
-# of them in all.
-_MOST_FUNCTIONS, _MOST_VALUES = 800, 2**25
+# Share of the points that is sampled uniformly, independent of their importance.
+_UNIFORM_SHARE = 0.3
+# Relative singular value below which functions count as linearly dependent.
+_RANK_TOL = 1e-6
+# Default number of points: a minimum, and a multiple of the number of online weights.  Rules
+# other than "qr" take twice as many.
+_MIN_POINTS, _POINTS_PER_WEIGHT = 150, 5
+# Number of training states that choose the points.
+_MAX_STATES = 40
+# Number of candidate points for QR; candidates of larger grids are sampled.
+_MAX_CANDIDATES = 20_000
+# Number of functions that the weak norm is learnt from, and number of all their values.
+_MAX_FUNCTIONS, _MAX_VALUES = 800, 2**25
 
 
 def choose_collocation(
     rule: str,
     n_points: int | None,
     norm: str,
-    every: Projection,
+    full: Projection,
     grid: Grid,
     times: Tensor,
     paths: Tensor,
     rng: np.random.RandomState,
 ) -> Collocation:
-    """Points for a network and an equation.
+    """Choose the collocation points for a network and an equation.
 
     Parameters
     ----------
     rule : {"qr", "sample", "grid", "gauss"}
         See `CoLoRAGalerkin`.
     n_points : int or None
+        Number of points.  None: a multiple of the number of online weights.
     norm : {"L2", "H-1"}
-    every : Projection
-        Of the trajectories trained on, at all points of the snapshots.
+    full : Projection
+        Projection of the training trajectories at all points of the snapshots.
     grid : Grid
-        Of the snapshots.
+        Points of the snapshots.
     times : Tensor of shape (n_times,)
     paths : Tensor of shape (n_trajectories, n_times, n_latent)
-        Latent states of the trajectories trained on.
+        Latent states of the training trajectories.
     rng : RandomState
-        Of points drawn.
+        Random numbers for the sampling.
+
+    Returns
+    -------
+    collocation : Collocation
     """
     if n_points is None:
-        n_points = max(_LEAST_POINTS, _POINTS_PER_WEIGHT * every.network.n_latent)
+        n_points = max(_MIN_POINTS, _POINTS_PER_WEIGHT * full.network.n_latent)
         n_points *= 1 if rule == "qr" else 2
-    chosen = _chosen_points(rule, n_points, every, grid, _states(times, paths, _MOST_STATES), rng)
+    chosen = _choose_points(
+        rule, n_points, full, grid, _training_states(times, paths, _MAX_STATES), rng
+    )
     if norm == "L2":
         return chosen
     of_state = paths.shape[2] + 1
-    n_values = of_state * len(every.collocation.points) * every.pde.n_fields
-    n_states = max(1, min(_MOST_FUNCTIONS // of_state, _MOST_VALUES // n_values))
-    projection = every if chosen is every.collocation else _at(chosen, every)
-    smooth = smoothing(every.pde, grid)
-    states = _states(times, paths, n_states)
-    learnt = functionals(every, projection, states, smooth, rng)
-    # Lengths alone count, and the triangle gives the same with fewer rows.
+    n_values = of_state * len(full.collocation.points) * full.pde.n_fields
+    n_states = max(1, min(_MAX_FUNCTIONS // of_state, _MAX_VALUES // n_values))
+    projection = full if chosen is full.collocation else _projection_at(chosen, full)
+    smooth = smoothing(full.pde, grid)
+    states = _training_states(times, paths, n_states)
+    learnt = functionals(full, projection, states, smooth, rng)
+    # Only norms matter.  The triangular factor gives the same norms with fewer rows.
     return chosen._replace(functionals=torch.linalg.qr(learnt, mode="r").R)
 
 
-def _states(times: Tensor, paths: Tensor, n: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Trajectories, times and states of the training, about n of them, evenly spread."""
+def _training_states(times: Tensor, paths: Tensor, n: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Trajectory indices, times and latent states of n evenly spread training states."""
     states = paths.flatten(0, 1)
     chosen = torch.linspace(0, len(states) - 1, min(len(states), n)).long()
     return chosen // len(times), times[chosen % len(times)], states[chosen]
 
 
-def _chosen_points(
+def _choose_points(
     rule: str,
     n_points: int,
-    every: Projection,
+    full: Projection,
     grid: Grid,
-    at: tuple[Tensor, Tensor, Tensor],
+    states: tuple[Tensor, Tensor, Tensor],
     rng: np.random.RandomState,
 ) -> Collocation:
     if rule == "gauss":
-        return gauss_collocation(every.pde, grid, n_points)
-    if rule == "grid" or n_points >= len(every.collocation.points):
-        return every.collocation
+        return gauss_collocation(full.pde, grid, n_points)
+    if rule == "grid" or n_points >= len(full.collocation.points):
+        return full.collocation
     if rule == "sample":
-        return _drawn(n_points, every, at, rng)
-    if len(every.collocation.points) > _MOST_CANDIDATES:
-        every = _at(_drawn(_MOST_CANDIDATES, every, at, rng), every)
-    return pivoted_qr(every.collocation, every.functions(*at).numpy(), n_points)
+        return _draw_points(n_points, full, states, rng)
+    if len(full.collocation.points) > _MAX_CANDIDATES:
+        full = _projection_at(_draw_points(_MAX_CANDIDATES, full, states, rng), full)
+    return pivoted_qr(full.collocation, full.functions(*states).numpy(), n_points)
 
 
-def _drawn(
-    n_points: int, every: Projection, at: tuple[Tensor, Tensor, Tensor], rng: np.random.RandomState
+def _draw_points(
+    n_points: int,
+    full: Projection,
+    states: tuple[Tensor, Tensor, Tensor],
+    rng: np.random.RandomState,
 ) -> Collocation:
-    return importance_sample(every.collocation, every.leverage(*at).numpy(), n_points, rng)
+    return importance_sample(full.collocation, full.leverage(*states).numpy(), n_points, rng)
 
 
-def _at(collocation: Collocation, projection: Projection) -> Projection:
+def _projection_at(collocation: Collocation, projection: Projection) -> Projection:
+    """The same projection at other collocation points, without regularisation."""
     return Projection(projection.network, projection.pde, projection.mu, collocation, 0.0)
 
 
 def importance_sample(
     collocation: Collocation, importance: Array, n_points: int, rng: np.random.RandomState
 ) -> Collocation:
-    """Points drawn in proportion to their importance, some of them evenly, with the weights
-    that make sums over them unbiased.
+    """Sample points in proportion to their importance, with weights for unbiased sums.
 
-    Systematic sampling, one draw in each n-th of the total; points drawn twice are kept once,
-    with twice the weight.
+    A share of the points is sampled uniformly.  The sampling is systematic, with one draw from
+    each n-th part of the total importance.  Repeated points are kept once with the sum of their
+    weights.
 
     Parameters
     ----------
     collocation : Collocation
-        Points to draw from.
-    importance : ndarray of shape (n_points,)
-        Not negative.
+        Candidate points.
+    importance : ndarray of shape (n_candidates,)
+        Importance of the candidates, not negative.
     n_points : int
+        Number of draws.
     rng : RandomState
+
+    Returns
+    -------
+    sample : Collocation
     """
-    every = collocation.weights.numpy()
+    weights = collocation.weights.numpy()
     total = importance.sum()
-    share = importance / total if total > 0 else every
-    density = _EVEN * every + (1 - _EVEN) * share
+    share = importance / total if total > 0 else weights
+    density = _UNIFORM_SHARE * weights + (1 - _UNIFORM_SHARE) * share
     levels = (np.arange(n_points) + rng.uniform()) / n_points
     drawn = np.searchsorted(np.cumsum(density) / density.sum(), levels).clip(0, len(density) - 1)
     chosen, counts = np.unique(drawn, return_counts=True)
-    return _subset(collocation, chosen, counts * every[chosen] / density[chosen])
+    return _subset(collocation, chosen, counts * weights[chosen] / density[chosen])
 
 
 def pivoted_qr(collocation: Collocation, functions: Array, n_points: int) -> Collocation:
-    """Points that determine given functions best; all weigh as they did.
+    """Choose the points that determine functions best, by QR with column pivoting (Q-DEIM).
+
+    The points keep their relative weights.
 
     Parameters
     ----------
     collocation : Collocation
-        Points to choose from.
-    functions : ndarray of shape (n_functions, n_points)
-        Jacobians and right-hand sides at training states, times the roots of the weights.
+        Candidate points.
+    functions : ndarray of shape (n_functions, n_candidates)
+        Jacobians and right-hand sides at training states, times the square roots of the weights.
     n_points : int
+
+    Returns
+    -------
+    chosen : Collocation
     """
     _, sigma, basis = svd(functions, full_matrices=False)
-    chosen = qdeim_points(basis[sigma > _INDEPENDENT * sigma[0]][:n_points], n_points)
+    chosen = qdeim_points(basis[sigma > _RANK_TOL * sigma[0]][:n_points], n_points)
     return _subset(collocation, chosen, collocation.weights.numpy()[chosen])
 
 
 def _subset(collocation: Collocation, chosen: Any, weights: Array) -> Collocation:
-    at = as_tensor(chosen)
-    fixed = None if collocation.fixed is None else collocation.fixed[at]
-    return Collocation(collocation.points[at], as_tensor(weights / weights.sum()), fixed)
+    """Points with the given indices, with normalised weights."""
+    indices = as_tensor(chosen)
+    fixed = None if collocation.fixed is None else collocation.fixed[indices]
+    return Collocation(collocation.points[indices], as_tensor(weights / weights.sum()), fixed)

@@ -1,4 +1,4 @@
-"""Q-DEIM: the points that determine functions best, by QR with column pivoting."""
+"""Q-DEIM: choice of interpolation points by QR with column pivoting."""
 
 from __future__ import annotations
 
@@ -10,17 +10,22 @@ from skcolora._snapshots import Array
 
 
 def qdeim_points(basis: Array, n_points: int) -> NDArray[np.intp]:
-    """Indices of the points, sorted, that determine functions in the span of a basis best [1]_.
+    """Choose the points that determine the functions in the span of a basis best [1]_.
 
-    Where more points are wanted than there are functions, the choice goes on among the points
-    that are left; where there is no function at all, the points are spread evenly.
+    If there are more points than functions, the choice is repeated among the remaining points.
+    If the basis is empty, the points are evenly spread.
 
     Parameters
     ----------
     basis : ndarray of shape (n_functions, n_candidates)
-        Orthonormal functions, by their values at the candidate points.
+        Values of orthonormal functions at the candidate points.
     n_points : int
-        At most n_candidates.
+        Number of points, at most n_candidates.
+
+    Returns
+    -------
+    indices : ndarray of int of shape (n_points,)
+        Sorted indices of the chosen candidates.
 
     References
     ----------

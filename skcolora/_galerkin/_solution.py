@@ -1,4 +1,4 @@
-"""What an integration of the latent state found, and how far it is to be trusted."""
+"""Solution of the latent equation with diagnostics."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from skcolora.utils._torch import as_tensor
 
 
 class Status(IntEnum):
-    """How the integration of a trajectory ended; its name in small letters is what users see."""
+    """Outcome of the integration of a trajectory; users see the names in lower case."""
 
     SUCCESS = 0
     MAX_STEPS = 1
@@ -24,13 +24,14 @@ class Status(IntEnum):
 
     @property
     def advice(self) -> str:
-        """What happened, and what the user may do about it."""
+        """Description of the outcome with advice, for a sentence about a trajectory."""
         return {
             Status.SUCCESS: "was integrated to the end",
-            Status.MAX_STEPS: "took all of its `max_steps`; allow more, raise `rtol`, or try "
+            Status.MAX_STEPS: "took all of its `max_steps`; raise `max_steps` or `rtol`, or try "
             "method='Radau'",
-            Status.NOT_FINITE: "met NaN or infinity; check the equation's right-hand side there",
-            Status.STEP_TOO_SMALL: "needed steps too small to go on; try method='Radau'",
+            Status.NOT_FINITE: "met NaN or infinity; check the equation's right-hand side at its "
+            "parameters",
+            Status.STEP_TOO_SMALL: "needed too small time steps; try method='Radau'",
         }[self]
 
 
@@ -38,7 +39,7 @@ class Status(IntEnum):
 class GalerkinSolution:
     """Latent paths of trajectories, with their diagnostics and their fields.
 
-    `CoLoRAGalerkin.solve` returns one.  All entries are NaN at times that a trajectory did not
+    `CoLoRAGalerkin.solve` returns it.  All entries are NaN at times that a trajectory did not
     reach.  Residual, condition number, rank and indicator are computed at up to 17 times of each
     path, evenly spread, and interpolated linearly in between.
 
@@ -49,21 +50,21 @@ class GalerkinSolution:
     latent : ndarray of shape (n_trajectories, n_times, n_latent)
         Latent states φ.
     residual : ndarray of shape (n_trajectories, n_times)
-        ``‖J φ̇ - f‖ / ‖f‖``, the share of the right-hand side that no motion of the latent
-        state can follow.
+        Relative residual ``‖J φ̇ - f‖ / ‖f‖``, the share of the right-hand side outside the tangent
+        space of the network.
     condition : ndarray of shape (n_trajectories, n_times)
         Condition number of ``J = ∂û/∂φ``.
     effective_rank : ndarray of shape (n_trajectories, n_times)
-        Number of directions of the latent space that the regularisation leaves.
+        Number of latent directions that the regularisation does not damp.
     error_indicator : ndarray of shape (n_trajectories, n_times)
-        ``(‖û(0) - u₀‖ + ∫ ‖J φ̇ - f‖ dt) / ‖û(t)‖``.  It bounds the relative error, up to the
-        errors of collocation and of the time steps, where neighbouring solutions of the equation
-        do not move apart.  Elsewhere it ranks the trajectories.
+        ``(‖û(0) - u₀‖ + ∫ ‖J φ̇ - f‖ dt) / ‖û(t)‖``.  It bounds the relative error, up to
+        collocation and time-stepping errors, if neighbouring solutions of the equation do not
+        diverge.  Otherwise it only ranks the trajectories.
     outside : ndarray of shape (n_trajectories,)
         Distance by which the path leaves the box of the training states, relative to the
         diagonal of that box.  A length in the latent space is measured by the change of the field.
     initial_error : ndarray of shape (n_trajectories,)
-        Relative distance of the encoded initial field from the given initial field.  NaN where no
+        Relative distance of the encoded initial field from the given initial field.  NaN if no
         initial field is known.
     status : ndarray of str of shape (n_trajectories,)
         "success", "max_steps", "not_finite" or "step_too_small".
@@ -93,12 +94,12 @@ class GalerkinSolution:
         Parameters
         ----------
         points : array-like of shape (n_points, n_dims) or tuple of axes, default=None
-            Scattered points or a tensor grid.  None: the points of ``fit``.
+            Scattered points or the axes of a tensor grid.  None: the points of ``fit``.
 
         Returns
         -------
         y : ndarray of float64
-            Fields in the layout that ``fit`` was given.
+            Fields in the layout of the snapshots of ``fit``.
 
         Raises
         ------

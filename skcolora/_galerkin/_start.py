@@ -1,4 +1,4 @@
-"""The latent states from which trajectories start."""
+"""Initial latent states of trajectories."""
 
 from __future__ import annotations
 
@@ -20,70 +20,72 @@ from skcolora._training import encode_fields
 from skcolora.pdes import PDE
 from skcolora.utils._torch import as_tensor
 
-# Training states that encodings may start from, besides the guesses.
+# Number of training states among the starting points of an encoding.
 _MOST_CANDIDATES = 64
-# No other guess is tried where misfit of the initial field and relative residual of the
-# equation together are small, or hardly larger than at the training parameters around.
-_GOOD, _AS_GOOD_AS_TRAINED = 3e-3, 1.5
-# A later guess replaces an earlier one where it brings the sum down to this part.
-_BETTER = 0.99
-# Relative decreases of the squared misfit at which encodings end.  First early: the last gain
-# is often had by moving far along directions that hardly change the field, away from the
-# states trained on, where the tangent space does not hold the right-hand side.  Then late,
-# but long before rounding errors decide, which differ in a batch.
+# Good defects.  No further guess is tried if the defect is below the first value, or below the
+# second value times the defect at the nearest training parameters.
+_GOOD_DEFECT, _TRAINED_FACTOR = 3e-3, 1.5
+# Factor by which a later guess must reduce the defect to replace an earlier one.
+_IMPROVEMENT = 0.99
+# Relative decreases of the squared misfit at which an encoding ends.  The first value ends it
+# early: the last steps often go far along directions that hardly change the field, to states
+# whose tangent space does not contain the right-hand side.  The second value ends it late, but
+# before rounding errors, which depend on the batch, affect the result.
 _SMALL_GAINS = (0.1, 1e-8)
-# Points and steps of the last improvement.
-_LAST_POINTS, _LAST_STEPS = 4096, 1
+# Numbers of points and steps of the final improvement of an encoding.
+_POLISH_POINTS, _POLISH_STEPS = 4096, 1
 
 
 class Start(NamedTuple):
-    """States at time 0."""
+    """Latent states at time 0 of n trajectories."""
 
     latent: Tensor
-    """(n, n_latent)"""
+    """Latent states, (n, n_latent)"""
     misfit: Tensor
-    """‖û(0) - u₀‖ / ‖u₀‖, NaN where no initial field was given, (n,)"""
-    score: Tensor
-    """The misfit, where there is one, plus the relative residual of the equation, (n,)"""
+    """Relative misfit ‖û(0) - u₀‖ / ‖u₀‖, (n,); NaN without an initial field"""
+    defect: Tensor
+    """Sum of misfit and relative residual of the equation, (n,).  Low values are good."""
 
 
 class TrainedStarts(NamedTuple):
-    """States at time 0 of the trajectories trained on; what is known where others begin."""
+    """Initial states of the training trajectories, for guesses at other parameters."""
 
     inputs: Array
-    """Parameters as the regressor takes them, (n, n_parameters)"""
+    """Inputs of the hypernetwork, (n, n_inputs)"""
     start: Start
 
     def guesses(self, new: Array) -> Tensor:
-        """States at other parameters, (n_new, n_latent).
+        """Guesses of the initial states at new inputs (n_new, n_inputs), (n_new, n_latent).
 
-        By radial basis functions, which in one dimension are cubic splines: between few
-        training parameters they stray less than a hypernetwork, and they are smooth, so that
-        states encoded from them are smooth functions of the parameters.
+        The states are interpolated by radial basis functions, which are cubic splines in one
+        dimension.  Between a few training parameters they oscillate less than a hypernetwork.
+        They are smooth, so that the encoded states depend smoothly on the parameters.
         """
-        known, first = np.unique(self._scaled(self.inputs), axis=0, return_index=True)
+        known, indices = np.unique(self._scale_inputs(self.inputs), axis=0, return_index=True)
         states = self.start.latent.numpy()
-        # Those of one initial field are all the same, and stay so to the last digit.
-        values = states[first] - states[0]
+        # Equal training states give exactly equal guesses, since only differences are fitted.
+        values = states[indices] - states[0]
         interpolant = None
         if len(known) > known.shape[1] + 1:
-            # It has none for parameters on a line or plane.
+            # The cubic interpolant does not exist for parameters on a line or plane.
             with contextlib.suppress(np.linalg.LinAlgError):
                 interpolant = RBFInterpolator(known, values, kernel="cubic")
         if interpolant is None:
             interpolant = RBFInterpolator(known, values, kernel="linear")
-        rows = [interpolant(row[None]) for row in self._scaled(new)]
+        rows = [interpolant(row[None]) for row in self._scale_inputs(new)]
         return torch.from_numpy(np.concatenate(rows) + states[0])
 
-    def good(self, new: Array) -> Tensor:
-        """Scores at which a start at other parameters needs no further guess, (n_new,)."""
-        inputs, scores = self._scaled(self.inputs), self.start.score.nan_to_num(nan=0.0).numpy()
+    def good_defect(self, new: Array) -> Tensor:
+        """Defects below which no further guess is needed at new inputs, (n_new,)."""
+        inputs = self._scale_inputs(self.inputs)
+        defects = self.start.defect.nan_to_num(nan=0.0).numpy()
         around = min(len(inputs), inputs.shape[1] + 1)
-        _, nearest = cKDTree(inputs).query(self._scaled(new), k=list(range(1, around + 1)))
-        usual = scores[nearest].max(axis=1)
-        return torch.from_numpy(np.maximum(_GOOD, _AS_GOOD_AS_TRAINED * usual))
+        _, nearest = cKDTree(inputs).query(self._scale_inputs(new), k=list(range(1, around + 1)))
+        usual = defects[nearest].max(axis=1)
+        return torch.from_numpy(np.maximum(_GOOD_DEFECT, _TRAINED_FACTOR * usual))
 
-    def _scaled(self, inputs: Array) -> Array:
+    def _scale_inputs(self, inputs: Array) -> Array:
+        """Inputs in units of their standard deviation; non-finite inputs become the mean."""
         mean, scale = self.inputs.mean(axis=0), nonzero_scale(np.std(self.inputs, axis=0))
         return np.where(np.isfinite(inputs), inputs, mean) / scale
 
@@ -91,12 +93,26 @@ class TrainedStarts(NamedTuple):
 def initial_fields(
     pde: PDE, layout: SnapshotLayout, X: Array, initial: Any
 ) -> tuple[Array, Array] | None:
-    """Points and fields (n, n_points, n_fields) at time 0, None where none are known.
+    """Points and initial fields of n trajectories.
+
+    Parameters
+    ----------
+    pde : PDE
+    layout : SnapshotLayout
+    X : ndarray of shape (n, n_parameters)
+    initial : None, array-like, or tuple (points, values)
+        See `CoLoRAGalerkin.predict`.  None: the initial fields of the equation.
+
+    Returns
+    -------
+    known : (points, fields) or None
+        Arrays of shapes (n_points, n_dims) and (n, n_points, n_fields).  None: no initial fields
+        are known.
 
     Raises
     ------
     ValueError
-        If ``initial`` has another shape than the trajectories and points ask for.
+        If the shape of ``initial`` does not fit the trajectories and points, or it is not finite.
     """
     if initial is None:
         if not pde.has_initial:
@@ -113,10 +129,11 @@ def initial_fields(
         values = np.asarray(initial[1], dtype=np.float64)
     else:
         grid, values = layout.grid, np.asarray(initial, dtype=np.float64)
-    return grid.points, _checked(values, grid, layout.n_fields, len(X))
+    return grid.points, _check_initial(values, grid, layout.n_fields, len(X))
 
 
-def _checked(values: Array, grid: Grid, n_fields: int, n: int) -> Array:
+def _check_initial(values: Array, grid: Grid, n_fields: int, n: int) -> Array:
+    """Check and reshape initial fields to (n, n_points, n_fields)."""
     spaces = {(n, grid.n_points), (n, *grid.shape), (n, 1, *grid.shape)}
     wanted = {(*shape, n_fields) for shape in spaces} | (spaces if n_fields == 1 else set())
     if n_fields > 1:
@@ -126,7 +143,7 @@ def _checked(values: Array, grid: Grid, n_fields: int, n: int) -> Array:
         inner = ", ".join(map(str, grid.shape))
         raise ValueError(
             f"`initial` has shape {values.shape}; expected ({n}, {inner}{fields}), one field for "
-            "each row of X, at the points of `fit`.  Give observations elsewhere as "
+            "each row of X, at the points of `fit`.  Give fields at other points as "
             "(points, values)."
         )
     if not np.isfinite(values).all():
@@ -139,44 +156,57 @@ def find_start(
     known: tuple[Array, Array],
     guesses: Sequence[Tensor],
     *,
-    good: Tensor,
+    good_defect: Tensor,
 ) -> Start:
-    """Encode the initial fields, each by itself.
+    """Encode the initial fields of n trajectories independently.
 
-    Where the state found from the first guess does not fit the field, or its tangent space
-    does not hold the right-hand side, more steps and other guesses are tried, and of all the
-    best is taken.
+    The guesses are tried in turn, each first with few and then with many steps, until the defect
+    of the encoded state is good.  The best state is returned.
 
     Parameters
     ----------
     projection : Projection
-        Of the trajectories.
+        Projection of the n trajectories.
     known : (points, fields)
-        As `initial_fields` gives them.
+        Result of `initial_fields`.
     guesses : sequence of Tensor of shape (n or 1, n_candidates, n_latent)
-        In the order of preference; of several candidates that counts whose field is nearest.
+        Guesses in order of preference.  The candidate with the nearest field is used.
     good : Tensor of shape (n,)
-        Scores that are good enough.
+        Defects below which no further guess is tried.
+
+    Returns
+    -------
+    start : Start
     """
     points, fields = (as_tensor(array).double() for array in known)
     n = len(fields)
     latent = guesses[0][:, 0].expand(n, -1).clone()
-    misfit, score = (fields.new_full((n,), torch.inf) for _ in range(2))
+    misfit, defect = (fields.new_full((n,), torch.inf) for _ in range(2))
     for guess, small_gain in itertools.product(guesses, _SMALL_GAINS):
         candidates = guess.expand(n, -1, -1)
         usable = torch.isfinite(candidates).all(2).all(1) & bool(candidates.shape[1])
-        at = (usable & ~(score <= good)).nonzero().squeeze(1)
-        if not len(at):
+        trajectories = (usable & ~(defect <= good_defect)).nonzero().squeeze(1)
+        if not len(trajectories):
             continue
-        found = _encoded(projection, at, points, fields[at], candidates[at], small_gain)
-        better = found.score < _BETTER * score[at]
-        latent[at[better]] = found.latent[better]
-        misfit[at[better]], score[at[better]] = found.misfit[better], found.score[better]
-    return Start(latent, misfit, score)
+        found = _encode(
+            projection,
+            trajectories,
+            points,
+            fields[trajectories],
+            candidates[trajectories],
+            small_gain,
+        )
+        better = found.defect < _IMPROVEMENT * defect[trajectories]
+        latent[trajectories[better]] = found.latent[better]
+        misfit[trajectories[better]], defect[trajectories[better]] = (
+            found.misfit[better],
+            found.defect[better],
+        )
+    return Start(latent, misfit, defect)
 
 
 def unfitted_start(projection: Projection, latent: Tensor) -> Start:
-    """Given states, where no field is known that they should fit."""
+    """Given initial states (n, n_latent) of trajectories without known initial fields."""
     residual = _relative_residual(projection, torch.arange(len(latent)), latent)
     return Start(latent, torch.full_like(residual, torch.nan), residual)
 
@@ -188,90 +218,116 @@ def trained_starts(
     predicted: Tensor,
     training: Tensor,
 ) -> TrainedStarts:
-    """Those of the trajectories trained on.
+    """Encode the initial fields of the n training trajectories.
 
     Parameters
     ----------
     projection : Projection
-        Of these trajectories.
+        Projection of the training trajectories.
     known : (points, fields) or None
-        As `initial_fields` gives them.
-    inputs : ndarray of shape (n, n_parameters)
-        Parameters as the regressor takes them.
+        Result of `initial_fields`.
+    inputs : ndarray of shape (n, n_inputs)
+        Inputs of the hypernetwork.
     predicted : Tensor of shape (n, n_latent)
-        What the regressor predicts for time 0.
+        Latent states at time 0 that the regressor predicts.
     training : Tensor of shape (n_states, n_latent)
-        Latent states that the network was trained on.
+        Latent states at the training inputs and times.
+
+    Returns
+    -------
+    starts : TrainedStarts
     """
     if known is None:
         return TrainedStarts(inputs, unfitted_start(projection, predicted))
     points, fields = (as_tensor(array).double() for array in known)
-    every = torch.arange(len(fields))
+    trajectories = torch.arange(len(fields))
     guesses = [
-        states.expand(len(fields), -1, -1) for states in (predicted, evenly_spread(training))
+        states.expand(len(fields), -1, -1) for states in (predicted, encoding_candidates(training))
     ]
     tries = [
-        _encoded(projection, every, points, fields, candidates, small_gain)
+        _encode(projection, trajectories, points, fields, candidates, small_gain)
         for candidates, small_gain in itertools.product(guesses, _SMALL_GAINS)
     ]
-    latent, misfit, score = (torch.stack(entries) for entries in zip(*tries, strict=True))
-    # Trajectories that begin with the same field begin with the same state.
+    latent, misfit, defect = (torch.stack(entries) for entries in zip(*tries, strict=True))
+    # Trajectories with the same initial field get the same initial state.
     groups = torch.tensor(_distinct(fields)[1])
-    best = torch.empty_like(every)
+    best = torch.empty_like(trajectories)
     for group in groups.unique():
-        best[groups == group] = score[:, groups == group].mean(1).argmin()
+        best[groups == group] = defect[:, groups == group].mean(1).argmin()
     return TrainedStarts(
-        inputs, Start(latent[best, every], misfit[best, every], score[best, every])
+        inputs,
+        Start(latent[best, trajectories], misfit[best, trajectories], defect[best, trajectories]),
     )
 
 
-def evenly_spread(states: Tensor) -> Tensor:
-    """Of the training states those that encodings may start from."""
+def encoding_candidates(states: Tensor) -> Tensor:
+    """Evenly spread training states (n_states, n_latent), from which encodings may start."""
     if len(states) <= _MOST_CANDIDATES:
         return states
     return states[torch.linspace(0, len(states) - 1, _MOST_CANDIDATES).long()]
 
 
-def _encoded(
+def _encode(
     projection: Projection,
-    at: Tensor,
+    trajectories: Tensor,
     points: Tensor,
     fields: Tensor,
     candidates: Tensor,
     small_gain: float,
 ) -> Start:
-    """States of some trajectories; the same field from the same candidates is encoded once."""
-    first, which = _distinct(fields, candidates)
-    fields, network = fields[first], projection.network
+    """Encode the initial fields of some trajectories.
+
+    Equal fields with equal candidates are encoded once.
+
+    Parameters
+    ----------
+    projection : Projection
+    trajectories : Tensor of shape (n,)
+        Indices of the trajectories.
+    points : Tensor of shape (n_points, n_dims)
+    fields : Tensor of shape (n, n_points, n_fields)
+    candidates : Tensor of shape (n, n_candidates, n_latent)
+        Starting points of the encoding.
+    small_gain : float
+        Relative decrease of the squared misfit at which the encoding ends.
+    """
+    unique_rows, inverse = _distinct(fields, candidates)
+    fields, network = fields[unique_rows], projection.network
     latent = encode_fields(
         network,
         points,
         fields,
-        candidates[first],
-        polish=_LAST_STEPS,
-        polish_points=_LAST_POINTS,
+        candidates[unique_rows],
+        polish=_POLISH_STEPS,
+        polish_points=_POLISH_POINTS,
         tol=small_gain,
     )
-    misfit = _misfit(network, points, fields, latent)[which]
-    latent = latent[which]
-    score = misfit + _relative_residual(projection, at, latent)
-    return Start(latent, misfit, score.nan_to_num(nan=torch.inf, posinf=1e300))
+    misfit = _misfit(network, points, fields, latent)[inverse]
+    latent = latent[inverse]
+    defect = misfit + _relative_residual(projection, trajectories, latent)
+    return Start(latent, misfit, defect.nan_to_num(nan=torch.inf, posinf=1e300))
 
 
-def _relative_residual(projection: Projection, at: Tensor, latent: Tensor) -> Tensor:
-    return projection.solve(at, latent.new_zeros(len(at)), latent).relative_residual
+def _relative_residual(projection: Projection, trajectories: Tensor, latent: Tensor) -> Tensor:
+    """Relative residual of the equation at time 0, (n,)."""
+    return projection.solve(
+        trajectories, latent.new_zeros(len(trajectories)), latent
+    ).relative_residual
 
 
 def _distinct(*arrays: Tensor) -> tuple[list[int], list[int]]:
-    """Rows that differ in any of the arrays, and for each row which of them it is."""
+    """Distinct rows of several arrays of equal length.
+
+    Returns the indices of the distinct rows, and the position of each row among them.
+    """
     seen: dict[tuple[bytes, ...], int] = {}
     rows = zip(*(array.contiguous().numpy() for array in arrays), strict=True)
-    which = [seen.setdefault(tuple(part.tobytes() for part in row), len(seen)) for row in rows]
-    return [which.index(i) for i in range(len(seen))], which
+    inverse = [seen.setdefault(tuple(part.tobytes() for part in row), len(seen)) for row in rows]
+    return [inverse.index(i) for i in range(len(seen))], inverse
 
 
 def _misfit(network: CoLoRANetwork, points: Tensor, fields: Tensor, latent: Tensor) -> Tensor:
-    """‖û - u‖ / ‖u‖"""
+    """Relative misfit ‖û - u‖ / ‖u‖ of fields (n, n_points, n_fields), (n,)."""
     found = torch.empty_like(fields)
     evaluate_fields(network, points, latent, found)
     sizes = (fields / network.u_scale).flatten(1).norm(dim=1).clamp(min=1e-300)

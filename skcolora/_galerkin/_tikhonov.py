@@ -1,4 +1,4 @@
-"""The least-squares problem of one time, min ‖J φ̇ - f‖, for a batch of trajectories."""
+"""The least-squares problem min ‖J φ̇ - f‖ with Tikhonov regularisation, in batches."""
 
 from __future__ import annotations
 
@@ -12,49 +12,49 @@ class LeastSquares(NamedTuple):
     """Solutions of a batch of regularised least-squares problems."""
 
     solution: Tensor
-    """φ̇, (n, n_latent)"""
+    """Time derivatives φ̇, (n, n_latent)"""
     residual: Tensor
-    """‖J φ̇ - f‖, (n,)"""
+    """Residuals ‖J φ̇ - f‖, (n,)"""
     size: Tensor
-    """‖f‖, (n,)"""
+    """Norms ‖f‖, (n,)"""
     condition: Tensor
-    """σ₁ / σₙ of J, (n,)"""
+    """Condition numbers σ₁ / σₙ of J, (n,)"""
     effective_rank: Tensor
-    """Number of directions that the filter leaves, Σ σᵢ² / (σᵢ² + λ² σ₁²), (n,)"""
+    """Numbers of directions that the filter keeps, Σ σᵢ² / (σᵢ² + λ² σ₁²), (n,)"""
 
     @property
     def relative_residual(self) -> Tensor:
-        """‖J φ̇ - f‖ / ‖f‖, (n,)"""
+        """Relative residuals ‖J φ̇ - f‖ / ‖f‖, (n,)"""
         return self.residual / self.size.clamp(min=1e-300)
 
 
 def solve_least_squares(J: Tensor, f: Tensor, regularization: float) -> LeastSquares:
-    """``min ‖J φ̇ - f‖² + λ² σ₁² ‖φ̇‖²``, σ₁ the largest singular value of J.
+    """Solve ``min ‖J φ̇ - f‖² + λ² σ₁² ‖φ̇‖²``, where σ₁ is the largest singular value of J.
 
-    QR of [J f], and an SVD of the small triangle: the condition number of J is never
-    squared.  The filter ``σ / (σ² + λ² σ₁²)`` is smooth in J; a cut in the rank would make
-    the right-hand side of the latent equation jump.
+    The solution uses a QR decomposition of [J f] and an SVD of its triangular factor, which does
+    not square the condition number of J.  The filter ``σ / (σ² + λ² σ₁²)`` is smooth in J.  A
+    truncation of the rank would make the right-hand side of the latent equation discontinuous.
 
     Parameters
     ----------
     J : Tensor of shape (n, n_rows, n_latent)
     f : Tensor of shape (n, n_rows)
     regularization : float
-        λ.
+        Tikhonov parameter λ.
 
     Returns
     -------
     result : LeastSquares
-        NaN where J or f is not finite.
+        The entries are NaN where J or f is not finite.
     """
     n_latent = J.shape[2]
     triangle = torch.linalg.qr(torch.cat([J, f.unsqueeze(2)], dim=2), mode="r").R
-    # What is not finite in a column is not in the triangle's either.
+    # Non-finite entries of J or f give non-finite entries of the triangular factor.
     finite = torch.isfinite(triangle).flatten(1).all(dim=1)
     if not finite.all():
         triangle = torch.where(finite[:, None, None], triangle, 0.0)
     R, target = triangle[:, :n_latent, :n_latent], triangle[:, :n_latent, n_latent]
-    # What no φ̇ can reach; there is none of it where rows are as few as columns.
+    # Part of f outside the range of J; it is empty if J has no more rows than columns.
     outside = triangle[:, n_latent:, n_latent].square().sum(1)
     U, sigma, Vh = torch.linalg.svd(R, full_matrices=False)
     tiny = torch.finfo(sigma.dtype).tiny

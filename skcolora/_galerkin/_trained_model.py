@@ -1,4 +1,4 @@
-"""What the equation is solved with: a trained network, and what it was trained on."""
+"""A trained network and hypernetwork with their training inputs and layout."""
 
 from __future__ import annotations
 
@@ -18,22 +18,22 @@ from skcolora.utils._torch import as_tensor
 class TrainedModel:
     """A network and its hypernetwork, on the CPU, with the layout of the training snapshots.
 
-    The *parameters* of a trajectory are those of the equation.  The *inputs* of the hypernetwork
-    are what transforms in front of the regressor make of them.
+    The *parameters* of a trajectory are those of the equation.  Transformers in front of the
+    regressor map them to the *inputs* of the hypernetwork.
     """
 
     network: CoLoRANetwork
-    """û, in float64"""
+    """Network û in float64"""
     hypernetwork: Hypernetwork
-    """h, in the precision of the fitted regressor"""
+    """Hypernetwork h in the precision of the fitted regressor"""
     layout: SnapshotLayout
     inputs: Array
-    """Inputs that were trained on, (n, n_inputs)"""
+    """Training inputs, (n, n_inputs)"""
     transform: Callable[[Array], Array]
-    """From parameters to inputs, (n, n_parameters) to (n, n_inputs)"""
+    """Map from parameters (n, n_parameters) to inputs (n, n_inputs)"""
 
     def latent(self, inputs: Array, times: Array) -> Tensor:
-        """h along trajectories, (n, n_times, n_latent) in float64."""
+        """Latent states h at inputs (n, n_inputs) and times, (n, n_times, n_latent) in float64."""
         rows = as_tensor(parameter_time_rows(inputs, times)).to(self.hypernetwork.center)
         return evaluate_latent(
             self.hypernetwork, rows.reshape(len(inputs), len(times), -1)
@@ -41,10 +41,10 @@ class TrainedModel:
 
     @cached_property
     def states(self) -> Tensor:
-        """Latent states at the inputs and times that were trained on, (n_states, n_latent)."""
+        """Latent states at the training inputs and times, (n_states, n_latent)."""
         return self.latent(self.inputs, self.layout.times).flatten(0, 1)
 
     def was_trained_on(self, inputs: Array) -> Array:
-        """Which of the rows of inputs are among those that were trained on."""
+        """Mask (n,) of the rows of inputs that are training inputs."""
         known: Array = (inputs[:, None] == self.inputs).all(axis=2).any(axis=1)
         return np.asarray(known)

@@ -1,4 +1,7 @@
-"""A norm of negative order: the residual counts by what it moves, not by how steep it is."""
+"""The weak norm H⁻¹ of the residual.
+
+At a steep front it measures how far the residual moves the front, and not the steepness.
+"""
 
 from __future__ import annotations
 
@@ -16,27 +19,28 @@ from skcolora._snapshots import Array, Grid
 from skcolora.pdes import PDE
 from skcolora.utils._torch import as_tensor
 
-# ℓ, in lengths of the domain.
+# Smoothing length ℓ, relative to the length of the domain.
 _LENGTH = 0.2
-# Directions of the smoothed functions that are kept.
-_MOST_DIRECTIONS = 200
-# Of the largest singular value: regularisation of the functionals, and what counts as none.
-_RIDGE, _NONE = 1e-2, 1e-8
+# Number of kept principal directions of the smoothed functions.
+_MAX_DIRECTIONS = 200
+# Regularisation of the functionals, and singular value that counts as zero, both relative to
+# the largest singular value.
+_RIDGE, _ZERO_TOL = 1e-2, 1e-8
 
 Smoothing = Callable[[Array], Array]
-"""√w g at the points of a grid, (n_functions, n_rows), to √w K g"""
+"""Map from √w g at the points of a grid, (n_functions, n_rows), to √w K g"""
 
 
 def has_weak_norm(pde: PDE, grid: Grid) -> bool:
-    """Whether the points form a tensor grid, and no boundary values are prescribed."""
+    """Return whether the points form a tensor grid and no boundary values are prescribed."""
     return (grid.axes is not None or grid.n_dims == 1) and pde.boundary != "fixed"
 
 
 def smoothing(pde: PDE, grid: Grid) -> Smoothing:
-    """``K = (I - ℓ²Δ)^(-1/2)`` on a tensor grid, so that ``‖K g‖ = ‖g‖`` of H⁻¹.
+    """The operator ``K = (I - ℓ²Δ)^(-1/2)`` on a tensor grid, for the H⁻¹ norm ``‖K g‖``.
 
-    Δ is that of linear finite elements with lumped mass, without flux through ends that
-    are not periodic; lengths are those of the axes.
+    Δ is discretised by linear finite elements with lumped mass.  Ends of non-periodic axes have
+    zero flux.  ℓ is relative to the length of each axis.
     """
     spectra = [
         _spectrum(*rule, n) for rule, n in zip(axis_rules(pde, grid), pde.period, strict=True)
@@ -56,14 +60,17 @@ def smoothing(pde: PDE, grid: Grid) -> Smoothing:
 
 
 def _along_axes(functions: Array, matrices: list[Array]) -> Array:
-    """Functions (n_functions, n_0, ...), times one matrix along each axis of the grid."""
+    """Multiply functions (n_functions, n_0, ...) by one matrix along each axis of the grid."""
     for axis, matrix in enumerate(matrices, start=1):
         functions = np.moveaxis(np.moveaxis(functions, axis, -1) @ matrix, -1, axis)
     return functions
 
 
 def _spectrum(nodes: Array, weights: Array, length: float | None) -> tuple[Array, Array]:
-    """Eigenvalues and vectors of -d²/dx² along an axis of length one, in the coordinates √w g."""
+    """Eigenvalues and eigenvectors of -d²/dx² along an axis, in the coordinates √w g.
+
+    The axis is scaled to length one.
+    """
     extent = length if length is not None else max(np.ptp(nodes), np.finfo(float).tiny)
     gaps = np.diff(nodes) / extent
     stiffness = np.zeros((len(nodes), len(nodes)))
@@ -80,27 +87,28 @@ def _spectrum(nodes: Array, weights: Array, length: float | None) -> tuple[Array
 
 @torch.no_grad()
 def functionals(
-    every: Projection,
+    full: Projection,
     chosen: Projection,
-    at: tuple[Tensor, Tensor, Tensor],
+    states: tuple[Tensor, Tensor, Tensor],
     smooth: Smoothing,
     rng: np.random.RandomState,
 ) -> Tensor:
-    """The map from rows at few points to the coordinates of what they are, smoothed.
+    """Map from values at the chosen points to coordinates of the smoothed function.
 
-    A smoothed function is an integral of the function over all points.  For functions that
-    vary as the columns of J and f do at states of the training, it follows from their values
-    at the few points, by regularised least squares (gappy POD [1]_).
+    A smoothed function is an integral of the function over all points.  For functions like the
+    columns of J and f at training states, it is estimated from the values at the chosen points
+    by regularised least squares (gappy POD [1]_).
 
     Parameters
     ----------
-    every, chosen : Projection
-        At all points of the grid, and at those that were chosen.
-    at : tuple of Tensor
-        Trajectories, times and states of the training.
+    full, chosen : Projection
+        Projections at all points of the grid, and at the chosen points.
+    states : tuple of Tensor
+        Trajectory indices, times and latent states of the training.
     smooth : callable
-        As `smoothing` gives it.
+        Result of `smoothing`.
     rng : RandomState
+        Random numbers for the randomised SVD.
 
     Returns
     -------
@@ -111,22 +119,22 @@ def functionals(
     .. [1] R. Everson and L. Sirovich, "Karhunen-Loève procedure for gappy data", J. Opt.
        Soc. Am. A 12 (1995), 1657-1664.
     """
-    full, few = [], []
-    for i in range(len(at[0])):
-        here = [entry[i : i + 1] for entry in at]
-        A, A_few = (_columns(projection, here) for projection in (every, chosen))
-        # Orthonormal combinations of the columns, so that all states count the same.
+    full_values, chosen_values = [], []
+    for i in range(len(states[0])):
+        state = [entry[i : i + 1] for entry in states]
+        A, A_chosen = (_columns(projection, state) for projection in (full, chosen))
+        # The combinations of columns are orthonormal, so that all states have equal weight.
         sizes = A.norm(dim=0)
         sizes = torch.where(sizes > 0, sizes, 1.0)
         U, sigma, Vh = torch.linalg.svd(A / sizes, full_matrices=False)
-        kept = sigma > _NONE * sigma[0]
-        full.append(U[:, kept].T)
-        few.append(((A_few / sizes) @ (Vh[kept].T / sigma[kept])).T)
-    functions, values = torch.cat(full).numpy(), torch.cat(few).numpy()
+        kept = sigma > _ZERO_TOL * sigma[0]
+        full_values.append(U[:, kept].T)
+        chosen_values.append(((A_chosen / sizes) @ (Vh[kept].T / sigma[kept])).T)
+    functions, values = torch.cat(full_values).numpy(), torch.cat(chosen_values).numpy()
     smoothed = smooth(functions)
-    n_directions = min(_MOST_DIRECTIONS, *smoothed.shape)
+    n_directions = min(_MAX_DIRECTIONS, *smoothed.shape)
     directions = randomized_svd(smoothed, n_directions, random_state=rng)[2]
-    if chosen is every:
+    if chosen is full:
         return as_tensor(smooth(directions))
     U, sigma, Vh = np.linalg.svd(values, full_matrices=False)
     filtered = sigma / (sigma**2 + (_RIDGE * sigma[0]) ** 2)
@@ -134,7 +142,7 @@ def functionals(
     return as_tensor(coordinates.T @ (U * filtered) @ Vh)
 
 
-def _columns(projection: Projection, at: list[Tensor]) -> Tensor:
+def _columns(projection: Projection, states: list[Tensor]) -> Tensor:
     """[J f] at one state, (n_rows, n_latent + 1)."""
-    J, f = projection.system(*at)
+    J, f = projection.system(*states)
     return torch.cat([J, f.unsqueeze(2)], dim=2)[0].nan_to_num(posinf=0.0, neginf=0.0)

@@ -1,4 +1,4 @@
-"""Readers and generators of snapshots; all return one `SnapshotData`."""
+"""Readers and generators of snapshots; each returns a `SnapshotData`."""
 
 from skcolora.datasets._advection import make_advection
 from skcolora.datasets._base import SnapshotData

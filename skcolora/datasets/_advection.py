@@ -22,14 +22,14 @@ def make_advection(
     n_jobs: int | None = None,
     cache: Any = None,
 ) -> SnapshotData:
-    """Exact snapshots of a bump carried round a periodic domain.
+    """Exact snapshots of a bump that is advected in a periodic domain.
 
-    See `skcolora.pdes.Advection`; on [0, 1) for t in [0, 1].
+    The equation is `skcolora.pdes.Advection`, on [0, 1) for t in [0, 1].
 
     Parameters
     ----------
     parameters : array-like of shape (n,) or (n, 1), or int, default=7
-        Speeds, or how many to draw from [0.5, 1.5].
+        Speeds, or number of speeds to draw from [0.5, 1.5].
     n_points : int, default=256
         Number of points, without the end of the period.
     times : array-like of shape (n_times,) or None, default=None
@@ -37,16 +37,16 @@ def make_advection(
     width : float, default=0.03
         Standard deviation of the bump, as a share of the domain.
     random_state : int, RandomState instance or None, default=None
-        Seed of the parameters, where ``parameters`` is a number.
+        Seed of the random parameters, if ``parameters`` is a number.
     n_jobs : int or None, default=None
-        Number of trajectories that are solved at the same time, as in joblib.
+        Number of trajectories that are solved in parallel, as in joblib.
     cache : None, path-like or joblib.Memory, default=None
-        Folder that keeps the solutions from one call to the next.
+        Folder in which solutions are stored for later calls.
 
     Returns
     -------
     data : SnapshotData
-        With ``y`` of shape (n, n_times, n_points).
+        Data with ``y`` of shape (n, n_times, n_points).
 
     Raises
     ------

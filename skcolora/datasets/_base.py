@@ -1,4 +1,4 @@
-"""What every reader and generator returns."""
+"""SnapshotData, the result of every reader and generator, and the choice of parameters."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ class SnapshotData:
     X : ndarray of shape (n_trajectories, n_parameters)
         Physics parameters.
     y : ndarray of shape (n_trajectories, n_times, n_0, ...[, n_fields])
-        Snapshots.
+        Snapshots of the trajectories.
     times : ndarray of shape (n_times,)
         Strictly increasing times of the snapshots.
     points : ndarray of shape (n_points, n_dims), or tuple of n_dims axes
         Scattered points, or the axes of a tensor grid (``indexing="ij"``).
     period : None, float or tuple
-        Period of the domain, None where it is not periodic or not known.
+        Period of each dimension of the domain.  None: not periodic, or not known.
     pde : object or None
-        The equation, where it is known.
+        Equation of the snapshots.  None: not known.
     """
 
     X: Array
@@ -51,9 +51,25 @@ class SnapshotData:
 def draw_parameters(
     parameters: ArrayLike | int, low: ArrayLike, high: ArrayLike, random_state: Any
 ) -> Array:
-    """Parameters (n, n_parameters) as given, or that many drawn uniformly and sorted.
+    """Check given parameters, or draw uniform random parameters.
 
-    A 1-D array holds values of a single parameter.
+    Parameters
+    ----------
+    parameters : array-like of shape (n, n_parameters) or (n,), or int
+        Values, where a 1-D array holds a single parameter, or the number of values to draw.
+    low, high : array-like of shape (n_parameters,)
+        Range of the random parameters.
+    random_state : int, RandomState instance or None
+
+    Returns
+    -------
+    X : ndarray of shape (n, n_parameters)
+        Random parameters are sorted by the first one.
+
+    Raises
+    ------
+    ValueError
+        If the shape is wrong, or a value is not finite.
     """
     low, high = np.atleast_1d(low), np.atleast_1d(high)
     if np.ndim(parameters) == 0:

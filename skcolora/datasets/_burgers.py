@@ -1,4 +1,4 @@
-"""Snapshots of Burgers' equation: viscous, inviscid, and in two dimensions."""
+"""Snapshots of the Burgers equation: viscous, inviscid, and in two dimensions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def make_burgers(
     n_jobs: int | None = None,
     cache: Any = None,
 ) -> SnapshotData:
-    """Snapshots of Burgers' equation.
+    """Snapshots of the Burgers equation.
 
     ============ ================================== =================== ============
     kind         equation                           grid                times
@@ -36,29 +36,29 @@ def make_burgers(
     Parameters
     ----------
     parameters : array-like of shape (n, n_parameters), or int, default=7
-        Viscosities, or how many to draw, uniformly in their logarithm, from [0.002, 0.2]
-        ("viscous") or [0.001, 0.01] ("2d"); "inviscid": pairs of inflow and exponent of
-        the source, or how many to draw from [4.25, 5.5] × [0.015, 0.03].
+        Parameter values, or number of values to draw.  "viscous" and "2d": viscosities, drawn
+        log-uniformly from [0.002, 0.2] and [0.001, 0.01].  "inviscid": pairs of inflow and
+        exponent of the source, drawn uniformly from [4.25, 5.5] × [0.015, 0.03].
     kind : {"viscous", "inviscid", "2d"}, default="viscous"
-        Which equation.
+        Kind of the equation.
     n_points : int or None, default=None
-        Points along each axis at which the solution is given; the solver has a grid of
-        its own.
+        Number of points of the snapshots along each axis, independent of the grid of the
+        solver.  None: see the table.
     times : array-like of shape (n_times,) or None, default=None
-        Strictly increasing times from 0 or later.
+        Strictly increasing times from 0 or later.  None: see the table.
     rtol : float or None, default=None
         Relative and absolute tolerance of the solver.  None: 1e-9, and 1e-5 for "2d".
     random_state : int, RandomState instance or None, default=None
-        Seed of the parameters, where ``parameters`` is a number.
+        Seed of the random parameters, if ``parameters`` is a number.
     n_jobs : int or None, default=None
-        Number of trajectories that are solved at the same time, as in joblib.
+        Number of trajectories that are solved in parallel, as in joblib.
     cache : None, path-like or joblib.Memory, default=None
-        Folder that keeps the solutions from one call to the next.
+        Folder in which solutions are stored for later calls.
 
     Returns
     -------
     data : SnapshotData
-        With ``y`` of shape (n, n_times, n_points), or (n, n_times, n_points, n_points)
+        Data with ``y`` of shape (n, n_times, n_points), or (n, n_times, n_points, n_points)
         in two dimensions.
 
     Raises
@@ -72,8 +72,8 @@ def make_burgers(
     -----
     A trajectory of "2d" takes less than a second at a viscosity of 0.01 and about a minute
     at 0.001, with a relative error of about 1e-3.  Smaller tolerances cost more, and at 0.001
-    they need a finer grid than the solver takes by itself: give ``n_points`` to
-    `skcolora.pdes.Burgers2D.solve` then.
+    they need a finer grid than the solver chooses: give ``n_points`` to
+    `skcolora.pdes.Burgers2D.solve`.
 
     Examples
     --------

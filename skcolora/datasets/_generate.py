@@ -1,4 +1,4 @@
-"""What the generators share: draw parameters, solve the equation, keep the result."""
+"""Common steps of the generators: draw parameters, solve the equation, cache the result."""
 
 from __future__ import annotations
 
@@ -34,22 +34,23 @@ def solve_snapshots(
     ----------
     pde : PDE
     parameters, low, high, random_state
-        As in `draw_parameters`.
+        See `draw_parameters`.
     axes : tuple of ndarray
+        Axes of the grid.
     times : array-like of shape (n_times,)
     log : bool, default=False
-        Draw uniformly in the logarithm.
+        Draw the parameters log-uniformly.
     rtol : float, default=1e-9
         Relative and absolute tolerance of `PDE.solve`.
     n_jobs : int or None, default=None
-        Number of trajectories that are solved at the same time, as in joblib.
+        Number of trajectories that are solved in parallel, as in joblib.
     cache : None, path-like or joblib.Memory, default=None
-        Folder that keeps the solutions from one call to the next.
+        Folder in which solutions are stored for later calls.
 
     Returns
     -------
     data : SnapshotData
-        With the equation as ``pde``.
+        Data with the equation as ``pde``.
     """
     if log and np.ndim(parameters) == 0:
         X = np.exp(draw_parameters(parameters, np.log(low), np.log(high), random_state))
@@ -72,7 +73,7 @@ def _solve(
 
 
 def as_memory(cache: Any) -> Memory:
-    """A joblib.Memory of a folder, or the one given, or a ValueError."""
+    """Convert a folder to a joblib.Memory; other types raise a ValueError."""
     if isinstance(cache, Memory):
         return cache
     if not isinstance(cache, (str, os.PathLike)):
@@ -81,6 +82,6 @@ def as_memory(cache: Any) -> Memory:
 
 
 def uniform_axes(pde: PDE, n_points: int, *, ends: bool = True) -> tuple[Array, ...]:
-    """The same number of points along each axis of the domain, with or without its end."""
+    """Uniform axes of the domain with n_points each, with or without the upper ends."""
     check_scalar(n_points, "n_points", (int, np.integer), min_val=2)
     return tuple(np.linspace(low, high, n_points, endpoint=ends) for low, high in pde.domain)

@@ -1,4 +1,4 @@
-"""Reader of snapshots in HDF5 files, one file a parameter."""
+"""Reader of snapshots in HDF5 files, with one trajectory in each file."""
 
 from __future__ import annotations
 
@@ -13,45 +13,50 @@ from skcolora.datasets._base import Array, SnapshotData
 
 
 class SnapshotFileError(OSError, ValueError):
-    """A file of snapshots is missing, damaged, or does not fit the others."""
+    """A file of snapshots is missing, damaged, or does not fit the other files."""
 
 
 class _Trajectory(NamedTuple):
+    """Content of one file."""
+
     path: Path
     mu: Array
+    """(n_parameters,)"""
     u: Array
+    """(n_fields, n_times, n_0, ...)"""
     times: Array
+    """(n_times,)"""
     axes: tuple[Array, ...]
 
 
 def load_snapshots(
     path: str | os.PathLike[str], *, period: float | tuple[float | None, ...] | None = None
 ) -> SnapshotData:
-    """Read trajectories from HDF5 files, one file a parameter.
+    """Read trajectories from HDF5 files, with one trajectory in each file.
 
     A file holds the dataset ``u`` (n_fields, n_times, n_0[, n_1, ...]), its coordinates
-    ``t``, ``x0``, ``x1``, ... as 1-D datasets, and the parameter as attribute ``mu``, as
-    in the data published with [1]_.
+    ``t``, ``x0``, ``x1``, ... as 1-D datasets, and the parameter as attribute ``mu``.
+    This is the format of the data published with [1]_.
 
     Parameters
     ----------
     path : str or path-like
         A file, a folder (its ``*.hdf5`` and ``*.h5``), or a glob pattern.
     period : None, float or tuple, default=None
-        Period of the domain, which the files do not tell.
+        Period of the domain, which the files do not contain.
 
     Returns
     -------
     data : SnapshotData
-        Sorted by parameter, with ``y`` of shape ``(n_trajectories, n_times, *grid)`` and a
-        last axis of fields where there are several.
+        Trajectories, sorted by parameter.  ``y`` has shape ``(n_trajectories, n_times, *grid)``;
+        several fields add a last axis of length n_fields.
 
     Raises
     ------
     SnapshotFileError
-        A ValueError and OSError that names the file: none found, not HDF5, truncated,
-        parts missing, values not finite, or times, grid or fields other than in the
-        first file.
+        If no file is found; or if a file is not HDF5, is truncated, lacks a dataset, contains
+        values that are not finite, or differs from the first file in times, grid or fields.
+        The message names the file.  The class is a ValueError and an OSError.
     ImportError
         If h5py is not installed.
 
@@ -61,25 +66,27 @@ def load_snapshots(
     """
     trajectories = [_read(file) for file in _find(path)]
     trajectories.sort(key=lambda trajectory: tuple(trajectory.mu))
-    first = trajectories[0]
+    reference = trajectories[0]
     for other, previous in zip(trajectories[1:], trajectories, strict=False):
-        _check_agreement(first, other)
+        _check_agreement(reference, other)
         if np.array_equal(other.mu, previous.mu):
             raise SnapshotFileError(
-                f"{other.path}: the same parameter mu = {other.mu} as {previous.path}."
+                f"{other.path} has the same parameter mu = {other.mu} as {previous.path}; remove "
+                "one of the files."
             )
     u = np.stack([trajectory.u for trajectory in trajectories])
     y = u[:, 0] if u.shape[1] == 1 else np.ascontiguousarray(np.moveaxis(u, 1, -1))
     return SnapshotData(
         X=np.stack([trajectory.mu for trajectory in trajectories]),
         y=y,
-        times=first.times,
-        points=first.axes if len(first.axes) > 1 else first.axes[0][:, None],
+        times=reference.times,
+        points=reference.axes if len(reference.axes) > 1 else reference.axes[0][:, None],
         period=period,
     )
 
 
 def _find(path: str | os.PathLike[str]) -> list[Path]:
+    """Sorted files at a path, in a folder, or of a glob pattern, or a SnapshotFileError."""
     text = os.fspath(path)
     if os.path.isdir(text):
         found = [p for p in Path(text).iterdir() if p.suffix in (".hdf5", ".h5")]
@@ -89,13 +96,14 @@ def _find(path: str | os.PathLike[str]) -> list[Path]:
         found = [Path(p) for p in glob.glob(text) if os.path.isfile(p)]
     if not found:
         raise SnapshotFileError(
-            f"No snapshots at {text!r}: expected an HDF5 file, a folder with *.hdf5 or *.h5 "
+            f"No snapshots at {text!r}; expected an HDF5 file, a folder with *.hdf5 or *.h5 "
             "files, or a glob pattern."
         )
     return sorted(found)
 
 
 def _read(path: Path) -> _Trajectory:
+    """Read one file, or raise a SnapshotFileError."""
     try:
         import h5py
     except ImportError as error:
@@ -114,6 +122,7 @@ def _read(path: Path) -> _Trajectory:
 
 
 def _read_open(path: Path, file: Any) -> _Trajectory:
+    """Read and check the datasets of an open file."""
     if "u" not in file or not hasattr(file["u"], "shape"):
         raise SnapshotFileError(f"{path} has no dataset 'u'; it holds {sorted(file)}.")
     source = file["u"]
@@ -124,7 +133,7 @@ def _read_open(path: Path, file: Any) -> _Trajectory:
     missing = [name for name in names if name not in file]
     if missing or source.ndim < 3:
         raise SnapshotFileError(
-            f"{path}: 'u' of shape {source.shape} needs the axes (fields, t, x0, ...); "
+            f"{path}: 'u' has shape {source.shape} and needs the axes (fields, t, x0, ...); "
             f"missing: {missing or ['x0']}."
         )
     times, *axes = (np.asarray(file[name][()], dtype=np.float64) for name in names)
@@ -140,15 +149,15 @@ def _read_open(path: Path, file: Any) -> _Trajectory:
     return _Trajectory(path, np.atleast_1d(np.asarray(mu, dtype=np.float64)), u, times, tuple(axes))
 
 
-def _check_agreement(first: _Trajectory, other: _Trajectory) -> None:
-    """Equal shapes, times and axes, up to the rounding of float32."""
-    if other.u.shape != first.u.shape or other.mu.shape != first.mu.shape:
+def _check_agreement(reference: _Trajectory, other: _Trajectory) -> None:
+    """Check equal shapes, times and axes, up to rounding in float32."""
+    if other.u.shape != reference.u.shape or other.mu.shape != reference.mu.shape:
         raise SnapshotFileError(
             f"{other.path}: 'u' has shape {other.u.shape} and mu {other.mu.shape}, but "
-            f"{first.path} has {first.u.shape} and {first.mu.shape}."
+            f"{reference.path} has {reference.u.shape} and {reference.mu.shape}."
         )
-    pairs = zip((first.times, *first.axes), (other.times, *other.axes), strict=True)
+    pairs = zip((reference.times, *reference.axes), (other.times, *other.axes), strict=True)
     for d, (expected, given) in enumerate(pairs):
         if not np.allclose(expected, given, rtol=0, atol=1e-5 * np.ptp(expected)):
             name = "the times" if d == 0 else f"the axis x{d - 1}"
-            raise SnapshotFileError(f"{other.path}: {name} differ from those of {first.path}.")
+            raise SnapshotFileError(f"{other.path}: {name} differ from those of {reference.path}.")

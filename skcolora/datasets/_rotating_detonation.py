@@ -24,30 +24,30 @@ def make_rotating_detonation(
 ) -> SnapshotData:
     """Snapshots of the waves in a rotating detonation engine.
 
-    See `skcolora.pdes.RotatingDetonation`; the grid is that of the snapshots published
-    with [1]_.
+    The equation is `skcolora.pdes.RotatingDetonation`.  The default grid is that of the
+    snapshots published with [1]_.
 
     Parameters
     ----------
     parameters : array-like of shape (n,) or (n, 1), or int, default=7
-        Injection, or how many values to draw from [2, 3.1].
+        Injections, or number of injections to draw from [2, 3.1].
     n_points : int, default=513
-        Points on [0, 2π], both ends included.
+        Number of points on [0, 2π], including both ends.
     times : array-like of shape (n_times,) or None, default=None
         Strictly increasing times from 0 or later.  None: 101 times on [0, 20].
     viscosity : float, default=0.026
-        ν.
+        Viscosity ν.
     random_state : int, RandomState instance or None, default=None
-        Seed of the parameters, where ``parameters`` is a number.
+        Seed of the random parameters, if ``parameters`` is a number.
     n_jobs : int or None, default=None
-        Number of trajectories that are solved at the same time, as in joblib.
+        Number of trajectories that are solved in parallel, as in joblib.
     cache : None, path-like or joblib.Memory, default=None
-        Folder that keeps the solutions from one call to the next.
+        Folder in which solutions are stored for later calls.
 
     Returns
     -------
     data : SnapshotData
-        With ``y`` of shape (n, n_times, n_points, 2), the intensity and the share of
+        Data with ``y`` of shape (n, n_times, n_points, 2), the intensity and the share of
         burnt fuel.
 
     Raises

@@ -24,29 +24,30 @@ def make_vlasov(
 ) -> SnapshotData:
     """Exact snapshots of particles in a fixed potential, in phase space.
 
-    See `skcolora.pdes.Vlasov`; the grid is that of the snapshots published with [1]_.
+    The equation is `skcolora.pdes.Vlasov`.  The default grid is that of the snapshots published
+    with [1]_.
 
     Parameters
     ----------
     parameters : array-like of shape (n,) or (n, 1), or int, default=7
-        Values of μ, or how many to draw from [0.2, 0.4].
+        Values of μ, or number of values to draw from [0.2, 0.4].
     n_points : int, default=101
-        Points along each axis, both ends included.
+        Number of points along each axis, including both ends.
     times : array-like of shape (n_times,) or None, default=None
         Strictly increasing times from 0 or later.  None: 63 times from 0 to 4.96.
     rtol : float, default=1e-10
-        Tolerance of the characteristics.
+        Tolerance of the integration of the characteristics.
     random_state : int, RandomState instance or None, default=None
-        Seed of the parameters, where ``parameters`` is a number.
+        Seed of the random parameters, if ``parameters`` is a number.
     n_jobs : int or None, default=None
-        Number of trajectories that are solved at the same time, as in joblib.
+        Number of trajectories that are solved in parallel, as in joblib.
     cache : None, path-like or joblib.Memory, default=None
-        Folder that keeps the solutions from one call to the next.
+        Folder in which solutions are stored for later calls.
 
     Returns
     -------
     data : SnapshotData
-        With ``y`` of shape (n, n_times, n_points, n_points).
+        Data with ``y`` of shape (n, n_times, n_points, n_points).
 
     Raises
     ------

@@ -23,28 +23,28 @@ def make_wave(
 ) -> SnapshotData:
     """Exact snapshots of a pulse that spreads in a periodic square.
 
-    See `skcolora.pdes.Wave`; on [-1, 1]².
+    The equation is `skcolora.pdes.Wave`, on [-1, 1]².
 
     Parameters
     ----------
     parameters : array-like of shape (n, 4), or int, default=20
-        Amplitude, centre (two) and radius of the pulse, or how many to draw from
-        [0.5, 1.5] × [-0.5, 0.5]² × [0.1, 0.2].
+        Amplitude, two coordinates of the centre, and radius of the pulse; or number of
+        parameters to draw from [0.5, 1.5] × [-0.5, 0.5]² × [0.1, 0.2].
     n_points : int, default=64
-        Points along each axis, without the end of the period.
+        Number of points along each axis, without the end of the period.
     times : array-like of shape (n_times,) or None, default=None
         Strictly increasing times from 0 or later.  None: 41 times on [0, 1].
     random_state : int, RandomState instance or None, default=None
-        Seed of the parameters, where ``parameters`` is a number.
+        Seed of the random parameters, if ``parameters`` is a number.
     n_jobs : int or None, default=None
-        Number of trajectories that are solved at the same time, as in joblib.
+        Number of trajectories that are solved in parallel, as in joblib.
     cache : None, path-like or joblib.Memory, default=None
-        Folder that keeps the solutions from one call to the next.
+        Folder in which solutions are stored for later calls.
 
     Returns
     -------
     data : SnapshotData
-        With ``y`` of shape (n, n_times, n_points, n_points, 2), the fields u and ∂ₜu.
+        Data with ``y`` of shape (n, n_times, n_points, n_points, 2), the fields u and ∂ₜu.
 
     Raises
     ------

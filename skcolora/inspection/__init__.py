@@ -1,4 +1,4 @@
-"""Pictures of reduced models; they need matplotlib, ``pip install skcolora[plot]``."""
+"""Plots of reduced models.  They need matplotlib: ``pip install skcolora[plot]``."""
 
 from skcolora.inspection._error_decay import ErrorDecayDisplay
 from skcolora.inspection._latent import LatentDisplay

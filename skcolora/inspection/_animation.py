@@ -1,4 +1,4 @@
-"""A trajectory as GIF or MP4."""
+"""Animation of a trajectory as GIF or MP4."""
 
 from __future__ import annotations
 
@@ -34,13 +34,30 @@ def save_animation(
     title: str,
     cmap: str | Colormap,
 ) -> None:
-    """Write the animation; the file appears when it is complete, and not at all otherwise."""
+    """Write the animation of a trajectory.
+
+    The file is written to a temporary folder first, so that an incomplete file never appears.
+
+    Parameters
+    ----------
+    path : Path
+        File with extension .gif or .mp4.
+    trajectory : Trajectory
+    fps, dpi, cmap
+        See `SnapshotDisplay.save_animation`.
+    title : str
+
+    Raises
+    ------
+    ValueError, FileNotFoundError, RuntimeError
+        See `SnapshotDisplay.save_animation`.
+    """
     from matplotlib import rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     writer = _writer(path, fps, dpi, len(trajectory.times))
-    # Not pyplot's: no window opens, and nothing is left over.
+    # A figure without pyplot opens no window and needs not be closed.
     figure = Figure(layout="constrained")
     FigureCanvasAgg(figure)
     draw = _start_lines if trajectory.grid.n_dims == 1 else _start_images
@@ -49,7 +66,7 @@ def save_animation(
     widest = max(range(len(trajectory.times)), key=lambda i: len(trajectory.time_label(i)))
     update(widest)
     figure.draw_without_rendering()
-    figure.set_layout_engine("none")  # the panels stay where they are
+    figure.set_layout_engine("none")  # keeps the panels fixed in all frames
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
         unfinished = Path(folder) / path.name
         try:
@@ -58,26 +75,26 @@ def save_animation(
                     update(i)
                     writer.grab_frame()
         except subprocess.CalledProcessError as error:
-            said = str(error.stderr or "").strip() or str(error)
+            message = str(error.stderr or "").strip() or str(error)
             raise RuntimeError(
-                f"ffmpeg could not write {path.name}: {said.splitlines()[-1]}"
+                f"ffmpeg could not write {path.name}: {message.splitlines()[-1]}"
             ) from error
         os.replace(unfinished, path)
 
 
 def _writer(path: Path, fps: Any, dpi: Any, n_times: int) -> Any:
-    """The writer for the path's extension, or an error before anything is drawn."""
+    """Matplotlib writer for the extension of the path; checks all arguments."""
     from matplotlib.animation import FFMpegWriter, PillowWriter
 
     if not isinstance(fps, (int, float)) or not 0 < fps < float("inf"):
-        raise ValueError(f"`fps` must be a positive number of frames a second; got {fps!r}.")
+        raise ValueError(f"`fps` must be a positive number of frames per second; got {fps!r}.")
     if not isinstance(dpi, int) or dpi < 1:
         raise ValueError(f"`dpi` must be a positive integer; got {dpi!r}.")
     if n_times < 2:
         raise ValueError("An animation needs at least two times; the trajectory has one.")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"The folder {path.parent} of `path` does not exist.")
-    rate: Any = fps  # matplotlib takes fractions too
+    rate: Any = fps  # matplotlib accepts fractions, but its annotation is int
     kind = path.suffix.lower()
     if kind == ".gif":
         return PillowWriter(fps=rate)
@@ -85,13 +102,14 @@ def _writer(path: Path, fps: Any, dpi: Any, n_times: int) -> Any:
         raise ValueError(f"`path` must end in .gif or .mp4; got {path.name!r}.")
     if not FFMpegWriter.isAvailable():
         raise RuntimeError(
-            "Writing .mp4 needs the program ffmpeg, which was not found; install it, or write a "
-            ".gif instead."
+            "Writing .mp4 needs the program ffmpeg, which was not found; install ffmpeg, or write "
+            "a .gif file instead."
         )
     return FFMpegWriter(fps=rate, codec="h264")
 
 
 def _start_lines(figure: Any, trajectory: Trajectory, cmap: Any) -> Update:
+    """Draw the first frame in one dimension; returns the function that draws frame i."""
     del cmap
     figure.set_size_inches(6.0, 3.6)
     ax = figure.add_subplot()
@@ -117,6 +135,7 @@ def _start_lines(figure: Any, trajectory: Trajectory, cmap: Any) -> Update:
 
 
 def _start_images(figure: Any, trajectory: Trajectory, cmap: Any) -> Update:
+    """Draw the first frame in two dimensions; returns the function that draws frame i."""
     ratio = panel_ratio(trajectory.grid)
     figure.set_size_inches(10.0, min(8.0, 2.6 * ratio + 1.2))
     axes = figure.subplots(1, 3, sharex=True, sharey=True)

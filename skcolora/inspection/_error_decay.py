@@ -1,4 +1,4 @@
-"""ErrorDecayDisplay: the error over the number of latent variables."""
+"""ErrorDecayDisplay: error over the number of latent variables."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 class ErrorDecayDisplay:
     """Error over the number n of latent variables or modes, on a logarithmic scale.
 
-    `from_estimator` shows how well the POD modes could do at best; curves of other models
-    go into the same axes.
+    `from_estimator` draws the projection error of POD modes, which is a lower bound for models
+    with these modes.  Curves of other models can be added to the same axes.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class ErrorDecayDisplay:
     errors : array-like of shape (n,)
         Relative L2 errors.
     label : str, default=None
-        The curve's name in the legend.
+        Name of the curve in the legend.
 
     Attributes
     ----------
@@ -84,16 +84,16 @@ class ErrorDecayDisplay:
         ax: Axes | None = None,
         line_kwargs: dict[str, Any] | None = None,
     ) -> ErrorDecayDisplay:
-        """Draw the best projection error of snapshots in the first n modes, for each n.
+        """Draw the projection error of snapshots onto the first n modes, for each n.
 
         Parameters
         ----------
         estimator : fitted PODRegressor, or pipeline that ends in one
-            Its number of modes is the last n, so fit it with many.
+            Estimator with many modes; the last n is its number of modes.
         y : array-like of shape (n_trajectories, n_times, n_points[, n_fields])
-            Snapshots at the points of ``fit``, in its layout; n_times may differ.
+            Snapshots at the points of ``fit`` and in its layout.  The times may differ.
         label : str, default="POD projection"
-            The curve's name in the legend.
+            Name of the curve in the legend.
         ax : matplotlib Axes, default=None
             Axes to draw in.  None: a new figure.
         line_kwargs : dict, default=None
@@ -102,22 +102,22 @@ class ErrorDecayDisplay:
         Returns
         -------
         display : ErrorDecayDisplay
-            With the error, as `relative_l2_error` defines it, for n = 1, 2, … modes.
+            The drawn display with the mean `relative_l2_error` for n = 1, 2, … modes.
 
         Raises
         ------
         TypeError
             If the estimator has no modes.
         ValueError
-            If y has another layout than in ``fit``.
+            If the layout of y differs from the layout of ``fit``.
         """
         require_matplotlib("ErrorDecayDisplay.from_estimator")
         model, _ = find_model(estimator)
         modes = getattr(model, "components_", None)
         if modes is None:
             raise TypeError(
-                f"{type(model).__name__} has no modes, `components_`; give its "
-                "errors to `ErrorDecayDisplay(n_components, errors)`."
+                f"{type(model).__name__} has no modes (attribute `components_`); give its errors "
+                "to `ErrorDecayDisplay(n_components, errors)`."
             )
         rows = model._layout.check_rows(y)
         errors = _projection_errors(np.asarray(modes), rows.reshape(*rows.shape[:2], -1))
@@ -132,14 +132,14 @@ class ErrorDecayDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to draw in, those of another display for instance.  None: a new figure.
+            Axes to draw in, for example the axes of another display.  None: a new figure.
         line_kwargs : dict, default=None
             Keywords for matplotlib's ``plot``.
 
         Returns
         -------
         display : ErrorDecayDisplay
-            With the attributes set.
+            The drawn display.
         """
         require_matplotlib("ErrorDecayDisplay.plot")
         from matplotlib.cbook import normalize_kwargs
@@ -169,10 +169,10 @@ class ErrorDecayDisplay:
 
 
 def _projection_errors(modes: Array, snapshots: Array) -> Array:
-    """Mean over trajectories (n, n_times, n_values) of the error in the first 1, 2, … modes.
+    """Mean projection errors of snapshots (n, n_times, n_values) onto 1, 2, … modes, (n_modes,).
 
-    What the modes after the n-th would have added, and what they all leave, make up the
-    error; summed from the small end, so that nothing cancels.
+    The squared error for n modes is the sum of the squared coefficients of all later modes and
+    the squared remainder.  The small terms are summed first, which avoids cancellation.
     """
     basis, _ = np.linalg.qr(modes.T.astype(np.float64))
     errors = np.empty((len(snapshots), len(modes)))

@@ -1,7 +1,8 @@
-"""A scalar field on the points of a 2-D grid, as an image."""
+"""Images of a scalar field on the points of a 2-D grid."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,14 +13,15 @@ from skcolora._snapshots import Array, Grid
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-# Beyond this ratio of the sides an equal aspect leaves nothing to see.
+# Largest ratio of the sides that is drawn with equal aspect.
 _MAX_RATIO = 6.0
 
 
 def draw_image(ax: Axes, grid: Grid, values: Array, **kwargs: Any) -> Any:
-    """Draw values (n_points,); `image_values` turns others into a new `set_array`.
+    """Draw values (n_points,) as an image.
 
-    Scattered points are joined by triangles, with the values interpolated linearly.
+    Values at scattered points are interpolated linearly on triangles.  `image_values` gives the
+    argument of ``set_array`` of the image for other values.
     """
     if grid.axes is not None:
         x0, x1 = (np.sort(axis) for axis in grid.axes)
@@ -38,9 +40,17 @@ def draw_image(ax: Axes, grid: Grid, values: Array, **kwargs: Any) -> Any:
 
 
 def panel_ratio(grid: Grid) -> float:
-    """Height over width of an image: those of the domain, unless one side is far longer."""
+    """Ratio of height to width of an image: that of the domain, or 0.75 for long domains."""
     ratio = _side_ratio(grid)
     return ratio if 1 / _MAX_RATIO <= ratio <= _MAX_RATIO else 0.75
+
+
+def image_figure_size(grid: Grid, n_columns: int) -> tuple[float, float]:
+    """Width and height in inches of a figure with three rows of images."""
+    ratio = panel_ratio(grid)
+    # The panels of wide domains are wider, and those of high domains are narrower.
+    width = min(3.6, max(1.2, 2.0 / math.sqrt(ratio)))
+    return (width + 0.1) * n_columns + 1.6, 3 * (width * ratio + 0.2) + 0.9
 
 
 def _side_ratio(grid: Grid) -> float:
@@ -49,7 +59,7 @@ def _side_ratio(grid: Grid) -> float:
 
 
 def image_values(grid: Grid, values: Array) -> Array:
-    """The values in the order in which an image holds them."""
+    """Values (n_points,) in the order and shape of the array of an image."""
     if grid.axes is None:
         return values
     order = (np.argsort(axis, kind="stable") for axis in grid.axes)
@@ -57,15 +67,15 @@ def image_values(grid: Grid, values: Array) -> Array:
 
 
 def _triangles(points: Array) -> Array:
-    """Delaunay triangles (n, 3), without those that span a hole or a bay of the domain."""
+    """Delaunay triangles (n, 3) of points, without triangles across holes of the domain."""
     from matplotlib.tri import Triangulation
 
     try:
         triangles = Triangulation(points[:, 0], points[:, 1]).triangles
     except (RuntimeError, ValueError) as error:
         raise ValueError(
-            "The points cannot be joined to triangles: there are fewer than three, or they lie "
-            "on one line."
+            "The points do not form triangles: there are fewer than three points, or all points "
+            "lie on one line."
         ) from error
     corners = points[triangles]
     longest = np.linalg.norm(corners - np.roll(corners, 1, axis=1), axis=2).max(axis=1)

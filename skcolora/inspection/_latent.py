@@ -33,10 +33,10 @@ _MAX_PANELS = 12
 
 
 class LatentDisplay:
-    """Latent states φ over time, one panel each, coloured by parameter.
+    """Latent variables φ over time, with one panel each, coloured by a parameter.
 
-    Smooth paths that change gently with the parameter are what a reduced model needs
-    between its training parameters.
+    A reduced model interpolates well between its training parameters if the paths are smooth and
+    change slowly with the parameters.
 
     Parameters
     ----------
@@ -47,14 +47,14 @@ class LatentDisplay:
     parameters : array-like of shape (n_trajectories, n_parameters)
         Physics parameters.
     parameter_names : sequence of str, default=None
-        Their names.  None: μ.
+        Names of the parameters.  None: μ.
 
     Attributes
     ----------
     lines_ : ndarray of shape (n_panels, n_trajectories)
-        The paths, matplotlib Line2D.
+        Lines of the latent paths, matplotlib Line2D.
     axes_ : ndarray of shape (n_panels,)
-        The panels, matplotlib Axes.
+        Axes of the panels, matplotlib Axes.
     figure_ : matplotlib Figure
         Figure with the panels.
 
@@ -97,7 +97,7 @@ class LatentDisplay:
         if self.parameters.ndim != 2 or len(self.parameters) != len(self.latent):
             raise ValueError(
                 f"`parameters` has shape {self.parameters.shape}; expected ({len(self.latent)}, "
-                "n_parameters), one row for each trajectory of `latent`."
+                "n_parameters), with one row for each trajectory of `latent`."
             )
         n_parameters = self.parameters.shape[1]
         if parameter_names is not None and len(parameter_names) != n_parameters:
@@ -125,13 +125,13 @@ class LatentDisplay:
         Parameters
         ----------
         estimator : fitted CoLoRARegressor, or pipeline that ends in one
-            Earlier steps of a pipeline transform X first.
+            The transformers of a pipeline are applied to X.
         X : array-like of shape (n_trajectories, n_parameters)
             Physics parameters.
         times : array-like of shape (n_times,), default=None
-            Strictly increasing.  None: those of ``fit``.
+            Strictly increasing times.  None: the times of ``fit``.
         components, color_by, ax, cmap
-            As in `plot`.
+            See `plot`.
 
         Returns
         -------
@@ -148,7 +148,10 @@ class LatentDisplay:
         require_matplotlib("LatentDisplay.from_estimator")
         model, inputs = find_model(estimator, X)
         if not hasattr(model, "predict_latent"):
-            raise TypeError(f"{type(model).__name__} has no latent states, `predict_latent`.")
+            raise TypeError(
+                f"{type(model).__name__} has no latent states (method `predict_latent`); give a "
+                "fitted CoLoRARegressor."
+            )
         display = cls(
             times=model._layout.at(times, None).times,
             latent=model.predict_latent(inputs, times=times),
@@ -165,23 +168,23 @@ class LatentDisplay:
         color_by: int | None = None,
         cmap: str | Colormap = "viridis",
     ) -> LatentDisplay:
-        """Draw the paths.
+        """Draw the latent paths.
 
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes whose place the panels take.  None: a new figure.
+            Axes that the panels replace.  None: a new figure.
         components : sequence of int, default=None
-            Which latent variables to show.  None: the first 12.
+            Indices of the latent variables to show.  None: the first 12.
         color_by : int, default=None
-            The parameter that colours the paths.  None: the first one that varies.
+            Index of the parameter for the colours.  None: the first parameter that varies.
         cmap : str or matplotlib Colormap, default="viridis"
-            Its dark part colours the paths.
+            Colours of the paths; the light end of the map is not used.
 
         Returns
         -------
         display : LatentDisplay
-            With the attributes set.
+            The drawn display.
 
         Raises
         ------
@@ -230,13 +233,17 @@ class LatentDisplay:
         return None if self.parameter_names is None else list(self.parameter_names)
 
     def _colour_column(self, color_by: int | None) -> int:
+        """Index of the parameter for the colours."""
         if color_by is not None:
             return check_index(color_by, self.parameters.shape[1], "color_by")
         varies = (self.parameters != self.parameters[:1]).any(axis=0)
         return int(np.argmax(varies))
 
     def _colours(self, column: int, cmap: str | Colormap) -> tuple[Array, Any]:
-        """A colour for each trajectory, and what a colour bar needs; none for a single one."""
+        """Colours of the trajectories, (n_trajectories, 4), and the mappable of the colour bar.
+
+        The mappable is None if the parameter does not vary.
+        """
         from matplotlib.cm import ScalarMappable
         from matplotlib.colors import Normalize
 

@@ -1,4 +1,4 @@
-"""The way to matplotlib, which is imported only where something is drawn."""
+"""Helpers for matplotlib, which is imported only when a display is drawn."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
-# The light end of a colour map does not show as a line on white.
+# Share of a colour map that is used for lines; the light end is invisible on white.
 _DARK_SHARE = 0.82
 
 
 def require_matplotlib(caller: str) -> None:
-    """Raise an ImportError that says what to install."""
+    """Raise an ImportError with advice if matplotlib is not installed."""
     try:
         import matplotlib  # noqa: F401
     except ImportError as error:
@@ -22,7 +22,7 @@ def require_matplotlib(caller: str) -> None:
 
 
 def axes_for(ax: Axes | None, figsize: tuple[float, float]) -> Axes:
-    """The given axes, or those of a new figure."""
+    """The given axes, or the axes of a new figure."""
     if ax is not None:
         return ax
     import matplotlib.pyplot as plt
@@ -31,7 +31,7 @@ def axes_for(ax: Axes | None, figsize: tuple[float, float]) -> Axes:
 
 
 def figure_for(ax: Axes | None, figsize: tuple[float, float], layout: Any) -> Any:
-    """A new figure for several panels, or a subfigure in the place of the given axes."""
+    """A new figure for several panels, or a subfigure that replaces the given axes."""
     if ax is None:
         import matplotlib.pyplot as plt
 
@@ -39,21 +39,21 @@ def figure_for(ax: Axes | None, figsize: tuple[float, float], layout: Any) -> An
     spec = ax.get_subplotspec()
     if spec is None:
         raise ValueError(
-            "`ax` must come from `plt.subplots` or `figure.add_subplot`, so that its place can be "
-            "divided into panels."
+            "`ax` must come from `plt.subplots` or `figure.add_subplot`, so that panels can "
+            "replace it; got axes without a grid specification."
         )
     ax.set_axis_off()
     return ax.figure.add_subfigure(spec)
 
 
 def whole_figure(ax: Axes) -> Figure:
-    """The figure of axes that may lie in a subfigure."""
+    """The figure of axes, also if the axes are in a subfigure."""
     figure: Any = ax.get_figure()
     return figure.figure
 
 
 def line_colormap(name: str | Colormap) -> Colormap:
-    """The colour map without its light end."""
+    """A colour map without its light end."""
     import matplotlib
     from matplotlib.colors import ListedColormap
 

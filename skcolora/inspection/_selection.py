@@ -1,4 +1,4 @@
-"""What is to be shown: models, trajectories, fields and times."""
+"""Selection of trajectories, fields and times, and their descriptions in titles."""
 
 from __future__ import annotations
 
@@ -12,14 +12,32 @@ from skcolora._snapshots import Array
 
 
 def check_index(index: Any, n: int, name: str) -> int:
-    """An index into n entries, from the end where negative, or a ValueError."""
+    """Check an index of n entries, and convert a negative one; a ValueError if out of range."""
     if not isinstance(index, (int, np.integer)) or not -n <= index < n:
         raise ValueError(f"`{name}` must be an integer from 0 to {n - 1}; got {index!r}.")
     return int(index) % n
 
 
 def nearest_times(times: Array, wanted: ArrayLike | None, default: int = 4) -> list[int]:
-    """Indices of the snapshots nearest to the wanted times; None spreads a few evenly."""
+    """Indices of the snapshots nearest to the wanted times.
+
+    Parameters
+    ----------
+    times : ndarray of shape (n_times,)
+        Times of the snapshots.
+    wanted : array-like of shape (n_shown,) or None
+        None: ``default`` evenly spread times.
+    default : int, default=4
+
+    Returns
+    -------
+    indices : list of int
+
+    Raises
+    ------
+    ValueError
+        If the wanted times are not finite numbers in the range of the snapshots.
+    """
     if wanted is None:
         spread = np.linspace(0, len(times) - 1, min(default, len(times)))
         return [int(i) for i in spread.round()]
@@ -40,24 +58,32 @@ def nearest_times(times: Array, wanted: ArrayLike | None, default: int = 4) -> l
 
 
 def take_row(X: Any, i: int) -> Any:
-    """Row i of an array or data frame, with its column names."""
+    """Row i of an array or data frame (n, n_parameters), with the column names."""
     return X.iloc[[i]] if hasattr(X, "iloc") else np.asarray(X)[[i]]
 
 
 def column_names(X: Any) -> list[str] | None:
-    """The names of the parameters, where X has any."""
+    """Column names of a data frame; None for other arrays."""
     columns = getattr(X, "columns", None)
     return None if columns is None else [str(column) for column in columns]
 
 
 def describe_parameters(row: Any, names: list[str] | None) -> str:
-    """A trajectory's parameters in a few words."""
+    """Names and values of the parameters of a trajectory, for titles."""
     values = [_short(value) for value in np.asarray(row).ravel()]
     if names is not None:
         return ", ".join(f"{name} = {value}" for name, value in zip(names, values, strict=True))
-    joined = values[0] if len(values) == 1 else f"({', '.join(values)})"
-    return rf"$\mu$ = {joined}"
+    text = values[0] if len(values) == 1 else f"({', '.join(values)})"
+    return rf"$\mu$ = {text}"
 
 
 def _short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, Real) else str(value)
+
+
+def format_error(error: float) -> str:
+    """Error with two digits, as a power of ten if it is below 0.01."""
+    if not 0 < error < 0.01:
+        return f"{error:.2g}"
+    digits, exponent = f"{error:.1e}".split("e")
+    return rf"${digits}\times10^{{{int(exponent)}}}$"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,15 +11,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from skcolora._estimators._unwrap import find_model
-from skcolora._snapshots import Array, Grid, SnapshotLayout, infer_layout
+from skcolora._snapshots import SnapshotLayout, infer_layout
 from skcolora.inspection._animation import save_animation
-from skcolora.inspection._images import panel_ratio
+from skcolora.inspection._checks import check_dimensions, check_kind_and_times
+from skcolora.inspection._images import image_figure_size
 from skcolora.inspection._matplotlib import axes_for, figure_for, require_matplotlib, whole_figure
 from skcolora.inspection._selection import (
     check_index,
     column_names,
     describe_parameters,
-    nearest_times,
+    format_error,
     take_row,
 )
 from skcolora.inspection._trajectory import Trajectory, draw_images, draw_lines, draw_map
@@ -31,27 +31,24 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
-# For each number of dimensions, "auto" first.
-_KINDS = {1: ("lines", "map"), 2: ("images",)}
-
 
 class SnapshotDisplay:
     """Predicted snapshots of one trajectory against the truth.
 
-    In one dimension as lines at a few times or as a map of space and time, in two as
-    images at a few times; the title gives the relative L2 error over all times.  Create
-    it with `from_estimator` or `from_predictions`.
+    Snapshots in one dimension are shown as lines at a few times, or as a map of space and time.
+    Snapshots in two dimensions are shown as images at a few times.  The title gives the relative
+    L2 error over all times.  Create a display with `from_estimator` or `from_predictions`.
 
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_times, n_points) or (n_times, n_0, n_1)
-        One field of one trajectory.
+        One field of one trajectory.  NaN in y_pred is not drawn and gives error infinity.
     times : array-like of shape (n_times,)
         Strictly increasing times.
     points : array-like of shape (n_points, n_dims) or tuple of 1-D axes
         Points of the snapshots, in one or two dimensions.
     label : str, default=None
-        Opens the title, such as the trajectory's parameters.
+        First part of the title, such as the parameters of the trajectory.
     symbol : str, default="$u$"
         Name of the field.
 
@@ -60,9 +57,9 @@ class SnapshotDisplay:
     error_ : float
         Relative L2 error of the field over all times.
     ax_ : matplotlib Axes
-        Axes with the lines; of other kinds the first panel.
+        Axes with the lines, or the first panel of other kinds.
     axes_ : ndarray of matplotlib Axes
-        The panels: (1, 1) for lines, (1, 3) for a map, (3, n_shown) for images.
+        Panels of shape (1, 1) for lines, (1, 3) for a map, (3, n_shown) for images.
     figure_ : matplotlib Figure
         Figure with the axes.
 
@@ -110,7 +107,7 @@ class SnapshotDisplay:
                 f"`y_true` has shape {self.y_true.shape}, with {layout.n_fields} fields; expected "
                 "one field of one trajectory."
             )
-        _check_dimensions(layout.grid)
+        check_dimensions(layout.grid)
         self._trajectory = Trajectory(
             times=layout.times,
             grid=layout.grid,
@@ -138,15 +135,15 @@ class SnapshotDisplay:
         Parameters
         ----------
         estimator : fitted estimator of skcolora
-            Or a pipeline that ends in one, or a search or the like around one.
+            The estimator may be in a meta-estimator, or at the end of a pipeline.
         X : array-like of shape (n_trajectories, n_parameters)
             Physics parameters.
         y_true : array-like of shape (n_trajectories, n_times, n_points[, n_fields])
-            True snapshots, at the times and points and in the layout of ``fit``.
+            True snapshots, at the times and points of ``fit`` and in its layout.
         trajectory, field : int, default=0
-            Which of them to show.
+            Indices of the trajectory and the field to show.
         kind, times, ax, cmap
-            As in `plot`.
+            See `plot`.
 
         Returns
         -------
@@ -162,7 +159,7 @@ class SnapshotDisplay:
         """
         require_matplotlib("SnapshotDisplay.from_estimator")
         layout: SnapshotLayout = find_model(estimator)[0]._layout
-        _check_dimensions(layout.grid)
+        check_dimensions(layout.grid)
         rows = layout.check_rows(y_true)
         n_rows = len(X)  # type: ignore[arg-type]
         if n_rows != len(rows):
@@ -174,11 +171,11 @@ class SnapshotDisplay:
             )
         trajectory = check_index(trajectory, len(rows), "trajectory")
         check_index(field, layout.n_fields, "field")
-        _check_shown(kind, times, layout.times, layout.grid.n_dims)
+        check_kind_and_times(kind, times, layout.times, layout.grid.n_dims)
         row = take_row(X, trajectory)
         predicted = layout.to_rows(np.asarray(estimator.predict(row)))
         label = describe_parameters(row, column_names(X))
-        display = cls._of_rows(rows[trajectory], predicted[0], layout, field, label)
+        display = cls._from_rows(rows[trajectory], predicted[0], layout, field, label)
         return display.plot(ax, kind=kind, times=times, cmap=cmap)
 
     @classmethod
@@ -202,12 +199,11 @@ class SnapshotDisplay:
         y_true, y_pred : array-like of shape (n_trajectories, n_times, n_points[, n_fields])
             True and predicted snapshots, in any layout.
         grid : mapping, default=None
-            The snapshots' ``times`` and ``points``, as ``data.grid`` has them.  None:
-            uniform on [0, 1].
+            ``times`` and ``points``, such as ``data.grid``.  None: uniform on [0, 1].
         trajectory, field : int, default=0
-            Which of them to show.
+            Indices of the trajectory and the field to show.
         kind, times, ax, cmap
-            As in `plot`.
+            See `plot`.
 
         Returns
         -------
@@ -229,7 +225,7 @@ class SnapshotDisplay:
             raise ValueError(f"y_true has shape {true.shape}, but y_pred has {predicted.shape}.")
         layout = infer_layout(true.shape, grid.get("times"), grid.get("points"))
         trajectory = check_index(trajectory, len(true), "trajectory")
-        display = cls._of_rows(
+        display = cls._from_rows(
             layout.to_rows(true)[trajectory],
             layout.to_rows(predicted)[trajectory],
             layout,
@@ -239,10 +235,10 @@ class SnapshotDisplay:
         return display.plot(ax, kind=kind, times=times, cmap=cmap)
 
     @classmethod
-    def _of_rows(
+    def _from_rows(
         cls, true: Any, predicted: Any, layout: SnapshotLayout, field: int, label: str | None
     ) -> SnapshotDisplay:
-        """The display of one field of rows (n_times, n_points, n_fields)."""
+        """Display of one field of rows (n_times, n_points, n_fields)."""
         field = check_index(field, layout.n_fields, "field")
         shape = (layout.n_times, *layout.grid.shape)
         return cls(
@@ -267,32 +263,30 @@ class SnapshotDisplay:
         Parameters
         ----------
         ax : matplotlib Axes, default=None
-            Axes to draw in; where there are several panels, they take its place.  None: a
-            new figure.
+            Axes to draw in.  Several panels replace these axes.  None: a new figure.
         kind : {"auto", "lines", "map", "images"}, default="auto"
-            In one dimension "lines", the field at a few times, or "map", truth,
-            prediction and difference over space and time; in two dimensions "images",
-            rows of truth, prediction and error (prediction minus truth) at a few times.
-            "auto" takes lines or images.
+            One dimension: "lines" at a few times (default), or "map" of truth, prediction and
+            error over space and time.  Two dimensions: "images" of truth, prediction and error
+            at a few times.  The error is prediction minus truth.
         times : array-like of shape (n_shown,), default=None
-            Times to show as lines or images, each replaced by the nearest snapshot, whose
-            time the label gives.  None: four from the first to the last.
+            Times of the lines or images; the nearest snapshots are drawn and labelled with
+            their times.  None: four times from the first to the last.
         cmap : str or matplotlib Colormap, default="viridis"
-            Colours of the field, or of the times of lines.
+            Colours of the field, or of the lines at different times.
 
         Returns
         -------
         display : SnapshotDisplay
-            With the attributes set.
+            The drawn display.
 
         Raises
         ------
         ValueError
-            If the kind does not fit the dimension, or times leave those of the snapshots.
+            If the kind does not fit the dimension, or a time is outside the snapshots.
         """
         require_matplotlib("SnapshotDisplay.plot")
         trajectory = self._trajectory
-        kind, shown = _check_shown(kind, times, trajectory.times, trajectory.grid.n_dims)
+        kind, shown = check_kind_and_times(kind, times, trajectory.times, trajectory.grid.n_dims)
         if kind == "lines":
             ax = axes_for(ax, (6.5, 3.6))
             draw_lines(ax, trajectory, shown, cmap)
@@ -303,7 +297,9 @@ class SnapshotDisplay:
                 figure = figure_for(ax, (10.0, 3.4), "constrained")
                 axes = draw_map(figure, trajectory, cmap)[None]
             else:
-                figure = figure_for(ax, self._image_size(len(shown)), "compressed")
+                figure = figure_for(
+                    ax, image_figure_size(trajectory.grid, len(shown)), "compressed"
+                )
                 axes = draw_images(figure, trajectory, shown, cmap)
             figure.suptitle(self._title(), fontsize="medium")
         self.ax_, self.axes_, self.figure_ = axes[0, 0], axes, whole_figure(axes[0, 0])
@@ -317,27 +313,26 @@ class SnapshotDisplay:
         dpi: int = 100,
         cmap: str | Colormap = "viridis",
     ) -> None:
-        """Write truth and prediction over time as GIF or MP4.
+        """Write an animation of truth and prediction over time as GIF or MP4.
 
-        In two dimensions the error, prediction minus truth, moves beside them.  The file
-        appears when it is complete; one that is there already is replaced.
+        In two dimensions it also shows the error, prediction minus truth.  An existing file is
+        replaced after the animation is complete.
 
         Parameters
         ----------
         path : str or path
-            Ends in ``.gif``, or in ``.mp4``, which needs the program ffmpeg.
+            File name that ends in ``.gif`` or ``.mp4``.  The latter needs the program ffmpeg.
         fps : float, default=10
-            Frames, each a snapshot, a second.
+            Number of frames per second.  Each snapshot is a frame.
         dpi : int, default=100
-            Pixels an inch; the picture is 6 inches wide in one dimension, 10 in two.
+            Pixels per inch.  The animation is 6 inches wide in one dimension, 10 in two.
         cmap : str or matplotlib Colormap, default="viridis"
             Colours of the field in two dimensions.
 
         Raises
         ------
         ValueError
-            If the path has another ending, a number is out of range, or there is only one
-            time.
+            If the extension is unknown, a number is out of range, or there is only one time.
         FileNotFoundError
             If the folder does not exist.
         RuntimeError
@@ -349,45 +344,5 @@ class SnapshotDisplay:
         )
 
     def _title(self) -> str:
-        error = f"relative $L^2$ error {_in_words(self.error_)}"
+        error = f"relative $L^2$ error {format_error(self.error_)}"
         return f"{self.label}:  {error}" if self.label else error
-
-    def _image_size(self, n_columns: int) -> tuple[float, float]:
-        ratio = panel_ratio(self._trajectory.grid)
-        # Panels of wide domains are wider, those of high ones narrower.
-        width = min(3.6, max(1.2, 2.0 / math.sqrt(ratio)))
-        return (width + 0.1) * n_columns + 1.6, 3 * (width * ratio + 0.2) + 0.9
-
-
-def _in_words(error: float) -> str:
-    """Two digits, with a power of ten where there are zeros to count."""
-    if not 0 < error < 0.01:
-        return f"{error:.2g}"
-    digits, exponent = f"{error:.1e}".split("e")
-    return rf"${digits}\times10^{{{int(exponent)}}}$"
-
-
-def _check_dimensions(grid: Grid) -> None:
-    if grid.n_dims not in _KINDS:
-        raise ValueError(
-            f"Snapshots in {grid.n_dims} dimensions cannot be shown, only those in 1 or 2; draw a "
-            "slice with `from_predictions`."
-        )
-    if not np.ptp(grid.points, axis=0).all():
-        raise ValueError("The points must differ in each dimension; got a single coordinate.")
-
-
-def _check_shown(
-    kind: str, times: ArrayLike | None, all_times: Array, n_dims: int
-) -> tuple[str, list[int]]:
-    """The kind that "auto" stands for, and the indices of the times, or a ValueError."""
-    kinds = _KINDS[n_dims]
-    if kind != "auto" and kind not in kinds:
-        raise ValueError(
-            f"`kind` must be 'auto' or one of {kinds} in {n_dims} dimension(s); got {kind!r}."
-        )
-    if kind == "map" and times is not None:
-        raise ValueError("`times` cannot be chosen for a map, which shows them all.")
-    if kind == "map" and len(all_times) < 2:
-        raise ValueError("A map of space and time needs at least two times; got one.")
-    return kinds[0] if kind == "auto" else kind, nearest_times(all_times, times)

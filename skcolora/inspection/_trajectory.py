@@ -1,4 +1,4 @@
-"""One trajectory, true and predicted, and the ways to draw it."""
+"""One trajectory, true and predicted, drawn as lines, a map or images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
 
 ERROR_NAME = "prediction − truth"
-# Perceptually ordered on both sides of a neutral middle.
+# Colour map that is perceptually ordered on both sides of a neutral middle.
 _ERROR_COLORS = "RdBu_r"
 
 
@@ -28,43 +28,50 @@ class Trajectory:
     times: Array
     grid: Grid
     true: Array
-    """(n_times, n_points)"""
+    """True values, (n_times, n_points)"""
     predicted: Array
-    """(n_times, n_points)"""
+    """Predicted values, (n_times, n_points); NaN is not drawn"""
     symbol: str
-    """Of the field, in matplotlib's mathtext."""
+    """Symbol of the field in matplotlib's mathtext."""
 
     @property
     def error(self) -> Array:
+        """Prediction minus truth, (n_times, n_points)."""
         return self.predicted - self.true
 
     def time_label(self, i: int) -> str:
-        """What to write at snapshot i; nothing where there is only one."""
+        """Label of snapshot i; empty if there is only one time."""
         return f"$t$ = {self.times[i]:.4g}" if len(self.times) > 1 else ""
 
     def order(self) -> NDArray[np.intp]:
-        """The points of a 1-D grid from left to right."""
+        """Indices that sort the points of a 1-D grid from left to right."""
         return np.argsort(self.grid.points[:, 0], kind="stable")
 
 
 def shared_scale(trajectory: Trajectory, shown: Any = slice(None)) -> dict[str, Any]:
-    """Colours from the smallest to the largest true value, and whether predictions leave them."""
+    """Colour limits from the true values of the shown snapshots.
+
+    The entry ``extend`` tells whether finite predicted values are outside the limits.
+    """
     true, predicted = trajectory.true[shown], trajectory.predicted[shown]
     low, high = float(true.min()), float(true.max())
     slack = 0.01 * (high - low)
-    below, above = predicted.min() < low - slack, predicted.max() > high + slack
+    finite = np.isfinite(predicted)
+    below = predicted.min(where=finite, initial=low) < low - slack
+    above = predicted.max(where=finite, initial=high) > high + slack
     extend = {(0, 0): "neither", (1, 0): "min", (0, 1): "max", (1, 1): "both"}
     return {"vmin": low, "vmax": high, "extend": extend[int(below), int(above)]}
 
 
 def error_scale(trajectory: Trajectory, shown: Any = slice(None)) -> dict[str, Any]:
-    """Colours symmetric about zero, up to the largest error."""
-    largest = float(np.abs(trajectory.error[shown]).max()) or 1.0
+    """Colour limits symmetric about zero, up to the largest finite error."""
+    error = np.abs(trajectory.error[shown])
+    largest = float(error.max(where=np.isfinite(error), initial=0.0)) or 1.0
     return {"vmin": -largest, "vmax": largest, "cmap": _ERROR_COLORS}
 
 
 def add_colorbar(image: Any, label: str = "", extend: str = "neither") -> None:
-    """A colour bar as high as the image's axes, whose exponent, if any, is written once."""
+    """Add a colour bar with the height of the axes of the image."""
     place = image.axes.inset_axes((1.05, 0.0, 0.05, 1.0))
     bar = image.axes.figure.colorbar(image, cax=place, label=label, extend=extend)
     bar.ax.ticklabel_format(axis="y", style="sci", scilimits=(-2, 4), useMathText=True)
@@ -72,7 +79,7 @@ def add_colorbar(image: Any, label: str = "", extend: str = "neither") -> None:
 
 
 def draw_lines(ax: Axes, trajectory: Trajectory, shown: list[int], cmap: Any) -> None:
-    """The field over x at a few times: truth broad and pale, prediction dashed on top."""
+    """Draw the field over x at a few times: the truth wide and pale, the prediction dashed."""
     from matplotlib.lines import Line2D
 
     order = trajectory.order()
@@ -95,7 +102,7 @@ def draw_lines(ax: Axes, trajectory: Trajectory, shown: list[int], cmap: Any) ->
 
 
 def draw_map(figure: Any, trajectory: Trajectory, cmap: str | Colormap) -> NDArray[Any]:
-    """Truth, prediction and their difference over space and time."""
+    """Draw truth, prediction and error over space and time; returns the three axes."""
     axes = figure.subplots(1, 3, sharex=True, sharey=True)
     order = trajectory.order()
     x, t = trajectory.grid.points[order, 0], trajectory.times
@@ -120,7 +127,7 @@ def draw_map(figure: Any, trajectory: Trajectory, cmap: str | Colormap) -> NDArr
 def draw_images(
     figure: Any, trajectory: Trajectory, shown: list[int], cmap: str | Colormap
 ) -> NDArray[Any]:
-    """Rows of truth, prediction and error, a column for each time."""
+    """Draw rows of truth, prediction and error, with a column for each time, (3, n_shown)."""
     axes = figure.subplots(3, len(shown), sharex=True, sharey=True, squeeze=False)
     scale = shared_scale(trajectory, shown)
     extend = scale.pop("extend")

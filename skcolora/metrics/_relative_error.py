@@ -36,14 +36,14 @@ def relative_l2_error(
     Returns
     -------
     error : float or ndarray of shape (n_trajectories,)
-        The best value is 0.  A trajectory that is zero everywhere has error 0 where the
-        prediction is zero too, and infinity otherwise.  The error is infinity where the
-        prediction holds NaN or infinity, because a model could not go on.
+        The best value is 0.  If a true trajectory is zero everywhere, the error is 0 for a zero
+        prediction and infinity otherwise.  The error of a prediction with NaN or infinity is
+        infinity; such a prediction comes from a model that could not reach the last time.
 
     Raises
     ------
     ValueError
-        If the shapes differ, or true values are not finite.
+        If the shapes differ, or y_true is not finite.
 
     References
     ----------
@@ -73,4 +73,4 @@ def relative_l2_error(
 
 
 neg_relative_l2_error = make_scorer(relative_l2_error, greater_is_better=False)
-"""Scorer for `GridSearchCV` and the like: minus the relative L2 error."""
+"""Negative relative L2 error as a scorer, for example for `GridSearchCV`."""

@@ -1,4 +1,4 @@
-"""Evolution equations, written once, and their full-order solvers."""
+"""Evolution equations and their full-order solvers."""
 
 from skcolora.pdes._equations import (
     Advection,

@@ -1,4 +1,4 @@
-"""Whether a user's equation is written as the solvers need it."""
+"""Checks of user-defined equations, points and returned arrays."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ def check_definition(pde: PDE) -> None:
     Raises
     ------
     ValueError
-        If they do not.
+        If ``domain``, ``period``, ``n_dims`` or ``boundary`` do not fit together.
     """
     name = type(pde).__name__
     if len(pde.domain) != pde.n_dims or len(pde.period) != pde.n_dims:
         raise ValueError(
-            f"{name} has n_dims = {pde.n_dims}; `domain` and `period` must have as many "
-            f"entries, but are {pde.domain} and {pde.period}."
+            f"{name} has n_dims = {pde.n_dims}; `domain` and `period` must have {pde.n_dims} "
+            f"entries each, but are {pde.domain} and {pde.period}."
         )
     for (low, high), length in zip(pde.domain, pde.period, strict=True):
         if not low < high or (length is not None and not np.isclose(length, high - low)):
             raise ValueError(
                 f"{name} has domain ({low}, {high}) with period {length}; the domain must be "
-                "an interval (low, high), and the period None or its length."
+                "an interval (low, high), and the period must be None or high - low."
             )
     if pde.boundary not in ("free", "fixed"):
         raise ValueError(f"{name}.boundary must be 'free' or 'fixed'; got {pde.boundary!r}.")
@@ -42,8 +42,8 @@ def check_grid(pde: PDE, grid: Grid) -> None:
     Raises
     ------
     ValueError
-        If they have another number of dimensions, or lie outside along an axis that is not
-        periodic.
+        If the number of dimensions differs, or a point lies outside the domain along a
+        non-periodic axis.
     """
     if grid.n_dims != pde.n_dims:
         raise ValueError(
@@ -59,7 +59,29 @@ def check_grid(pde: PDE, grid: Grid) -> None:
 
 
 def stack_fields(values: Any, shape: tuple[int, ...], xp: Any, pde: PDE, name: str) -> Any:
-    """Values that a user's method returned as an array of the given shape, fields first."""
+    """Convert the result of a user's method to one array of a given shape.
+
+    Parameters
+    ----------
+    values : array, or tuple of arrays
+        Result of the method: (n_fields, ...), or one array (...) for each field.
+    shape : tuple of int
+        Expected shape (n_fields, ...).
+    xp : module
+        Module of the arrays, numpy or torch.
+    pde : PDE
+    name : str
+        Name of the method, for messages.
+
+    Returns
+    -------
+    array : array of the given shape
+
+    Raises
+    ------
+    ValueError
+        If the result has another shape.
+    """
     if isinstance(values, (tuple, list)):
         shapes = [tuple(getattr(value, "shape", ())) for value in values]
         if len(set(shapes)) != 1:
@@ -74,6 +96,6 @@ def stack_fields(values: Any, shape: tuple[int, ...], xp: Any, pde: PDE, name: s
     if found != tuple(shape):
         raise ValueError(
             f"{type(pde).__name__}.{name} returned shape {found}; expected {tuple(shape)}, that "
-            "is (n_fields, ...), fields first."
+            "is (n_fields, ...)."
         )
     return values

@@ -1,4 +1,4 @@
-"""Derivatives along one axis of a grid: Fourier on periodic axes, stencils on the others."""
+"""Derivatives along a grid axis: Fourier on periodic axes, finite differences on others."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy.sparse import csr_array
 
 from skcolora._snapshots import Array
 
-# Points of a stencil; a one-sided second derivative of the same order takes one more.
+# Number of points of a stencil.  One-sided second derivatives need one more for the same order.
 _STENCIL = 5
 
 
@@ -19,28 +19,28 @@ class AxisDerivative(Protocol):
     """First and second derivatives of values along one axis."""
 
     def prepare(self, values: Any, axis: int) -> Any:
-        """What both derivatives share."""
+        """Compute the common part of both derivatives, such as Fourier coefficients."""
 
     def first(self, prepared: Any, axis: int) -> Array:
-        """The first derivative."""
+        """First derivative along the axis, of the shape of the values."""
 
     def second(self, prepared: Any, axis: int) -> Array:
-        """The second derivative."""
+        """Second derivative along the axis, of the shape of the values."""
 
 
 class FourierDerivative:
     """Derivatives of the trigonometric interpolant of values on a uniform periodic axis.
 
-    Exact for wave numbers below n/2.  In the first derivative the wave of number n/2, whose
-    phase the grid does not tell, is left out, so that the operator is skew-symmetric: the
-    sums of ``∂u`` and of ``u ∂u`` over the grid are zero.
+    The derivatives are exact for wave numbers below n/2.  The first derivative omits the wave
+    number n/2, whose phase is not determined on the grid.  Hence the operator is skew-symmetric:
+    the sums of ``∂u`` and of ``u ∂u`` over the grid are zero.
 
     Parameters
     ----------
     n : int
-        Number of points; the end of the period is not one of them.
+        Number of points, without the end of the period.
     length : float
-        The period.
+        Length of the period.
     """
 
     def __init__(self, n: int, length: float) -> None:
@@ -52,16 +52,16 @@ class FourierDerivative:
         self._first = 1j * wave_numbers
 
     def prepare(self, values: Any, axis: int) -> Any:
-        """The Fourier coefficients."""
+        """Fourier coefficients of the values."""
         return rfft(values, axis=axis)
 
     def first(self, prepared: Any, axis: int) -> Array:
-        return self._multiplied(self._first, prepared, axis)
+        return self._multiply(self._first, prepared, axis)
 
     def second(self, prepared: Any, axis: int) -> Array:
-        return self._multiplied(self._second, prepared, axis)
+        return self._multiply(self._second, prepared, axis)
 
-    def _multiplied(self, factors: Any, coefficients: Any, axis: int) -> Array:
+    def _multiply(self, factors: Any, coefficients: Any, axis: int) -> Array:
         shape = [1] * coefficients.ndim
         shape[axis] = -1
         product = factors.reshape(shape) * coefficients
@@ -69,45 +69,46 @@ class FourierDerivative:
 
 
 class StencilDerivative:
-    """Finite differences of 4th order on an increasing axis, one-sided at its ends.
+    """Finite differences of order 4 on an increasing axis, one-sided at its ends.
 
     Parameters
     ----------
     axis : ndarray of shape (n,)
-        Increasing coordinates, at least six; the spacing may vary.
+        At least six increasing coordinates.  The spacing may vary.
 
     Raises
     ------
     ValueError
-        If the axis is too short.
+        If the axis has fewer than six points.
     """
 
     def __init__(self, axis: Array) -> None:
         if len(axis) <= _STENCIL:
             raise ValueError(
-                f"An axis that is not periodic needs at least {_STENCIL + 1} points for "
-                f"finite differences; got {len(axis)}."
+                f"A non-periodic axis needs at least {_STENCIL + 1} points for finite differences; "
+                f"got {len(axis)}.  Raise `n_points`."
             )
         self._first = _stencil_matrix(axis, 1)
         self._second = _stencil_matrix(axis, 2)
 
     def prepare(self, values: Any, axis: int) -> Any:
-        """The values themselves."""
+        """The unchanged values."""
         return values
 
     def first(self, prepared: Any, axis: int) -> Array:
-        return self._applied(self._first, prepared, axis)
+        return self._apply(self._first, prepared, axis)
 
     def second(self, prepared: Any, axis: int) -> Array:
-        return self._applied(self._second, prepared, axis)
+        return self._apply(self._second, prepared, axis)
 
-    def _applied(self, matrix: Any, values: Array, axis: int) -> Array:
+    def _apply(self, matrix: Any, values: Array, axis: int) -> Array:
         front = np.moveaxis(values, axis, 0)
         product = matrix @ front.reshape(len(front), -1)
         return np.moveaxis(product.reshape(front.shape), 0, axis)
 
 
 def _stencil_matrix(axis: Array, order: int) -> csr_array:
+    """Matrix (n, n) of the derivative of a given order on an axis (n,)."""
     n = len(axis)
     rows, columns, entries = [], [], []
     for i in range(n):
@@ -124,14 +125,14 @@ def _stencil_matrix(axis: Array, order: int) -> csr_array:
 
 
 def finite_difference_weights(offsets: Array, order: int) -> Array:
-    """Weights w with ``Σ wⱼ p(offsetⱼ) = p⁽ᵒʳᵈᵉʳ⁾(0)`` for all polynomials p of low degree.
+    """Weights w with ``Σ wⱼ p(offsetⱼ) = p⁽ᵒʳᵈᵉʳ⁾(0)`` for all polynomials p of degree < m.
 
     Parameters
     ----------
     offsets : ndarray of shape (m,)
-        Distinct.
+        Distinct offsets of the points.
     order : int
-        Of the derivative, less than m.
+        Order of the derivative, less than m.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Fields: what an equation's right-hand side is written in."""
+"""Fields: the arguments of the right-hand side of an equation."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from skcolora.pdes._mesh import Mesh
 
 
 class Field(Protocol):
-    """The values of all components of a solution, and their derivatives.
+    """The values of all fields of a solution, and their derivatives.
 
-    All arrays have components first; ``...`` stands for the points, in whatever shape.
-    They are computed when asked for.
+    All arrays have the components first.  ``...`` stands for the axes of the points, in any
+    shape.  The arrays are computed on first access.
     """
 
     @property
     def xp(self) -> Any:
-        """The module of the arrays: numpy or torch."""
+        """Module of the arrays: numpy or torch."""
 
     @property
     def points(self) -> Any:
@@ -45,9 +45,9 @@ class GridField:
     Parameters
     ----------
     mesh : Mesh
-        The grid.
+        Grid of the values.
     value : ndarray of shape (n_fields, n_0, ...)
-        Values at its points.
+        Values at the points of the grid.
     """
 
     xp = np

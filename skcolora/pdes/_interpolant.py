@@ -1,4 +1,4 @@
-"""Values of a grid function at any points, to the accuracy of the grid."""
+"""Interpolation of grid functions to other points."""
 
 from __future__ import annotations
 
@@ -8,21 +8,22 @@ from scipy.interpolate import make_interp_spline
 from skcolora._snapshots import Array, Grid
 from skcolora.pdes._mesh import Mesh
 
-# Degree of the splines along axes that are not periodic.
+# Degree of the splines along non-periodic axes.
 _DEGREE = 5
 
 
 class MeshInterpolant:
     """The linear map from values on a mesh to values at points.
 
-    The trigonometric interpolant along periodic axes, which is spectrally accurate, and
+    The interpolation is trigonometric along periodic axes, which is spectrally accurate, and by
     quintic splines along the others.
 
     Parameters
     ----------
     mesh : Mesh
+        Mesh of the given values.
     grid : Grid
-        Points inside the domain where it is not periodic.
+        Target points.  Along non-periodic axes they must lie in the domain.
     """
 
     def __init__(self, mesh: Mesh, grid: Grid) -> None:
@@ -30,7 +31,7 @@ class MeshInterpolant:
         self._n_dims = len(mesh.axes)
         coordinates = grid.axes if grid.axes is not None else tuple(grid.points.T)
         parts = zip(coordinates, mesh.axes, mesh.period, strict=True)
-        self._matrices = [_axis_matrix(at, axis, length) for at, axis, length in parts]
+        self._matrices = [_axis_matrix(x, axis, length) for x, axis, length in parts]
 
     def __call__(self, values: Array) -> Array:
         """Values (n_fields, *grid.shape) from values (n_fields, *mesh.shape)."""
@@ -38,21 +39,21 @@ class MeshInterpolant:
             for d, matrix in enumerate(self._matrices):
                 values = np.moveaxis(np.tensordot(matrix, values, axes=(1, d + 1)), 0, d + 1)
             return values
-        # Scattered points: one matrix product, then sums of products point by point.
+        # Scattered points need one matrix product, and then sums of products for each point.
         values = np.moveaxis(np.tensordot(self._matrices[0], values, axes=(1, 1)), 1, 0)
         for matrix in self._matrices[1:]:
             values = np.einsum("pi,fpi...->fp...", matrix, values)
         return values
 
 
-def _axis_matrix(at: Array, axis: Array, length: float | None) -> Array:
-    """Weights (n_at, n_axis) of the axis' values in the values at other coordinates."""
+def _axis_matrix(x: Array, axis: Array, length: float | None) -> Array:
+    """Interpolation matrix (n_x, n_axis) from an axis to coordinates x (n_x,)."""
     if length is None:
         degree = min(_DEGREE, len(axis) - 1)
-        return np.asarray(make_interp_spline(axis, np.eye(len(axis)), k=degree)(at))
+        return np.asarray(make_interp_spline(axis, np.eye(len(axis)), k=degree)(x))
     n = len(axis)
-    # Reduced first, so that points a period apart get the same value to the last digit.
-    shifted = (at - axis[0]) / length
+    # The reduction to one period gives points that are a period apart exactly equal values.
+    shifted = (x - axis[0]) / length
     shifted -= np.floor(shifted)
     angle = 2 * np.pi * (shifted[:, None] - np.arange(n) / n)
     half = np.arange(1, (n - 1) // 2 + 1)

@@ -1,4 +1,4 @@
-"""The grid that an equation is discretised on."""
+"""The grid on which an equation is discretised."""
 
 from __future__ import annotations
 
@@ -13,22 +13,22 @@ from skcolora._snapshots import Array
 from skcolora.pdes._derivatives import AxisDerivative, FourierDerivative, StencilDerivative
 from skcolora.pdes._quadrature import axis_rule
 
-# Share of the wave numbers that is kept; products of two such waves do not alias onto them.
-_KEPT = 2.0 / 3.0
+# Share of the wave numbers that the filter keeps.  Products of two such waves do not alias to them.
+_KEPT_SHARE = 2.0 / 3.0
 
 
 class Mesh:
-    """A uniform tensor grid, with its derivatives, its quadrature and its Fourier filter.
+    """A uniform tensor grid with derivatives, quadrature and Fourier filter.
 
     Parameters
     ----------
     domain : tuple of (low, high)
         One interval for each dimension.
     period : tuple of float or None
-        The period of each dimension, equal to high - low, None where it is not periodic.
+        Period of each dimension, equal to high - low; None for a non-periodic dimension.
     shape : tuple of int
-        Number of points along each axis.  A periodic axis leaves its end out, the others
-        have both ends.
+        Number of points along each axis.  Periodic axes do not include the end of the period.
+        Other axes include both ends.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Mesh:
 
     @cached_property
     def derivatives(self) -> tuple[AxisDerivative, ...]:
-        """One operator for each axis."""
+        """Derivative operator of each axis."""
         return tuple(
             StencilDerivative(axis) if length is None else FourierDerivative(len(axis), length)
             for axis, length in zip(self.axes, self.period, strict=True)
@@ -77,13 +77,16 @@ class Mesh:
 
     @cached_property
     def _periodic_axes(self) -> tuple[int, ...]:
-        """Counted from the end, so that leading axes of components do not matter."""
+        """Negative indices of the periodic axes, valid for any number of leading axes."""
         n = len(self.shape)
         return tuple(d - n for d in range(n) if self.period[d] is not None)
 
     @cached_property
     def _relative_wave_number(self) -> Array:
-        """The largest wave number over all periodic axes, as a share of what is kept."""
+        """Largest wave number over the periodic axes, relative to the largest kept one.
+
+        The shape is that of the Fourier coefficients.
+        """
         share = np.zeros((1,) * len(self.shape))
         for axis in self._periodic_axes:
             n = self.shape[axis]
@@ -91,15 +94,16 @@ class Mesh:
             waves = np.arange(n // 2 + 1) if half else np.abs(np.fft.fftfreq(n, 1.0 / n))
             along = [1] * len(self.shape)
             along[axis] = -1
-            share = np.maximum(share, (waves / (_KEPT * n / 2)).reshape(along))
+            share = np.maximum(share, (waves / (_KEPT_SHARE * n / 2)).reshape(along))
         return share
 
     @cached_property
     def _kept(self) -> Array:
+        """Factors of the Fourier coefficients: 1 for kept waves, 0 for others."""
         return (self._relative_wave_number <= 1.0).astype(np.float64)
 
     def filtered(self, values: Array) -> Array:
-        """Values without their waves of the highest third (the 2/3 rule).
+        """Remove the highest third of the wave numbers (2/3 rule).
 
         Parameters
         ----------
@@ -118,27 +122,27 @@ class Mesh:
         return np.asarray(irfftn(coefficients, sizes, axes=self._periodic_axes, overwrite_x=True))
 
     def tails(self, values: Array, share: float) -> Array:
-        """How much of the values lies in the highest waves that the filter keeps.
+        """Size of the highest waves among those that the filter keeps.
 
         Parameters
         ----------
         values : ndarray of shape (n_fields, n_0, n_1, ...)
             Values on the grid.
         share : float
-            Of the highest wave number kept, above which waves count.
+            Wave number, relative to the highest kept one, above which waves are counted.
 
         Returns
         -------
         sizes : ndarray of shape (n_fields,)
-            Root mean squares over the grid of the part made of these waves; small where the
-            grid resolves the values, and 0 where no axis is periodic.
+            Root mean squares of the counted waves over the grid.  They are small if the grid
+            resolves the values, and 0 if no axis is periodic.
         """
         if not self._periodic_axes:
             return np.zeros(len(values))
         coefficients: Any = rfftn(values, axes=self._periodic_axes, norm="forward")
         high = self._relative_wave_number > share
         energy = 2.0 * (np.abs(coefficients) ** 2 * high).reshape(len(values), -1).sum(axis=1)
-        # The mean over the axes that are not periodic.
+        # The squares are averaged over the non-periodic axes.
         pairs = zip(self.shape, self.period, strict=True)
         others = math.prod(n for n, length in pairs if length is None)
         return np.asarray(np.sqrt(energy / others))

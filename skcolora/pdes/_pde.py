@@ -1,4 +1,4 @@
-"""PDE: an equation, written once for every solver."""
+"""PDE: base class of evolution equations."""
 
 from __future__ import annotations
 
@@ -14,41 +14,43 @@ from skcolora.pdes._field import Field, GridField
 from skcolora.pdes._mesh import Mesh
 from skcolora.pdes._solvers import solve_many
 
-# A point counts as on the boundary within this share of the length of the domain.
+# Distance from the boundary, relative to the domain, within which a point is on the boundary.
 _ON_BOUNDARY = 1e-9
 
 
 class PDE:
-    """A parametrised evolution equation ``∂ₜu = f(t, x, u; μ)``; subclass it for your own.
+    """Base class of parametrised evolution equations ``∂ₜu = f(t, x, u; μ)``.
 
     A subclass sets the attributes below and defines `rhs` and `initial`.  The full-order
-    solver, `PODGalerkin` and `CoLoRAGalerkin` all run from these two.
+    solver, `PODGalerkin` and `CoLoRAGalerkin` use these two methods.
 
-    Inside an equation arrays have their components first, and ``...`` stands for the
-    points in whatever shape: ``points`` is (n_dims, ...), ``field.value`` (n_fields, ...),
+    The arrays in an equation have their components first, and ``...`` stands for the axes of
+    the points, in any shape: ``points`` is (n_dims, ...), ``field.value`` (n_fields, ...),
     ``field.grad`` (n_dims, n_fields, ...) and ``field.laplacian`` (n_fields, ...).
     ``mu[i]`` is the i-th parameter, a number or an array that broadcasts.
 
     Attributes
     ----------
     n_dims, n_fields : int
-        Numbers of space dimensions and of unknowns, 1 each unless set.
+        Numbers of space dimensions and of fields, by default 1.
     parameter_names, field_names : tuple of str
-        ``len(parameter_names)`` is the number of parameters.
+        Names of the parameters and fields.  ``len(parameter_names)`` is the number of
+        parameters.
     domain : tuple of (low, high)
         One interval for each dimension.
     period : tuple of float or None
-        ``high - low`` where the domain is periodic, None where it is not.
+        ``high - low`` for a periodic dimension, None for a non-periodic dimension.
     boundary : {"free", "fixed"}
-        At the ends of axes that are not periodic.  "free": the equation holds there, with
-        one-sided derivatives.  "fixed": the values stay those of `initial`.
+        Boundary condition at the ends of non-periodic axes.  "free": the equation holds at the
+        boundary, with one-sided derivatives.  "fixed": the values remain those of `initial`.
     resolution : int
-        Points along an axis that the full-order solver starts from; see `solve`.
+        Initial number of points of the full-order solver along each axis; see `solve`.
     conserved : mapping of str to callable
-        Densities, functions of a field, whose integrals over the domain do not change.
+        Densities of conserved quantities, as functions of a field.  Their integrals over the
+        domain are constant in time.
     norm : {"L2", "H-1"}
-        In which `CoLoRAGalerkin` makes the residual least.  "H-1" for conservation laws
-        whose fronts steepen: there an error counts by how far it moves a front.
+        Norm in which `CoLoRAGalerkin` minimises the residual.  "H-1" suits conservation laws
+        with steep fronts, because it measures an error by the displacement of the front.
 
     Examples
     --------
@@ -82,13 +84,13 @@ class PDE:
     def rhs(self, t: float, field: Field, mu: Any) -> Any:
         """The right-hand side f.
 
-        Written with arithmetic and the functions of ``field.xp``, the module of the
-        arrays (numpy or torch), so that it works on a grid and on a network alike.
+        Write it with arithmetic and the functions of ``field.xp``, the module of the arrays
+        (numpy or torch).  It is then valid for fields on a grid and for fields of a network.
 
         Parameters
         ----------
         t : float or array
-            Time; broadcasts like ``mu[i]`` where several trajectories are taken together.
+            Time; an array broadcasts like ``mu[i]`` if there are several trajectories.
         field : Field
             The solution: ``value``, ``grad``, ``laplacian``, ``points``, ``xp``.
         mu : sequence
@@ -113,12 +115,12 @@ class PDE:
         Returns
         -------
         value : ndarray of shape (n_fields, ...), or tuple of n_fields arrays
-            For one field also of shape (...).
+            An equation with one field may return shape (...).
         """
         raise NotImplementedError(f"{type(self).__name__} does not define `initial`.")
 
     def exact(self, t: Any, points: Any, mu: Any) -> Any:
-        """The solution in closed form, for the equations that have one.
+        """The exact solution, if the equation has one.
 
         Parameters
         ----------
@@ -131,18 +133,18 @@ class PDE:
 
         Returns
         -------
-        value : ndarray of their common shape, or tuple of n_fields of them
+        value : ndarray of the broadcast shape, or tuple of n_fields such arrays
         """
         raise NotImplementedError(f"{type(self).__name__} has no exact solution.")
 
     @property
     def has_initial(self) -> bool:
-        """Whether the equation defines `initial`."""
+        """True if the equation defines `initial`."""
         return type(self).initial is not PDE.initial
 
     @property
     def has_exact(self) -> bool:
-        """Whether the equation defines `exact`."""
+        """True if the equation defines `exact`."""
         return type(self).exact is not PDE.exact
 
     def describe(self, mu: Any) -> str:
@@ -156,13 +158,13 @@ class PDE:
         Returns
         -------
         description : str
-            Such as "viscosity = 0.01".
+            Description such as "viscosity = 0.01".
         """
         pairs = zip(self.parameter_names, mu, strict=True)
         return ", ".join(f"{name} = {value:g}" for name, value in pairs)
 
     def on_boundary(self, points: Array) -> NDArray[np.bool_]:
-        """Which points have a prescribed boundary value.
+        """Mask of the points with a prescribed boundary value.
 
         Parameters
         ----------
@@ -172,7 +174,7 @@ class PDE:
         Returns
         -------
         mask : ndarray of bool of shape (n_points,)
-            False everywhere unless ``boundary`` is "fixed".
+            All entries are False unless ``boundary`` is "fixed".
         """
         found = np.zeros(len(points), dtype=bool)
         if self.boundary == "fixed":
@@ -183,7 +185,7 @@ class PDE:
         return found
 
     def rate(self, t: float, field: Field, mu: Any) -> Any:
-        """`rhs` as one array, its shape checked.
+        """Evaluate `rhs` as one array, and check its shape.
 
         Parameters
         ----------
@@ -206,7 +208,7 @@ class PDE:
         return stack_fields(self.rhs(t, field, mu), field.value.shape, field.xp, self, "rhs")
 
     def initial_value(self, points: Any, mu: Any) -> Array:
-        """`initial` as one array, its shape checked.
+        """Evaluate `initial` as one array, and check its shape.
 
         Parameters
         ----------
@@ -234,7 +236,7 @@ class PDE:
         Parameters
         ----------
         n_points : int or tuple of int, default=None
-            Points along each axis.  None: `resolution`.
+            Number of points along each axis.  None: `resolution`.
 
         Returns
         -------
@@ -250,9 +252,9 @@ class PDE:
         Parameters
         ----------
         y : array-like of shape (n, n_times, n_0, ...[, n_fields])
-            As `solve` returns them with ``points=mesh.axes``.
+            Snapshots from `solve` with ``points=mesh.axes``.
         mesh : Mesh
-            Their grid.
+            Grid of the snapshots.
 
         Returns
         -------
@@ -281,50 +283,51 @@ class PDE:
     ) -> Array:
         """Solve the equation for every parameter.
 
-        The method of lines: derivatives on a grid, spectral along periodic axes and of
-        4th order along the others, and `scipy.integrate.solve_ivp` in time.  On periodic
-        grids the waves above two thirds of the highest are left out (against aliasing),
-        and the solver watches the highest third of the rest: once their share exceeds
-        ``100 rtol`` the number of points is doubled, up to four times (twice in several
-        dimensions), or, where ``n_points`` is given, the trajectory fails.  There is no such
-        watch on axes that are not periodic: compare two values of ``n_points``.
+        The method of lines uses derivatives on a grid and `scipy.integrate.solve_ivp` in time.
+        The derivatives are spectral along periodic axes and of order 4 along the others.
+        Periodic axes are filtered by the 2/3 rule against aliasing, and the solver monitors the
+        highest third of the kept waves.  If they exceed ``atol + rtol`` times the size of the
+        field by a factor of 100, the number of points is doubled, up to four times (twice in
+        several dimensions).  If ``n_points`` is given, the trajectory fails instead.
+        Non-periodic axes are not monitored.  Compare two values of ``n_points`` there.
 
         Parameters
         ----------
         mu : array-like of shape (n, n_parameters), or (n,) for one parameter
-            Parameters, one trajectory for each row.
+            Parameters, with one row for each trajectory.
         times : array-like of shape (n_times,)
-            Strictly increasing, from 0 on, where the initial value holds.
+            Strictly increasing times, not negative.  The initial field holds at time 0.
         points : array-like of shape (n_points, n_dims) or tuple of axes, default=None
-            Where the solution is wanted; a tuple of axes is a tensor grid.  None: at the
-            axes of `mesh`.
+            Points of the solution; a tuple of axes defines a tensor grid.  None: the axes
+            of `mesh`.
         n_points : int or tuple of int, default=None
-            Grid points of the solver along each axis.  None: `resolution`, refined as
-            needed.
+            Number of grid points of the solver along each axis.  None: `resolution`, with
+            refinement.
         method : str, default="auto"
             "exact", "finite_volume" (for conservation laws in one dimension), or a method
-            of `~scipy.integrate.solve_ivp` such as "DOP853" or "BDF".  "auto" is the
-            exact solution where there is one, finite volumes where the equation gives a
-            ``flux``, and otherwise "DOP853".
+            of `~scipy.integrate.solve_ivp` such as "DOP853" or "BDF".  "auto" takes the
+            exact solution if there is one, finite volumes if the equation has a ``flux``, and
+            otherwise "DOP853".
         rtol, atol : float, default=1e-9
-            Tolerances of a time step; finite volumes take their step from the CFL number.
+            Tolerances of a time step.  The time step of finite volumes depends on the CFL
+            number instead.
         n_jobs : int or None, default=None
-            Trajectories solved at a time, as in joblib.
+            Number of trajectories that are solved in parallel, as in joblib.
         verbose : int, default=0
-            Above 0 shows a progress bar.
+            A value above 0 shows a progress bar.
 
         Returns
         -------
         y : ndarray of shape (n, n_times, n_points) or ``(n, n_times, *grid)``
-            With a last axis of n_fields where there are several.
+            Snapshots.  Equations with several fields add a last axis of length n_fields.
 
         Raises
         ------
         ValueError
             If an argument has the wrong shape or range, or does not fit the equation.
         SolverError
-            If trajectories failed: the grid is too coarse, the step unstable, or `rhs`
-            returned something wrong.  Its attribute ``solutions`` holds the others.
+            If trajectories failed: the grid is too coarse, the time step is unstable, or `rhs`
+            failed.  The attribute ``solutions`` of the error holds the other trajectories.
         """
         return solve_many(
             self,

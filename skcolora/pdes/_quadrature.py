@@ -1,7 +1,7 @@
-"""Quadrature rules along one axis, and their tensor products: the only ones of the package.
+"""Quadrature rules along one axis, and their tensor products.
 
-A rule is a pair (nodes, weights).  Its weights are proportional to those of the integral; what
-uses a rule scales them.
+A rule is a pair (nodes, weights).  The weights are proportional to those of the integral; the
+caller of a rule normalises them.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from scipy.special import roots_legendre
 
 from skcolora._snapshots import Array
 
-# Gaps that differ by less than this share are equal: coordinates in single precision.
+# Relative difference below which gaps are equal, for coordinates in single precision.
 _UNIFORM = 1e-4
-# A repeated end of a period is found within this share of the period.
+# Distance, relative to the period, within which the last node repeats the first.
 _REPEATED = 1e-5
-# Weights at either end of a uniform axis that make the trapezoidal rule exact for cubics.
+# Weights at both ends of a uniform axis that make the trapezoidal rule exact for cubics.
 _GREGORY = np.array([3 / 8, 7 / 6, 23 / 24])
 
 Rule = tuple[Array, Array]
@@ -25,18 +25,23 @@ Rule = tuple[Array, Array]
 
 
 def axis_rule(axis: Array, period: float | None) -> Rule:
-    """The rule on the nodes of an axis.
+    """Quadrature rule on the nodes of an axis.
 
-    On a uniform periodic axis all weights are equal, which is spectrally accurate; the repeated
-    end of a period is left out.  On a uniform axis with two ends it is Gregory's rule of order
-    4 [1]_, the trapezoidal rule with three corrected weights at either end.  On other axes it is
-    the trapezoidal rule.
+    A uniform periodic axis has equal weights, which is spectrally accurate.  A repeated end of a
+    period is removed.  A uniform non-periodic axis has Gregory's rule of order 4 [1]_, the
+    trapezoidal rule with three corrected weights at both ends.  Other axes have the trapezoidal
+    rule.
 
     Parameters
     ----------
     axis : ndarray of shape (n,)
         Distinct coordinates in any order.
     period : float or None
+        Period of the axis.  None: the axis is not periodic.
+
+    Returns
+    -------
+    nodes, weights : ndarray of shape (n_nodes,)
 
     References
     ----------
@@ -67,7 +72,7 @@ def _are_equal(gaps: Array) -> bool:
 
 
 def gauss_rule(low: float, high: float, period: float | None, n: int) -> Rule:
-    """Gauss–Legendre nodes between two ends, or equispaced ones in one period.
+    """Gauss–Legendre rule between two ends, or equispaced nodes in one period.
 
     n nodes integrate polynomials of degree 2n - 1, or n - 1 waves, exactly.  The weights sum to
     one.

@@ -120,7 +120,7 @@ def test_the_tolerance_follows_the_error_of_the_network(regressor, model):
     ("collocation", "most_candidates"), [("sample", 64), ("qr", 64), ("qr", 40)]
 )
 def test_few_points_are_enough(regressor, collocation, most_candidates, monkeypatch):
-    monkeypatch.setattr(_point_choice, "_MOST_CANDIDATES", most_candidates)
+    monkeypatch.setattr(_point_choice, "_MAX_CANDIDATES", most_candidates)
     options = {"collocation": collocation, "n_collocation": 24}
     fitted = galerkin(regressor, **options).fit(DATA.X, DATA.y)
     assert 20 <= len(fitted.collocation_) <= 24
@@ -285,7 +285,7 @@ def test_distillation_leaves_out_where_the_equation_is_not_followed(model, monke
     ends = model.solve(np.vstack([DATA.X, candidates]), times=[0.0, 1.0]).latent[:, -1, 0]
     limit = np.sort(ends)[1:3].mean()
     monkeypatch.setattr(
-        "skcolora._galerkin._latent_paths._followed",
+        "skcolora._galerkin._latent_paths._follows_equation",
         lambda solution: solution.latent[:, -1, 0] > limit,
     )
     learnt = model.distill(candidates, max_iter=5)
@@ -335,7 +335,7 @@ def test_the_step_budget(regressor):
 
 def test_a_field_that_the_network_cannot_hold(model):
     noise = np.random.default_rng(0).standard_normal((1, 64))
-    with pytest.warns(UserWarning, match="cannot hold the initial field"):
+    with pytest.warns(UserWarning, match="cannot represent the initial field"):
         model.solve([[1.0]], times=[0.0], initial=noise)
 
 

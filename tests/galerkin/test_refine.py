@@ -181,7 +181,7 @@ def test_boundary_values_that_are_prescribed_stay(monkeypatch):
 )
 def test_the_memory_for_the_fields_is_bounded(monkeypatch, most, shape):
     """Times and points of each of the three parameters."""
-    monkeypatch.setattr(_refine, "_MOST_VALUES", most)
+    monkeypatch.setattr(_refine, "_MAX_VALUES", most)
     phase = make_phase(DATA, [[1.0]])
     n_times, n_points = shape
     assert phase._fields.fields.shape == (3 * n_times, n_points, 1)

@@ -13,10 +13,10 @@ from skcolora._snapshots import check_points
 from skcolora.pdes import Burgers
 
 
-def starts(inputs, latent, score=0.0):
+def starts(inputs, latent, defect=0.0):
     latent = torch.as_tensor(latent, dtype=torch.float64)
     same = latent.new_zeros(len(latent))
-    return TrainedStarts(np.asarray(inputs, dtype=float), Start(latent, same, same + score))
+    return TrainedStarts(np.asarray(inputs, dtype=float), Start(latent, same, same + defect))
 
 
 def test_states_of_one_field_are_guessed_to_the_last_digit():
@@ -38,9 +38,9 @@ def test_states_that_are_linear_in_the_parameters_are_continued_exactly(n_parame
 
 def test_a_start_is_good_that_is_hardly_worse_than_at_the_parameters_around():
     known = starts([[0.0], [1.0], [2.0]], np.zeros((3, 2)), torch.tensor([0.1, 0.4, 0.0]).double())
-    good = known.good(np.array([[0.2], [1.9], [2.2]])).numpy()
-    np.testing.assert_allclose(good, [0.6, 0.6, 0.6])
-    alone = starts([[0.0]], np.zeros((1, 2)), 0.2).good(np.array([[7.0]]))
+    good_defect = known.good_defect(np.array([[0.2], [1.9], [2.2]])).numpy()
+    np.testing.assert_allclose(good_defect, [0.6, 0.6, 0.6])
+    alone = starts([[0.0]], np.zeros((1, 2)), 0.2).good_defect(np.array([[7.0]]))
     np.testing.assert_allclose(alone, [0.3])
 
 
@@ -73,7 +73,7 @@ def test_fields_of_the_network_are_found_again_each_once(parts, monkeypatch):
         projection,
         (points.numpy(), fields[which].numpy()),
         [guess],
-        good=torch.full((4,), 1e9, dtype=torch.float64),
+        good_defect=torch.full((4,), 1e9, dtype=torch.float64),
     )
     assert encoded == [2]
     assert start.misfit.max() < 1e-4
@@ -85,15 +85,19 @@ def test_fields_of_the_network_are_found_again_each_once(parts, monkeypatch):
 def test_other_guesses_are_tried_where_the_first_is_not_good(parts):
     projection, points, true, fields = parts
     known = points.numpy(), fields.numpy()
-    at = Projection(
+    two_trajectories = Projection(
         projection.network, projection.pde, projection.mu[:2], projection.collocation, 1e-8
     )
     bad = torch.full_like(true, 30.0).unsqueeze(1)
-    first = find_start(at, known, [bad, true.unsqueeze(1)], good=torch.full((2,), 1e9))
-    both = find_start(at, known, [bad, true.unsqueeze(1)], good=torch.full((2,), -1.0))
+    first = find_start(
+        two_trajectories, known, [bad, true.unsqueeze(1)], good_defect=torch.full((2,), 1e9)
+    )
+    both = find_start(
+        two_trajectories, known, [bad, true.unsqueeze(1)], good_defect=torch.full((2,), -1.0)
+    )
     assert 1e-2 < first.misfit.min() < torch.inf
     assert both.misfit.max() < 1e-8
-    assert (both.score <= first.score).all()
+    assert (both.defect <= first.defect).all()
 
 
 def test_a_guess_that_is_not_finite_is_passed_over(parts):
@@ -102,7 +106,7 @@ def test_a_guess_that_is_not_finite_is_passed_over(parts):
     known = points.numpy(), fields[which].numpy()
     nan = torch.full((1, 1, true.shape[1]), torch.nan, dtype=torch.float64)
     guesses = [nan, true[which].unsqueeze(1)]
-    start = find_start(projection, known, guesses, good=torch.full((4,), -1.0))
+    start = find_start(projection, known, guesses, good_defect=torch.full((4,), -1.0))
     assert start.misfit.max() < 1e-8
 
 
@@ -114,12 +118,12 @@ def test_of_few_steps_and_many_the_better_start_is_taken(parts, monkeypatch):
     rough = fields[which] + 1e-2 * torch.randn(4, *fields.shape[1:], generator=generator).double()
     known = points.numpy(), rough.numpy()
     guess = [(true + 0.3)[which].unsqueeze(1)]
-    every = torch.full((4,), -1.0)
-    both = find_start(projection, known, guess, good=every)
+    no_good_defect = torch.full((4,), -1.0)
+    both = find_start(projection, known, guess, good_defect=no_good_defect)
     for small_gain in module._SMALL_GAINS:
         monkeypatch.setattr(module, "_SMALL_GAINS", (small_gain,))
-        alone = find_start(projection, known, guess, good=every)
-        assert (both.score <= alone.score / module._BETTER).all()
+        alone = find_start(projection, known, guess, good_defect=no_good_defect)
+        assert (both.defect <= alone.defect / module._IMPROVEMENT).all()
 
 
 def test_trajectories_of_one_field_are_trained_from_one_state(parts):

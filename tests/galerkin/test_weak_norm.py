@@ -98,15 +98,15 @@ def training():
 def test_smoothed_functions_from_their_values_at_points(training, n_points):
     network, pde, grid, rule, mu, at = training
     smooth = smoothing(pde, grid)
-    every = Projection(network, pde, mu, rule, 0.0)
-    chosen = every
+    full = Projection(network, pde, mu, rule, 0.0)
+    chosen = full
     if n_points is not None:
-        importance = every.leverage(*at).numpy()
+        importance = full.leverage(*at).numpy()
         points = importance_sample(rule, importance, n_points, np.random.RandomState(0))
         chosen = Projection(network, pde, mu, points, 0.0)
-    M = functionals(every, chosen, at, smooth, np.random.RandomState(0))
-    f_every, f_chosen = every.system(*at)[1], chosen.system(*at)[1]
-    size = torch.from_numpy(smooth(f_every.numpy())).norm(dim=1)
+    M = functionals(full, chosen, at, smooth, np.random.RandomState(0))
+    f_full, f_chosen = full.system(*at)[1], chosen.system(*at)[1]
+    size = torch.from_numpy(smooth(f_full.numpy())).norm(dim=1)
     found = (f_chosen @ M.T).norm(dim=1)
     assert torch.allclose(found, size, rtol=1e-8 if n_points is None else 0.05)
 

@@ -178,6 +178,46 @@ def test_colour_bars_tell_where_a_prediction_leaves_the_truth(vlasov):
     assert [bar.extend for bar in bars] == ["min", "min", "neither"]
 
 
+@pytest.mark.parametrize("n_finite_times", [0, 3])
+@pytest.mark.parametrize("kind", ["lines", "map"])
+def test_predictions_with_nan_are_drawn_in_one_dimension(advection, kind, n_finite_times):
+    """A trajectory that a model could not integrate to the last time."""
+    predicted = 1.1 * advection.y
+    predicted[:, n_finite_times:] = np.nan
+    display = SnapshotDisplay.from_predictions(
+        advection.y, predicted, grid=advection.grid, kind=kind
+    )
+    display.figure_.canvas.draw()
+    assert display.error_ == np.inf
+    if kind == "lines":
+        assert display.ax_.get_title() == "relative $L^2$ error inf"
+        assert np.isnan(display.ax_.lines[-1].get_ydata()).all()
+    else:
+        error = display.axes_[0, 2].collections[0]
+        finite = 0.1 * np.abs(advection.y[0, :n_finite_times])
+        assert error.get_clim()[1] == pytest.approx(finite.max() if n_finite_times else 1.0)
+
+
+@pytest.mark.parametrize("n_finite_times", [0, 2])
+@pytest.mark.parametrize("scattered", [False, True])
+def test_predictions_with_nan_are_drawn_in_two_dimensions(vlasov, scattered, n_finite_times):
+    y, grid = vlasov.y, vlasov.grid
+    if scattered:
+        x0, x1 = np.meshgrid(*grid["points"], indexing="ij")
+        grid = {"times": grid["times"], "points": np.stack([x0.ravel(), x1.ravel()], axis=1)}
+        y = y.reshape(*y.shape[:2], -1)
+    predicted = y + 0.2
+    predicted[:, n_finite_times:] = np.nan
+    display = SnapshotDisplay.from_predictions(y, predicted, grid=grid)
+    display.figure_.canvas.draw()
+    assert display.error_ == np.inf
+    limits = [ax.collections[0].get_clim() for ax in display.axes_.ravel()]
+    assert np.isfinite(limits).all()
+    assert limits[-1][1] == pytest.approx(0.2 if n_finite_times else 1.0)
+    bars = [image.colorbar for ax in display.axes_[:2, -1] for image in ax.collections]
+    assert [bar.extend for bar in bars] == ["max" if n_finite_times else "neither"] * 2
+
+
 def test_given_axes(advection, pod):
     figure, axes = plt.subplots(1, 2, layout="constrained")
     display = SnapshotDisplay.from_estimator(pod, advection.X, advection.y, ax=axes[0])
@@ -221,8 +261,8 @@ def test_refuses_snapshots_that_do_not_fit(advection, vlasov, pod):
         SnapshotDisplay.from_predictions(advection.y, vlasov.y)
     with pytest.raises(ValueError, match=r"times, points and period; got \['time'\]"):
         SnapshotDisplay.from_predictions(advection.y, advection.y, grid={"time": [0, 1]})
-    with pytest.raises(ValueError, match="NaN"):
-        SnapshotDisplay.from_predictions(advection.y, np.nan * advection.y)
+    with pytest.raises(ValueError, match="y_true contains NaN"):
+        SnapshotDisplay.from_predictions(np.nan * advection.y, advection.y)
     y = np.zeros((2, 3, 2))
     with pytest.raises(ValueError, match="with 2 fields; expected one field"):
         SnapshotDisplay(y_true=y, y_pred=y, times=[0, 1], points=[0, 1, 2])

@@ -1,4 +1,4 @@
-"""The equations that are built in, one a file."""
+"""Built-in equations, one in each file."""
 
 from skcolora.pdes._equations._advection import Advection
 from skcolora.pdes._equations._burgers import Burgers

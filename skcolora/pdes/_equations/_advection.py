@@ -1,4 +1,4 @@
-"""Advection of a bump, the plainest problem that no linear space can hold."""
+"""Advection of a bump, a simple problem whose POD modes converge slowly."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from skcolora.pdes._pde import PDE
 class Advection(PDE):
     """``∂ₜu + c ∂ₓu = 0`` on [0, 1), periodic, with the speed c as parameter.
 
-    From the periodic bump ``u(0, x) = exp(-(sin(π(x - 1/4)) / (π width))² / 2)``; exact:
-    ``u(t, x) = u(0, x - ct)``.  The singular values of its snapshots decay slowly, see [1]_.
+    The initial field is the periodic bump ``u(0, x) = exp(-(sin(π(x - 1/4)) / (π width))² / 2)``,
+    and the exact solution is ``u(t, x) = u(0, x - ct)``.  The singular values of the snapshots
+    decay slowly, see [1]_.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Viscous Burgers in one dimension."""
+"""The viscous Burgers equation in one dimension."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from skcolora.pdes._pde import PDE
 class Burgers(PDE):
     """``∂ₜu + u ∂ₓu = μ ∂ₓₓu`` on [0, 1), periodic, with the viscosity μ as parameter.
 
-    From ``u(0, x) = 1/2 + sin(2πx)/2``: the wave travels, steepens until t ≈ 1/π into a
-    front of width ≈ 4μ, and decays.  The Cole–Hopf transform gives the solution in closed
-    form [1]_.
+    The initial field is ``u(0, x) = 1/2 + sin(2πx)/2``.  The wave travels, steepens until
+    t ≈ 1/π into a front of width ≈ 4μ, and decays.  The Cole–Hopf transform gives the solution
+    in closed form [1]_.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Viscous Burgers in two dimensions, one field."""
+"""The viscous Burgers equation in two dimensions, with one field."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ _SHARPNESS = (14 * np.pi) ** 2
 class Burgers2D(PDE):
     """``∂ₜu + u (∂ₓu + ∂ᵧu) = μ Δu`` on [0, 1]², periodic, with the viscosity μ as parameter.
 
-    From the spot ``u(0) = exp(-(14π)² [(x - π/10)² + (y - π/10)²]²)``, which moves along the
-    diagonal, steepens and fades [1]_.
+    The initial field is the spot ``u(0) = exp(-(14π)² [(x - π/10)² + (y - π/10)²]²)``.  The spot
+    moves along the diagonal, steepens and fades [1]_.
 
     References
     ----------

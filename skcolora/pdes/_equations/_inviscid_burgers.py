@@ -1,4 +1,4 @@
-"""Inviscid Burgers with a source: shocks."""
+"""The inviscid Burgers equation with a source, whose solutions have shocks."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from skcolora.pdes._pde import PDE
 class InviscidBurgers(PDE):
     """``∂ₜu + ∂ₓ(u²/2) = 0.02 exp(μ₂ x)`` on [0, 100], the benchmark of Lee & Carlberg [1]_.
 
-    With the inflow ``u(t, 0) = μ₁`` and ``u(0, x) = 1``: a shock enters at x = 0 and crosses
-    the domain until t ≈ 35.  Solved by finite volumes.
+    The inflow is ``u(t, 0) = μ₁`` and the initial field is ``u(0, x) = 1``.  A shock enters at
+    x = 0 and crosses the domain until t ≈ 35.  The full-order solver uses finite volumes.
 
     References
     ----------
@@ -51,7 +51,7 @@ class InviscidBurgers(PDE):
         return 0.5 * u * u
 
     def speed(self, u: Any, mu: Any) -> Any:
-        """The derivative of the flux, the speed of small waves.
+        """The derivative u of the flux, the wave speed.
 
         Parameters
         ----------
@@ -85,7 +85,7 @@ class InviscidBurgers(PDE):
         return self._source(x, mu, np)
 
     def inflow(self, t: float, mu: Any) -> float:
-        """The value at x = 0.
+        """The boundary value μ₁ at x = 0.
 
         Parameters
         ----------

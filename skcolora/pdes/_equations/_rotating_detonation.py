@@ -1,4 +1,4 @@
-"""Waves of a rotating detonation engine."""
+"""Combustion waves in a rotating detonation engine."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from skcolora.pdes._pde import PDE
 class RotatingDetonation(PDE):
     """Combustion waves that travel round the annulus of a rotating detonation engine [1]_.
 
-    On [0, 2π), periodic, with the intensity η, the share λ of burnt fuel, the rate
-    ``ω = exp((η - 1.1) / 0.3)`` of combustion, and the injection μ as parameter::
+    The domain is [0, 2π), periodic.  The fields are the intensity η and the share λ of burnt
+    fuel, and the parameter is the injection μ.  With the rate of combustion
+    ``ω = exp((η - 1.1) / 0.3)``::
 
         ∂ₜη = -η ∂ₓη + ν ∂ₓₓη + (1 - λ) ω - 0.11 η
         ∂ₜλ = ν ∂ₓₓλ + (1 - λ) ω - μ λ / (1 + exp(5 (η - 0.5)))
 
-    From ``η = 1 + 0.4 exp(-2.25 (x - π)²)`` and ``λ = 0.75``.
+    The initial fields are ``η = 1 + 0.4 exp(-2.25 (x - π)²)`` and ``λ = 0.75``.
 
     Parameters
     ----------
     viscosity : float, default=0.026
-        ν; the default is fitted to the snapshots published with [2]_.
+        Viscosity ν.  The default is fitted to the snapshots published with [2]_.
 
     References
     ----------

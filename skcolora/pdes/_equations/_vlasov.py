@@ -1,4 +1,4 @@
-"""The Vlasov equation with a fixed potential, exact by characteristics."""
+"""The Vlasov equation with a fixed potential, with exact solutions by characteristics."""
 
 from __future__ import annotations
 
@@ -16,14 +16,16 @@ from skcolora.pdes._pde import PDE
 class Vlasov(PDE):
     """``∂ₜu + v ∂ₓu + φ'(x) ∂ᵥu = 0``: particles in a fixed potential, in phase space.
 
-    On [-1, 1]², periodic, with ``φ = 0.2 + 0.2 cos(πx⁴) + 0.1 sin(πx)``, from
-    ``u(0) = exp(-100 [(x - μ + 0.2)² + v²])`` [1]_.  The solution is constant along the
-    characteristics ``ẋ = v, v̇ = φ'(x)``, which `exact` follows back in time.
+    The domain is [-1, 1]², periodic, and the potential is
+    ``φ = 0.2 + 0.2 cos(πx⁴) + 0.1 sin(πx)``.  The initial field is
+    ``u(0) = exp(-100 [(x - μ + 0.2)² + v²])`` with the parameter μ [1]_.  The solution is
+    constant along the characteristics ``ẋ = v, v̇ = φ'(x)``, which `exact` integrates backwards
+    in time.
 
     Parameters
     ----------
     rtol : float, default=1e-10
-        Tolerance of the characteristics.
+        Tolerance of the integration of the characteristics.
 
     References
     ----------
@@ -53,13 +55,13 @@ class Vlasov(PDE):
         return self.initial(self._origins(np.asarray(t, dtype=np.float64), points), mu)
 
     def _origins(self, t: Array, points: Any) -> Array:
-        """Where the particles at the points were at time 0, (2, n_times, ...)."""
+        """Positions at time 0 of the particles at the points at times t, (2, n_times, ...)."""
         start = np.asarray(points, dtype=np.float64)
         times = t.ravel()
 
         def backwards(_: float, state: Array) -> Array:
             x, v = state.reshape(2, -1)
-            return -np.concatenate([v, _force(_wrapped(x), np)])
+            return -np.concatenate([v, _force(_wrap(x), np)])
 
         later = times[times > 0]
         if not later.size:
@@ -74,14 +76,15 @@ class Vlasov(PDE):
             atol=self.rtol,
         )
         states = np.hstack([np.tile(start.reshape(-1, 1), len(times) - len(later)), solution.y])
-        return _wrapped(np.moveaxis(states.reshape(*start.shape, -1), -1, 1))
+        return _wrap(np.moveaxis(states.reshape(*start.shape, -1), -1, 1))
 
 
-def _wrapped(z: Array) -> Array:
+def _wrap(z: Array) -> Array:
+    """Coordinates reduced to the periodic interval [-1, 1)."""
     return z - 2.0 * np.floor(0.5 * (z + 1.0))
 
 
 def _force(x: Any, xp: Any) -> Any:
-    """φ'(x)."""
+    """Force φ'(x)."""
     square = x * x
     return np.pi * (0.1 * xp.cos(np.pi * x) - 0.8 * x * square * xp.sin(np.pi * square * square))

@@ -1,4 +1,4 @@
-"""Acoustic waves in two dimensions, exact in Fourier space."""
+"""Acoustic waves in two dimensions, with exact solutions in Fourier space."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from skcolora.pdes._pde import PDE
 
 
 def _energy(field: Field) -> Any:
-    """½ (v² + |∇u|²)."""
+    """Energy density ½ (v² + |∇u|²)."""
     return 0.5 * (field.value[1] ** 2 + (field.grad[:, 0] ** 2).sum(0))
 
 
 class Wave(PDE):
-    """``∂ₜu = v, ∂ₜv = Δu`` on [-1, 1]², periodic: a pulse that spreads, of speed 1.
+    """``∂ₜu = v, ∂ₜv = Δu`` on [-1, 1]², periodic: a pulse that spreads with speed 1.
 
-    From ``v = 0`` and the Gaussian ``u = a exp(-|x - c|² / (2 r²))``, summed over its periodic
-    images, with the parameters (a, c₀, c₁, r).  In each wave number k of its Fourier series
-    ``u_k(t) = u_k(0) cos(|k| t)``; the series is cut off at the last digit.
+    The initial fields are ``v = 0`` and the Gaussian ``u = a exp(-|x - c|² / (2 r²))``, summed
+    over its periodic images, with the parameters (a, c₀, c₁, r).  The Fourier coefficients of the
+    exact solution are ``u_k(t) = u_k(0) cos(|k| t)``.  The series is truncated at machine
+    precision.
     """
 
     n_dims = 2
@@ -48,7 +49,7 @@ class Wave(PDE):
 
 
 def _series(times: Array, points: Any, mu: Array) -> Array:
-    """u and v of one trajectory, (2, n_times, *points[0].shape)."""
+    """Fields u and v of one trajectory from its Fourier series, (2, n_times, *points[0].shape)."""
     amplitude, *center, radius = mu
     if not radius > 0:
         raise ValueError(f"Wave's parameter `radius` must be positive; got {radius:g}.")
@@ -57,7 +58,7 @@ def _series(times: Array, points: Any, mu: Array) -> Array:
     k = np.pi * np.arange(-n, n + 1)
     weight = radius * np.sqrt(np.pi / 2) * np.exp(-0.5 * (radius * k) ** 2)
     frequency = np.hypot(k[:, None], k)
-    # On a tensor grid the sums over k are matrix products of the axes' waves.
+    # The sums over k are matrix products of the waves along the axes of a tensor grid.
     shape = points[0].shape
     (x, at_x), (y, at_y) = (np.unique(np.ravel(p), return_inverse=True) for p in points)
     waves_x, waves_y = (

@@ -1,4 +1,4 @@
-"""What a solver raises: the failure of one trajectory, and that of a whole call."""
+"""Errors of the solvers, for one trajectory and for a call with several trajectories."""
 
 from __future__ import annotations
 
@@ -6,7 +6,15 @@ from skcolora._snapshots import Array
 
 
 class TrajectoryError(ArithmeticError):
-    """A trajectory that could not be solved beyond some time."""
+    """The solver failed for one trajectory.
+
+    Parameters
+    ----------
+    time : float
+        Time that the solver reached.
+    reason : str
+        Cause of the failure, for messages.
+    """
 
     def __init__(self, time: float, reason: str) -> None:
         super().__init__(time, reason)
@@ -19,9 +27,9 @@ class SolverError(RuntimeError):
     Parameters
     ----------
     message : str
-        What failed, and where.
+        Description of the failures.
     solutions : ndarray of shape (n, n_times, n_0, ...[, n_fields])
-        What `PDE.solve` would have returned, NaN where a trajectory failed.
+        Result of `PDE.solve`, with NaN for the trajectories that failed.
     failed : tuple of int
         Indices of the trajectories that failed.
     """

@@ -1,4 +1,4 @@
-"""Finite volumes for scalar conservation laws, whose solutions form shocks."""
+"""Finite volumes for scalar conservation laws, whose solutions can have shocks."""
 
 from __future__ import annotations
 
@@ -11,38 +11,39 @@ from skcolora._snapshots import Array, Grid
 from skcolora.pdes._quadrature import gauss_rule
 from skcolora.pdes._solvers._errors import TrajectoryError
 
-# A step takes the fastest wave over less than this share of a cell.
+# Maximum CFL number: distance that the fastest wave travels in a step, relative to a cell.
 _CFL = 0.4
+# Number of ghost cells at each end.
 _GHOSTS = 3
 
 
 @runtime_checkable
 class ConservationLaw(Protocol):
-    """An equation ``∂ₜu + ∂ₓ g(u; μ) = s(t, x; μ)`` in one dimension, of one field."""
+    """An equation ``∂ₜu + ∂ₓ g(u; μ) = s(t, x; μ)`` in one dimension, with one field."""
 
     def flux(self, u: Any, mu: Any) -> Any:
-        """g at values of any shape."""
+        """Flux g of values of any shape."""
 
     def speed(self, u: Any, mu: Any) -> Any:
-        """g′ at values of any shape."""
+        """Wave speed g′ of values of any shape."""
 
     def source(self, t: float, x: Any, mu: Any) -> Any:
-        """s at coordinates of any shape."""
+        """Source s at coordinates of any shape."""
 
     def inflow(self, t: float, mu: Any) -> float:
-        """The value at the lower end, where the domain is not periodic."""
+        """Boundary value at the lower end of a non-periodic domain."""
 
 
 def solve_finite_volume(
     pde: Any, mu: Array, times: Array, grid: Grid, n_points: int | tuple[int, ...] | None
 ) -> Array:
-    """Cell averages by WENO reconstruction of 5th order [1]_ and the local Lax–Friedrichs flux.
+    """Solve a conservation law by WENO reconstruction [1]_ and the local Lax–Friedrichs flux.
 
-    The time steps are those of `scipy.integrate.solve_ivp`'s "RK23", a method of order 3, held
-    below a CFL number of 0.4.  Where the solution is smooth, the cell averages converge with
-    order 3, the order of the time steps, and the returned values at points with order 2.  At
-    shocks, which spread over two cells or so, the order in L1 is 1.  At an upper end that is not
-    periodic waves leave freely.
+    The reconstruction has order 5.  The time integration is the method "RK23" of
+    `scipy.integrate.solve_ivp`, of order 3, with a CFL number below 0.4.  For smooth solutions
+    the cell averages converge with order 3, and the returned values at points with order 2.  A
+    shock is spread over about two cells, and the order in L1 is 1.  A non-periodic upper end is
+    an outflow boundary.
 
     Parameters
     ----------
@@ -50,8 +51,7 @@ def solve_finite_volume(
     mu : ndarray of shape (n_parameters,)
     times : ndarray of shape (n_times,)
     grid : Grid
-        Points, where the average over the point's cell is returned, changed linearly
-        towards the next cell's.
+        Points of the solution.  The values are interpolated linearly between cell averages.
     n_points : int, tuple or None
         Number of cells; None takes ``pde.resolution``.
 
@@ -62,7 +62,7 @@ def solve_finite_volume(
     Raises
     ------
     TrajectoryError
-        If the solution does not stay finite.
+        If the solution becomes NaN or infinite.
 
     References
     ----------
@@ -84,11 +84,11 @@ def solve_finite_volume(
 
     u = _initial_averages(pde, mu, x, h)
     out = np.empty((len(times), 1, *grid.shape))
-    at, t = grid.points[:, 0], 0.0
+    x_out, t = grid.points[:, 0], 0.0
     for i, end in enumerate(times):
         while t < end:
             fastest = float(np.abs(pde.speed(_with_ghosts(u, _inflow(pde, t, mu)), mu)).max())
-            # The speed may grow with the source: look again after some steps.
+            # The source may increase the speed, so that it is updated after some steps.
             step = _CFL * h / max(fastest, 1e-12 * h)
             stop = min(end, t + 20 * step)
             with np.errstate(all="ignore"):
@@ -109,7 +109,7 @@ def solve_finite_volume(
                     "`source`, or try another `n_points`",
                 )
             u, t = solution.y[:, -1], stop
-        out[i, 0] = _at_points(u, x, at, _inflow(pde, t, mu), h)
+        out[i, 0] = _at_points(u, x, x_out, _inflow(pde, t, mu), h)
     return out
 
 
@@ -122,18 +122,19 @@ def _initial_averages(pde: Any, mu: Array, x: Array, h: float) -> Array:
 
 
 def _inflow(pde: Any, t: float, mu: Array) -> float | None:
+    """Boundary value at the lower end, None for a periodic domain."""
     return None if pde.period[0] is not None else pde.inflow(t, mu)
 
 
 def _with_ghosts(u: Array, inflow: float | None) -> Array:
-    """Cells continued on both sides, periodically where there is no inflow."""
+    """Cell averages (n,) with ghost cells, (n + 6,); periodic if there is no inflow."""
     if inflow is None:
         return np.concatenate([u[-_GHOSTS:], u, u[:_GHOSTS]])
     return np.concatenate([np.full(_GHOSTS, inflow), u, np.full(_GHOSTS, u[-1])])
 
 
 def _weno(u: Array) -> tuple[Array, Array]:
-    """Values on either side of the n + 1 faces, from n + 6 cell averages."""
+    """Values on the left and right of the n + 1 faces, from n + 6 cell averages."""
     n = len(u)
     left = _weno_side(*(u[k : n - 5 + k] for k in range(5)))
     right = _weno_side(*(u[5 - k : n - k] for k in range(5)))
@@ -141,7 +142,7 @@ def _weno(u: Array) -> tuple[Array, Array]:
 
 
 def _weno_side(a: Array, b: Array, c: Array, d: Array, e: Array) -> Array:
-    """The value at the face between c and d, seen from c."""
+    """Value at the face between the cells c and d, reconstructed from the side of c."""
     candidates = (
         (2 * a - 7 * b + 11 * c) / 6,
         (-b + 5 * c + 2 * d) / 6,
@@ -159,8 +160,8 @@ def _weno_side(a: Array, b: Array, c: Array, d: Array, e: Array) -> Array:
     return np.asarray(mixed / total)
 
 
-def _at_points(u: Array, x: Array, at: Array, inflow: float | None, h: float) -> Array:
-    """Piecewise linear between the centres of the cells; adds no new extremes."""
+def _at_points(u: Array, x: Array, x_out: Array, inflow: float | None, h: float) -> Array:
+    """Linear interpolation of the cell averages to x_out, without new extrema."""
     if inflow is None:
-        return np.asarray(np.interp(at, x, u, period=h * len(x)))
-    return np.asarray(np.interp(at, np.append(x[0] - h / 2, x), np.append(inflow, u)))
+        return np.asarray(np.interp(x_out, x, u, period=h * len(x)))
+    return np.asarray(np.interp(x_out, np.append(x[0] - h / 2, x), np.append(inflow, u)))

@@ -1,4 +1,4 @@
-"""The method of lines: one trajectory, on a grid that is refined as it needs to be."""
+"""The method of lines for one trajectory, on a grid with adaptive refinement."""
 
 from __future__ import annotations
 
@@ -16,8 +16,9 @@ from skcolora.pdes._solvers._errors import TrajectoryError
 if TYPE_CHECKING:
     from skcolora.pdes._pde import PDE
 
-# The highest third of the waves may hold this many tolerances; the grid becomes coarser once
-# all waves that the coarser grid would watch or lose hold less than the other.
+# Limits of the highest waves, in units of the tolerance.  The grid is refined if the highest third
+# of the kept waves exceeds the first limit.  It is coarsened if all waves that the coarser grid
+# would monitor or lose are below the second limit.
 _TOO_COARSE, _TOO_FINE = 100.0, 5.0
 _FEWEST_POINTS = 32
 
@@ -32,7 +33,7 @@ def solve_lines(
     rtol: float,
     atol: float,
 ) -> Array:
-    """Solve for one parameter; see `PDE.solve`.
+    """Solve the equation for one parameter mu (n_parameters,); see `PDE.solve`.
 
     Returns
     -------
@@ -41,7 +42,8 @@ def solve_lines(
     Raises
     ------
     TrajectoryError
-        If the grid is too coarse, the step too small, or the right-hand side not finite.
+        If the grid is too coarse, the time step is too small, or the right-hand side is not
+        finite.
     """
     run = _Run(pde, mu, n_points, rtol, atol)
     out = np.empty((len(times), pde.n_fields, *grid.shape))
@@ -72,12 +74,12 @@ def solve_lines(
             finer = len(solution.t_events[0]) > 0
             event = 0 if finer else 1
             t = float(solution.t_events[event][-1])
-            state = run.moved(t, solution.y_events[event][-1], finer)
+            state = run.change_mesh(t, solution.y_events[event][-1], finer)
     return out
 
 
 class _Run:
-    """The semi-discrete equation of one trajectory, and where it has got to."""
+    """The semi-discrete equation of one trajectory, with its mesh, last time and last state."""
 
     def __init__(
         self,
@@ -95,52 +97,57 @@ class _Run:
         self.state: Array = np.empty(0)
 
     def start(self) -> Array:
-        """The initial values on a grid that resolves them."""
+        """Initial values on a mesh that resolves them, (n_fields, n_0, ...)."""
         while True:
             state = self.pde.initial_value(self.mesh.points, self.mu)
             if not np.isfinite(state).all():
                 raise TrajectoryError(0.0, "`initial` returned NaN or infinity")
             if self._tail(state, 2 / 3) <= _TOO_COARSE:
                 break
-            self.mesh = self._finer(0.0)
+            self.mesh = self._refine_mesh(0.0)
         while self._may_coarsen() and self._tail(state, 1 / 3) < _TOO_FINE:
-            self.mesh = self._scaled(0.5)
+            self.mesh = self._scale_mesh(0.5)
             state = self.pde.initial_value(self.mesh.points, self.mu)
         return self.mesh.filtered(state)
 
     def _may_coarsen(self) -> bool:
+        """True if the mesh is adaptive and large enough for coarsening."""
         return self.adapts and min(self.mesh.shape) >= 2 * _FEWEST_POINTS
 
-    def moved(self, t: float, flat: Array, finer: bool) -> Array:
-        """The values on a grid twice as fine, or half."""
+    def change_mesh(self, t: float, flat: Array, finer: bool) -> Array:
+        """Interpolate the values to a mesh with twice or half as many points along each axis."""
         old, state = self.mesh, flat.reshape(-1, *self.mesh.shape)
-        self.mesh = self._finer(t) if finer else self._scaled(0.5)
+        self.mesh = self._refine_mesh(t) if finer else self._scale_mesh(0.5)
         axes = self.mesh.axes
-        moved = MeshInterpolant(old, Grid(np.empty((0, len(axes))), self.mesh.shape, axes))(state)
-        return self.mesh.filtered(moved)
+        interpolated = MeshInterpolant(old, Grid(np.empty((0, len(axes))), self.mesh.shape, axes))(
+            state
+        )
+        return self.mesh.filtered(interpolated)
 
-    def _scaled(self, factor: float) -> Mesh:
+    def _scale_mesh(self, factor: float) -> Mesh:
+        """A mesh with another number of points along each axis."""
         shape = tuple(round(factor * n) for n in self.mesh.shape)
         return Mesh(self.mesh.domain, self.mesh.period, shape)
 
-    def _finer(self, t: float) -> Mesh:
+    def _refine_mesh(self, t: float) -> Mesh:
+        """A mesh with twice as many points, or a TrajectoryError if the mesh is too large."""
         if not self.adapts or max(self.mesh.shape) >= self.most_points:
             n = " × ".join(map(str, self.mesh.shape))
             raise TrajectoryError(
                 t,
                 f"a grid of {n} points is too coarse for rtol = {self.rtol:g}, atol = "
-                f"{self.atol:g}: the highest third of its waves holds more than "
-                f"{_TOO_COARSE:g} times as much.  Raise `n_points` or the tolerances",
+                f"{self.atol:g}: the highest third of its waves exceeds the tolerance by a factor "
+                f"of {_TOO_COARSE:g}.  Raise `n_points` or the tolerances",
             )
-        return self._scaled(2.0)
+        return self._scale_mesh(2.0)
 
     def _tail(self, state: Array, share: float) -> float:
-        """The waves above the share, the largest over the fields, in units of the tolerance."""
+        """Size of the waves above the share, in units of the tolerance, maximum over the fields."""
         sizes = np.sqrt((state**2).reshape(len(state), -1).mean(axis=1))
         return float((self.mesh.tails(state, share) / (self.atol + self.rtol * sizes)).max())
 
     def rate(self, t: float, flat: Array) -> Array:
-        """Time derivative of the values on the grid."""
+        """Time derivative of the flattened values on the mesh."""
         state = flat.reshape(self.pde.n_fields, *self.mesh.shape)
         try:
             rate = self.pde.rate(t, GridField(self.mesh, state), self.mu)
@@ -163,7 +170,7 @@ class _Run:
             raise TrajectoryError(t, "`rhs` returned NaN or infinity")
 
     def events(self) -> list[Any]:
-        """When the grid becomes too coarse, or finer than needed; called after each step."""
+        """Events of `solve_ivp`: the mesh is too coarse, or finer than needed."""
 
         def too_coarse(t: float, flat: Array) -> float:
             if not np.isfinite(flat).all():
@@ -185,7 +192,7 @@ class _Run:
         return events
 
     def failure(self) -> TrajectoryError:
-        """Why the time step could not go on."""
+        """Error for a time step that failed."""
         with np.errstate(all="ignore"):
             rate = self.rate(self.time, self.state)
         if not np.isfinite(rate).all():
@@ -193,8 +200,8 @@ class _Run:
         size = float(np.abs(self.state).max())
         return TrajectoryError(
             self.time,
-            f"the time step became too small; values have reached {size:.3g}.  The solution "
-            "blows up, `rhs` is not finite a little later, or the discretisation is unstable: "
-            "check the equation and its boundary, try another `n_points`, or a `method` for "
-            "stiff equations such as 'BDF'",
+            f"the time step became too small; the largest absolute value is {size:.3g}.  The "
+            "solution blows up, `rhs` is not finite at a later time, or the discretisation is "
+            "unstable.  Check the equation and its boundary, try another `n_points`, or a "
+            "`method` for stiff equations such as 'BDF'",
         )

@@ -1,4 +1,4 @@
-"""Solving an equation for many parameters: arguments, parallel runs, failures."""
+"""Solution of an equation for many parameters: arguments, parallel runs and failures."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def solve_many(
     n_jobs: int | None,
     verbose: int,
 ) -> Array:
-    """See `PDE.solve`."""
+    """Solve an equation for many parameters; see `PDE.solve`."""
     check_definition(pde)
     parameters = _check_parameters(pde, mu)
     checked_times = _check_times(pde, times)
@@ -50,7 +50,7 @@ def solve_many(
         return rows[..., 0] if pde.n_fields == 1 else rows
     arguments = (checked_times, grid, n_points, method, rtol, atol)
     outcomes = Parallel(n_jobs=n_jobs, return_as="generator")(
-        delayed(_attempt)(pde, row, *arguments) for row in parameters
+        delayed(_try_to_solve)(pde, row, *arguments) for row in parameters
     )
     shape = (len(parameters), len(checked_times), *grid.shape, pde.n_fields)
     rows = np.full(shape, np.nan)
@@ -68,8 +68,10 @@ def solve_many(
     return solutions
 
 
-def _attempt(pde: PDE, mu: Array, times: Array, grid: Grid, *options: Any) -> Array | Exception:
-    """One trajectory, or what went wrong, so that the others are not lost."""
+def _try_to_solve(
+    pde: PDE, mu: Array, times: Array, grid: Grid, *options: Any
+) -> Array | Exception:
+    """Solve for one trajectory.  Errors are returned, so that the other trajectories are kept."""
     n_points, method, rtol, atol = options
     try:
         if method == "finite_volume":
@@ -80,9 +82,10 @@ def _attempt(pde: PDE, mu: Array, times: Array, grid: Grid, *options: Any) -> Ar
 
 
 def _message(pde: PDE, parameters: Array, failures: dict[int, Exception]) -> str:
+    """Message of a SolverError with the first five failures."""
     lines = [
         f"{pde!r}: {len(failures)} of {len(parameters)} trajectories could not be solved; "
-        "the attribute `solutions` of this error holds the others."
+        "the attribute `solutions` of this error holds the other trajectories."
     ]
     for i, error in list(failures.items())[:5]:
         where = f"  At {pde.describe(parameters[i])}"
@@ -96,7 +99,7 @@ def _message(pde: PDE, parameters: Array, failures: dict[int, Exception]) -> str
 
 
 def _solve_exact(pde: PDE, parameters: Array, times: Array, grid: Grid) -> Array:
-    """All trajectories at once, (n, n_times, *grid.shape, n_fields)."""
+    """Exact solutions of all trajectories, (n, n_times, *grid.shape, n_fields)."""
     ones = (1,) * len(grid.shape)
     points = np.moveaxis(grid.points, -1, 0).reshape(grid.n_dims, *grid.shape)
     mu = parameters.T.reshape(parameters.shape[1], len(parameters), 1, *ones)
@@ -107,7 +110,7 @@ def _solve_exact(pde: PDE, parameters: Array, times: Array, grid: Grid) -> Array
 
 
 def _check_parameters(pde: PDE, mu: ArrayLike) -> Array:
-    """Parameters as (n, n_parameters), or a ValueError."""
+    """Parameters as an array (n, n_parameters), or a ValueError."""
     array = np.asarray(mu, dtype=np.float64)
     n = len(pde.parameter_names)
     given = array.shape
@@ -115,7 +118,7 @@ def _check_parameters(pde: PDE, mu: ArrayLike) -> Array:
     if array.ndim != 2 or array.shape[1] != n or not array.size:
         raise ValueError(
             f"{type(pde).__name__} has {n} parameter(s), {', '.join(pde.parameter_names)}; `mu` "
-            f"must have shape (n, {n}), one row for each trajectory, but has shape {given}."
+            f"must have shape (n, {n}), with one row for each trajectory, but has shape {given}."
         )
     if not np.isfinite(array).all():
         raise ValueError("`mu` must be finite; got NaN or infinity.")
@@ -123,15 +126,18 @@ def _check_parameters(pde: PDE, mu: ArrayLike) -> Array:
 
 
 def _check_times(pde: PDE, times: ArrayLike) -> Array:
+    """Times as an array (n_times,), or a ValueError."""
     array = check_times(times)
     if array[0] < 0:
         raise ValueError(
-            f"`times` must not be negative; got {array[0]:g}.  {type(pde).__name__} starts at 0."
+            f"`times` must not be negative; got {array[0]:g}.  {type(pde).__name__} starts at "
+            "t = 0."
         )
     return array
 
 
 def _check_n_points(pde: PDE, n_points: Any, at_least: int) -> None:
+    """Raise a ValueError or TypeError unless the numbers of points are valid."""
     if n_points is None:
         return
     entries = n_points if isinstance(n_points, tuple) else (n_points,) * pde.n_dims
@@ -142,6 +148,7 @@ def _check_n_points(pde: PDE, n_points: Any, at_least: int) -> None:
 
 
 def _resolve_method(pde: PDE, method: str) -> str:
+    """The method for "auto", or the given method if the equation has it."""
     available = [*_INTEGRATORS]
     if isinstance(pde, ConservationLaw):
         available.insert(0, "finite_volume")

@@ -179,7 +179,7 @@ def test_an_equation_without_rhs():
         (Burgers(), {"mu": 0.1}, r"has shape \(\)"),
         (Burgers(), {"mu": [np.nan]}, "`mu` must be finite"),
         (Burgers(), {"times": [0.2, 0.1]}, "`times` must increase strictly"),
-        (Burgers(), {"times": [-0.1, 0.1]}, "must not be negative; got -0.1.  Burgers starts at 0"),
+        (Burgers(), {"times": [-0.1, 0.1]}, "got -0.1.  Burgers starts at t = 0"),
         (Burgers(), {"points": np.zeros((3, 2))}, r"2 dimension\(s\), but Burgers has 1"),
         (
             InviscidBurgers(),
@@ -203,8 +203,8 @@ def test_bad_arguments(pde, arguments, message):
 @pytest.mark.parametrize(
     ("attributes", "message"),
     [
-        ({"n_dims": 2}, "`domain` and `period` must have as many entries"),
-        ({"period": (2.0,)}, "the period None or its length"),
+        ({"n_dims": 2}, "`domain` and `period` must have 2 entries each"),
+        ({"period": (2.0,)}, "the period must be None or high - low"),
         ({"domain": ((1.0, 0.0),), "period": (None,)}, "must be an interval"),
         ({"boundary": "open"}, "must be 'free' or 'fixed'"),
     ],

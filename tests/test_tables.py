@@ -1,0 +1,104 @@
+"""The tables of the documentation show what the benchmarks measured, and every benchmark runs."""
+
+import importlib
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from skcolora.metrics import relative_l2_error
+
+ROOT = Path(__file__).resolve().parent.parent
+BENCHMARKS = ROOT / "benchmarks"
+SHARED = {"problems", "results", "result_tables", "make_tables"}
+SCRIPTS = sorted(path.stem for path in BENCHMARKS.glob("*.py") if path.stem not in SHARED)
+QUICK = {
+    "accuracy",
+    "grid_independence",
+    "n_width",
+    "prediction",
+}
+DOCUMENTS = [ROOT / "README.md", ROOT / "docs" / "results.rst"]
+
+
+@pytest.fixture
+def benchmark_module(monkeypatch):
+    """Imports a module of the folder of benchmarks."""
+    monkeypatch.syspath_prepend(str(BENCHMARKS))
+    return importlib.import_module
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_tables_are_those_of_the_figures(benchmark_module, document):
+    make_tables = benchmark_module("make_tables")
+    text = document.read_text("utf-8")
+    results = make_tables.Results(make_tables.RESULTS)
+    new, differing = make_tables.rewritten(text, document.suffix, results)
+    assert not differing, "run `python benchmarks/make_tables.py`"
+    assert new == text
+    assert make_tables.MARKED[document.suffix].search(text)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_an_edited_figure_is_found(benchmark_module, tmp_path, document):
+    make_tables = benchmark_module("make_tables")
+    results = make_tables.Results(make_tables.RESULTS)
+    text = document.read_text("utf-8")
+    _, name, table, _ = make_tables.MARKED[document.suffix].search(text).groups()
+    digit = next(i for i, letter in enumerate(table) if letter == "." and table[i + 1].isdigit())
+    edited = table[: digit + 1] + str((int(table[digit + 1]) + 1) % 10) + table[digit + 2 :]
+    wrong = text.replace(table, edited)
+    assert wrong != text
+    again, differing = make_tables.rewritten(wrong, document.suffix, results)
+    assert name in differing
+    assert again == text
+
+    copy = tmp_path / document.name
+    copy.write_text(wrong, "utf-8")
+    command = [sys.executable, str(BENCHMARKS / "make_tables.py"), "--check", str(copy)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode != 0
+    assert name in done.stderr
+    assert copy.read_text("utf-8") == wrong
+
+
+def test_a_table_without_an_end_is_an_error(benchmark_module):
+    make_tables = benchmark_module("make_tables")
+    results = make_tables.Results(make_tables.RESULTS)
+    with pytest.raises(SystemExit, match="not at its end"):
+        make_tables.rewritten("<!-- table: n_width -->\n| 1 |\n", ".md", results)
+
+
+def test_failures_count_as_failures(benchmark_module):
+    results, tables = benchmark_module("results"), benchmark_module("result_tables")
+    true, predicted = np.ones((2, 3)), np.ones((2, 3))
+    predicted[1, 2] = np.nan
+    errors = relative_l2_error(true, predicted, average=False)
+    np.testing.assert_array_equal(errors, [0.0, np.inf])
+    assert results.rounded({"error": np.inf, "seconds": 1.23456}) == {
+        "error": "inf",
+        "seconds": 1.23,
+    }
+    assert tables.spread(["inf"]) == "fails"
+    assert tables.spread([1e-3, "inf", 2e-3]) == "2.0e-3 (1.0e-3 – fails)"
+
+
+@pytest.mark.parametrize(
+    "script",
+    [pytest.param(s, marks=() if s in QUICK else pytest.mark.slow) for s in SCRIPTS],
+)
+def test_every_benchmark_runs(script, tmp_path):
+    command = [sys.executable, str(BENCHMARKS / f"{script}.py"), "--tiny"]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    environment.pop("SKCOLORA_DATA", None)
+    subprocess.run([*command, "--output", str(tmp_path)], check=True, env=environment)
+    (written,) = tmp_path.glob("*.json")
+    content = json.loads(written.read_text("utf-8"))
+    assert content["benchmark"] == f"benchmarks/{script}.py"
+    assert content["arguments"]["tiny"]
+    assert content["figures"]
+    assert set(content) >= {"seeds", "seconds", "machine", "calibration", "versions", "date"}
