@@ -332,7 +332,7 @@ def test_fit_on_cuda_and_load_without(data):
         ({"period": 0.0}, "`period` must be positive"),
         ({"period": (1.0, 1.0)}, "`period` has 2 entries"),
         ({"times": np.arange(8.0)}, "`times` has 8 entries, but the snapshots have 9"),
-        ({"points": np.arange(47.0)}, "but `points` are"),
+        ({"points": np.arange(47.0)}, "but `points` have shape"),
         ({"max_time": 0}, "'max_time' parameter"),
         ({"target_error": -1.0}, "'target_error' parameter"),
         ({"early_stopping": True, "validation_fraction": 1.0}, "'validation_fraction' parameter"),
