@@ -257,7 +257,8 @@ class PODGalerkin(SnapshotRegressor):
                 _warn(
                     f"PODGalerkin of {pde!r} became unstable for {pde.describe(mu)} {ended}; the "
                     f"prediction is NaN from there on.  {self.n_components_} modes cannot hold "
-                    "this solution: take more modes, or a nonlinear model."
+                    "this solution: take more modes, or a nonlinear model.",
+                    stacklevel=2,
                 )
         return layout.from_rows(rows)
 
@@ -296,13 +297,15 @@ class PODGalerkin(SnapshotRegressor):
             pde = self._equation.pde
             _warn(
                 f"PODGalerkin of {pde!r}: {self.n_components_} modes miss {missed:.0%} of the "
-                f"initial field for {pde.describe(mu)}; take more modes, or a nonlinear model."
+                f"initial field for {pde.describe(mu)}; take more modes, or a nonlinear model.",
+                stacklevel=4,
             )
         return start
 
 
-def _warn(message: str) -> None:
-    warnings.warn(message, ConvergenceWarning, stacklevel=4)
+def _warn(message: str, stacklevel: int) -> None:
+    """Warn at the caller of `predict`, which is ``stacklevel`` calls above."""
+    warnings.warn(message, ConvergenceWarning, stacklevel=stacklevel + 1)
 
 
 def _check_period(pde: PDE, period: Any) -> None:
