@@ -14,7 +14,7 @@ from skcolora.metrics import relative_l2_error
 
 ROOT = Path(__file__).resolve().parent.parent
 BENCHMARKS = ROOT / "benchmarks"
-SHARED = {"problems", "results", "result_tables", "make_tables"}
+SHARED = {"problems", "results", "result_tables", "table_format", "make_tables"}
 SCRIPTS = sorted(path.stem for path in BENCHMARKS.glob("*.py") if path.stem not in SHARED)
 QUICK = {
     "accuracy",
@@ -74,7 +74,7 @@ def test_a_table_without_an_end_is_an_error(benchmark_module):
 
 
 def test_failures_count_as_failures(benchmark_module):
-    results, tables = benchmark_module("results"), benchmark_module("result_tables")
+    results, table_format = benchmark_module("results"), benchmark_module("table_format")
     true, predicted = np.ones((2, 3)), np.ones((2, 3))
     predicted[1, 2] = np.nan
     errors = relative_l2_error(true, predicted, average=False)
@@ -83,8 +83,8 @@ def test_failures_count_as_failures(benchmark_module):
         "error": "inf",
         "seconds": 1.23,
     }
-    assert tables.spread(["inf"]) == "fails"
-    assert tables.spread([1e-3, "inf", 2e-3]) == "2.0e-3 (1.0e-3 – fails)"
+    assert table_format.spread(["inf"]) == "fails"
+    assert table_format.spread([1e-3, "inf", 2e-3]) == "2.0e-3 (1.0e-3 – fails)"
 
 
 @pytest.mark.parametrize(

@@ -325,14 +325,14 @@ class CoLoRARegressor(SnapshotRegressor):
         X : array-like of shape (n_trajectories, n_parameters)
             Physics parameters.
         times : array-like of shape (n_times,), default=None
-            Strictly increasing.  None: those of ``fit``.
+            Strictly increasing times.  None: the times of ``fit``.
         points : array-like of shape (n_points, n_dims) or tuple of axes, default=None
-            Scattered points or a tensor grid.  None: those of ``fit``.
+            Scattered points or a tensor grid.  None: the points of ``fit``.
 
         Returns
         -------
         y : ndarray
-            In the layout that ``fit`` was given.
+            Fields in the layout that ``fit`` was given.
 
         Raises
         ------
@@ -351,7 +351,7 @@ class CoLoRARegressor(SnapshotRegressor):
         X : array-like of shape (n_trajectories, n_parameters)
             Physics parameters.
         times : array-like of shape (n_times,), default=None
-            Strictly increasing.  None: those of ``fit``.
+            Strictly increasing times.  None: the times of ``fit``.
 
         Returns
         -------
@@ -370,12 +370,12 @@ class CoLoRARegressor(SnapshotRegressor):
         latent : array-like of shape (n_trajectories, n_times, n_latent)
             Online weights, as `predict_latent` and `encode` give them.
         points : array-like of shape (n_points, n_dims) or tuple of axes, default=None
-            Scattered points or a tensor grid.  None: those of ``fit``.
+            Scattered points or a tensor grid.  None: the points of ``fit``.
 
         Returns
         -------
         y : ndarray
-            In the layout that ``fit`` was given.
+            Fields in the layout that ``fit`` was given.
         """
         check_is_fitted(self)
         states = np.asarray(latent, dtype=np.float64)
@@ -394,8 +394,8 @@ class CoLoRARegressor(SnapshotRegressor):
     def encode(self, y: ArrayLike) -> Array:
         """Latent states whose fields are nearest to given snapshots.
 
-        Solves ``min ‖û(·; φ) - u‖`` for each snapshot by itself, by Levenberg–Marquardt
-        from the nearest training state, in float64.
+        Solves ``min ‖û(·; φ) - u‖`` for each snapshot separately, by the Levenberg–Marquardt
+        method in float64, starting from the nearest training state.
 
         Parameters
         ----------

@@ -16,7 +16,7 @@ from sklearn.utils import check_random_state, check_scalar
 
 from skcolora._estimators._base import SnapshotRegressor
 from skcolora._estimators._colora import CoLoRARegressor
-from skcolora._estimators._unwrap import innermost, replaced, transformed
+from skcolora._estimators._unwrap import find_regressor, replace_regressor, transform_parameters
 from skcolora._galerkin import (
     GalerkinSolution,
     LatentEquation,
@@ -242,17 +242,17 @@ class CoLoRAGalerkin(SnapshotRegressor):
         pde, regressor = self.pde, self.regressor
         if regressor is None:
             regressor = CoLoRARegressor(period=pde.period, random_state=self.random_state)
-        inner = innermost(regressor)
+        inner = find_regressor(regressor)
         named = X if hasattr(X, "columns") else None
         X, _, layout = validate_rows(self, X, y, times=inner.times, points=inner.points)
         check_agreement(pde, X, layout)
         check_network_period(pde, check_period(inner.period, layout.grid.n_dims))
-        conserved_densities(pde, self.conserve)
+        conserved_densities(pde, self.conserve)  # raises where a name or density is wrong
         check_norm(pde, layout.grid, self.norm)
         points = grid_quadrature(pde, layout.grid).points
         check_rate(pde, points if self.collocation == "grid" else points[:_TRIAL_POINTS])
         self.regressor_ = clone(regressor).fit(X if named is None else named, y)
-        error = innermost(self.regressor_).best_loss_
+        error = find_regressor(self.regressor_).best_loss_
         self.rtol_ = _step_tolerance(error) if self.rtol is None else self.rtol
         # Parameters that change later have no effect before the next fit.
         self._fitted_params = SimpleNamespace(**self.get_params(deep=False))
@@ -261,14 +261,14 @@ class CoLoRAGalerkin(SnapshotRegressor):
 
     def _set_equation(self, X: Array) -> None:
         """The latent equation, with collocation points and starts from these parameters."""
-        params, inner = self._fitted_params, innermost(self.regressor_)
+        params, inner = self._fitted_params, find_regressor(self.regressor_)
         pde, grid = params.pde, inner._layout.grid
         model = TrainedModel(
             network=copy.deepcopy(inner.network_).cpu().double(),
             hypernetwork=copy.deepcopy(inner.hypernetwork_).cpu(),
             layout=inner._layout,
             inputs=inner._X,
-            transform=partial(transformed, self.regressor_),
+            transform=partial(transform_parameters, self.regressor_),
         )
         inputs, mu = model.transform(X), as_tensor(X)
         collocation = choose_collocation(
@@ -431,7 +431,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         ConvergenceWarning
             If the hypernetwork misses the paths by more than a hundredth of the field.
         """
-        inner = innermost(self.regressor_)
+        inner = find_regressor(self.regressor_)
         if hyper_width is None:
             hyper_width = max(20, inner.hyper_width)
         if hyper_width < inner.hyper_width:
@@ -451,7 +451,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         )
         networks = CoLoRAModel(copy.deepcopy(inner.network_), found.hypernetwork)
         out = inner._with_model(networks, found.inputs, found.errors[1:], found.errors[-1])
-        return replaced(self.regressor_, out)
+        return replace_regressor(self.regressor_, out)
 
     def refine(
         self, X: ArrayLike, *, max_iter: int = 300, max_time: float | None = None
@@ -514,7 +514,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         if max_time is not None:
             check_scalar(max_time, "max_time", Real, min_val=0, include_boundaries="neither")
         candidates = self._without_snapshots(X)
-        inner = innermost(self.regressor_)
+        inner = find_regressor(self.regressor_)
         networks, result = refine(
             pde,
             self._equation.model,
@@ -529,7 +529,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         inputs = self._equation.model.transform(all_parameters)
         refined = inner._with_model(networks, inputs, result.loss_curve, result.error)
         out = copy.copy(self)
-        out.regressor_ = replaced(self.regressor_, refined)
+        out.regressor_ = replace_regressor(self.regressor_, refined)
         out._set_equation(all_parameters)
         return out
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -21,9 +22,9 @@ from skcolora._galerkin import (
 )
 from skcolora._snapshots import (
     Array,
-    Grid,
     SnapshotLayout,
     check_period,
+    check_points,
     validate_parameters,
     validate_snapshots,
 )
@@ -175,13 +176,13 @@ class PODGalerkin(SnapshotRegressor):
         if self.n_samples is not None:
             sampled = self._sampled_modes(X, flat, layout.times)
             self.sample_points_ = sampled.indices
-            self._equation = PODEquation(self.pde, mesh, self.components_, sampled, largest)
+            self._equation = replace(self._equation, sampled=sampled)
         self._layout = layout
         self._solver: dict[str, Any] = {"method": self.method, "rtol": self.rtol}
         return self
 
     def _sampled_modes(self, X: Array, flat: Array, times: Array) -> SampledModes:
-        """The points that determine the leading modes of f best, and the modes there."""
+        """The modes at the points that determine the leading modes of f best."""
         mesh, n_states, n_times = self._equation.mesh, len(flat), len(times)
         n_samples = min(int(self.n_samples or 0), mesh.points[0].size)
         chosen = np.unique(np.linspace(0, n_states - 1, min(n_states, _MOST_RATES)).astype(int))
@@ -263,44 +264,40 @@ class PODGalerkin(SnapshotRegressor):
         return layout.from_rows(rows)
 
     def _starts(self, X: Array, initial: Any) -> list[Array]:
-        """The coefficients of the initial fields, with a warning where the modes miss them."""
+        """Coefficients (n_components,) of the initial field of each trajectory.
+
+        A field on the mesh is projected onto the modes, which are orthonormal there.  To
+        observations at other points the modes are fitted by least squares.
+        """
         equation, pde = self._equation, self._equation.pde
-        starts = []
+        modes, inverse = equation.flat_modes, equation.flat_modes
         if initial is None:
             if not pde.has_initial:
                 raise ValueError(f"{type(pde).__name__} defines no `initial`; give `initial`.")
-            for mu in X:
-                field = pde.initial_value(equation.mesh.points, mu)
-                start = equation.coefficients(field)
-                fitted = np.tensordot(start, self.components_, axes=1)
-                starts.append(self._checked_start(mu, start, field, fitted))
-            return starts
-        known = initial_fields(pde, self._layout, X, initial)
-        assert known is not None
-        where, fields = known
-        for mu, values in zip(X, fields, strict=True):
-            if where is self._layout.grid.points:
-                field = values[self._to_mesh].T
-                start = equation.coefficients(field)
-                fitted = np.tensordot(start, self.components_, axes=1).reshape(field.shape)
+            fields = [pde.initial_value(equation.mesh.points, mu) for mu in X]
+        else:
+            known = initial_fields(pde, self._layout, X, initial)
+            assert known is not None
+            points, values = known
+            if points is self._layout.grid.points:
+                values = values[:, self._to_mesh]
             else:
-                grid = Grid(where, (len(where),))
-                field, start = values.T, equation.coefficients_at(grid, values)
-                fitted = np.tensordot(start, equation.modes_at(grid), axes=1)
-            starts.append(self._checked_start(mu, start, field, fitted))
+                modes = equation.modes_at(check_points(points)).reshape(self.n_components_, -1)
+                inverse = np.linalg.pinv(modes).T
+            fields = [field.T for field in values]
+        starts: list[Array] = []
+        for mu, field in zip(X, fields, strict=True):
+            start = inverse @ field.ravel()
+            size = max(float(np.linalg.norm(field)), 1e-300)
+            missed = float(np.linalg.norm(field.ravel() - start @ modes)) / size
+            if missed > _LARGE_MISS:
+                _warn(
+                    f"PODGalerkin of {pde!r}: {self.n_components_} modes miss {missed:.0%} of the "
+                    f"initial field for {pde.describe(mu)}; take more modes, or a nonlinear model.",
+                    stacklevel=3,
+                )
+            starts.append(start)
         return starts
-
-    def _checked_start(self, mu: Array, start: Array, field: Array, fitted: Array) -> Array:
-        size = max(float(np.linalg.norm(field)), 1e-300)
-        missed = float(np.linalg.norm(field - fitted)) / size
-        if missed > _LARGE_MISS:
-            pde = self._equation.pde
-            _warn(
-                f"PODGalerkin of {pde!r}: {self.n_components_} modes miss {missed:.0%} of the "
-                f"initial field for {pde.describe(mu)}; take more modes, or a nonlinear model.",
-                stacklevel=4,
-            )
-        return start
 
 
 def _warn(message: str, stacklevel: int) -> None:

@@ -41,26 +41,26 @@ def find_model(estimator: Any, X: Any = None) -> tuple[Any, Any]:
     return model, X if X is None else _transformed(steps, X)
 
 
-def innermost(estimator: Any) -> CoLoRARegressor:
+def find_regressor(estimator: Any) -> CoLoRARegressor:
     """The CoLoRARegressor in pipelines, searches and frozen estimators, or a ValueError."""
     return _to_regressor(estimator)[1]
 
 
-def transformed(estimator: Any, X: Array) -> Array:
+def transform_parameters(estimator: Any, X: Array) -> Array:
     """Parameters as the innermost regressor is given them, under the names of ``fit``."""
     named = _with_names(X, getattr(estimator, "feature_names_in_", None))
     return np.asarray(_transformed(_to_regressor(estimator)[0], named), dtype=np.float64)
 
 
-def replaced(estimator: Any, inner: CoLoRARegressor) -> Any:
+def replace_regressor(estimator: Any, inner: CoLoRARegressor) -> Any:
     """A copy of the estimator, neither frozen nor a search, with another regressor at its end."""
     if isinstance(estimator, Pipeline):
         name, last = estimator.steps[-1]
         out = copy.copy(estimator)
-        out.steps = [*estimator.steps[:-1], (name, replaced(last, inner))]
+        out.steps = [*estimator.steps[:-1], (name, replace_regressor(last, inner))]
         return out
     held = _held(estimator)
-    return inner if held is None else replaced(held, inner)
+    return inner if held is None else replace_regressor(held, inner)
 
 
 def _to_regressor(estimator: Any) -> tuple[list[Any], CoLoRARegressor]:

@@ -59,7 +59,8 @@ def diagnose(
         time_reached=path.reached.numpy(),
         n_steps=path.n_steps.numpy(),
         n_rejected=path.n_rejected.numpy(),
-        _model=model,
+        _network=model.network,
+        _layout=model.layout,
     )
 
 

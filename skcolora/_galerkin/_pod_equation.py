@@ -30,28 +30,9 @@ class PODEquation:
     """Largest norm of the coefficients over all snapshots"""
 
     @property
-    def _flat_modes(self) -> Array:
+    def flat_modes(self) -> Array:
+        """Modes as rows, (n_modes, n_fields * n_points)."""
         return self.modes.reshape(len(self.modes), -1)
-
-    def coefficients(self, values: Array) -> Array:
-        """Coefficients (n_modes,) of the projection of a field (n_fields, n_0, ...)."""
-        return np.asarray(self._flat_modes @ values.ravel())
-
-    def coefficients_at(self, grid: Grid, values: Array) -> Array:
-        """Least-squares fit of the coefficients to observations at points.
-
-        Parameters
-        ----------
-        grid : Grid
-            Points of the observations.
-        values : ndarray of shape (n_points, n_fields)
-
-        Returns
-        -------
-        coefficients : ndarray of shape (n_modes,)
-        """
-        observed = self.modes_at(grid).reshape(len(self.modes), -1)
-        return np.asarray(np.linalg.lstsq(observed.T, values.T.ravel(), rcond=None)[0])
 
     def modes_at(self, grid: Grid) -> Array:
         """Modes interpolated to the points of a grid, (n_modes, n_fields, n_points)."""
@@ -67,7 +48,7 @@ class PODEquation:
     def rate(self, t: float, a: Array, mu: Array) -> Array:
         """Time derivative of the coefficients, (n_modes,)."""
         if self.sampled is None:
-            modes = self._flat_modes
+            modes = self.flat_modes
             return np.asarray(modes @ self.full_rate(t, a @ modes, mu).ravel())
         field = SampledField(self.sampled, a)
         return np.asarray(self.sampled.weights @ self.pde.rate(t, field, mu).ravel())

@@ -95,7 +95,7 @@ class Projection:
 
         Parameters
         ----------
-        at : Tensor of shape (n_states,)
+        trajectories : Tensor of shape (n_states,)
             Index of the trajectory of each state.
         t : Tensor of shape (n_states,)
         latent : Tensor of shape (n_states, n_latent)

@@ -8,9 +8,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from skcolora._galerkin._trained_model import TrainedModel
-from skcolora._nn import decode_rows
-from skcolora._snapshots import Array
+from skcolora._nn import CoLoRANetwork, decode_rows
+from skcolora._snapshots import Array, SnapshotLayout
 from skcolora.utils._torch import as_tensor
 
 
@@ -86,7 +85,8 @@ class GalerkinSolution:
     time_reached: Array
     n_steps: NDArray[Any]
     n_rejected: NDArray[Any]
-    _model: TrainedModel = field(repr=False)
+    _network: CoLoRANetwork = field(repr=False)
+    _layout: SnapshotLayout = field(repr=False)
 
     def predict(self, points: Any = None) -> Array:
         """Fields along the latent paths, at the times of the solution.
@@ -106,8 +106,8 @@ class GalerkinSolution:
         ValueError
             If the points do not fit the fitted model.
         """
-        layout = self._model.layout.at(self.times, points)
-        return layout.from_rows(decode_rows(self._model.network, as_tensor(self.latent), layout))
+        layout = self._layout.at(self.times, points)
+        return layout.from_rows(decode_rows(self._network, as_tensor(self.latent), layout))
 
     def __repr__(self) -> str:
         shapes = (f"{f.name}: {getattr(self, f.name).shape}" for f in fields(self) if f.repr)

@@ -171,7 +171,7 @@ def find_start(
         Result of `initial_fields`.
     guesses : sequence of Tensor of shape (n or 1, n_candidates, n_latent)
         Guesses in order of preference.  The candidate with the nearest field is used.
-    good : Tensor of shape (n,)
+    good_defect : Tensor of shape (n,)
         Defects below which no further guess is tried.
 
     Returns
