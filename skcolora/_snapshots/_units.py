@@ -1,14 +1,222 @@
-"""Scaling of parameters, times and fields for the networks."""
+"""Units: affine maps between a user's numbers and numbers of order one, in float64.
+
+All models compute with numbers of order one, and only this module makes them.  Hence a model
+does not depend on the units of times, points, parameters and fields, and nothing is rounded
+before its mean has been subtracted.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
 from skcolora._snapshots._grid import Array
 
+# A spread of this many roundings of the largest value is no spread: the quantity is constant.
+_ROUNDINGS = 10
+# Values closer than this share of their range are one value.
+_SAME = 1e-10
 # Largest median distance between neighbouring training parameters, after the scaling.
 _PARAMETER_SPACING = 0.15
+# Number of values that are converted at once.
+_BLOCK = 2**20
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """Affine map of several quantities, ``(value - center) / scale``.
+
+    The scale of a constant quantity is zero.  Such a quantity is mapped to 0, whatever its value,
+    and back to its constant.
+    """
+
+    center: Array
+    """(n_quantities,)"""
+    scale: Array
+    """(n_quantities,)"""
+
+    @property
+    def varies(self) -> NDArray[np.bool_]:
+        """Mask of the quantities that are not constant."""
+        return self.scale > 0
+
+    @property
+    def slope(self) -> Array:
+        """Derivatives of the scaled quantities: ``1 / scale``, and 0 for a constant."""
+        return np.divide(1.0, self.scale, out=np.zeros_like(self.scale), where=self.varies)
+
+    def apply(self, values: Any) -> Array:
+        """Scaled values (..., n_quantities)."""
+        difference = np.asarray(values, dtype=np.float64) - self.center
+        return np.divide(difference, self.scale, out=np.zeros_like(difference), where=self.varies)
+
+    def invert(self, scaled: Any) -> Array:
+        """Values in the user's units, (..., n_quantities)."""
+        return self.center + self.scale * np.asarray(scaled, dtype=np.float64)
+
+
+def is_constant(low: Any, high: Any, eps: float = float(np.finfo(float).eps)) -> Any:
+    """Whether a range is within rounding of its largest value, elementwise."""
+    low, high = np.asarray(low), np.asarray(high)
+    return high - low <= _ROUNDINGS * eps * np.maximum(np.abs(low), np.abs(high))
+
+
+def column_scale(values: Array) -> Scale:
+    """Mean and standard deviation of the columns of an array (n, n_quantities)."""
+    return field_scale(values[:, None])
+
+
+def field_scale(fields: Array) -> Scale:
+    """Mean and standard deviation of each field of an array (n, n_points, n_fields).
+
+    They are computed in float64 and in blocks.  Rounding of the array's own dtype is no spread.
+    """
+    n_fields = fields.shape[-1]
+    low, high = np.full(n_fields, np.inf), np.full(n_fields, -np.inf)
+    for block in _blocks(fields):
+        low, high = np.minimum(low, block.min((0, 1))), np.maximum(high, block.max((0, 1)))
+    low, high = low.astype(np.float64), high.astype(np.float64)
+    constant = is_constant(low, high, _eps(fields.dtype))
+    width = np.where(constant, 1.0, high - low)
+    count, mean, squares = 0, np.zeros(n_fields), np.zeros(n_fields)
+    for block in _blocks(fields):
+        # In shares of the range no square overflows.
+        share = ((block.astype(np.float64) - low) / width).reshape(-1, n_fields)
+        # Update of Chan, Golub and LeVeque, which avoids cancellation.
+        n, block_mean = len(share), share.mean(0)
+        total, change = count + n, block_mean - mean
+        squares += np.square(share - block_mean).sum(0) + change**2 * (count * n / total)
+        mean, count = mean + change * (n / total), total
+    center = np.where(constant, low, low + width * mean)
+    return Scale(center, np.where(constant, 0.0, width * np.sqrt(squares / count)))
+
+
+def _eps(dtype: np.dtype[Any]) -> float:
+    return float(np.finfo(dtype).eps) if dtype.kind == "f" else float(np.finfo(float).eps)
+
+
+def _blocks(fields: Array) -> Iterator[Array]:
+    size = max(1, _BLOCK // max(1, math.prod(fields.shape[1:])))
+    return (fields[i : i + size] for i in range(0, len(fields), size))
+
+
+def merge_close(X: Array) -> Array:
+    """Parameters (n, n_parameters) in which values that agree to rounding are equal.
+
+    Values of a column agree if their distance is within rounding of the largest value, or a
+    ten-billionth of the range.  All of them become the smallest of them.
+    """
+    merged = X.astype(np.float64)
+    for column in merged.T:
+        values, owner = np.unique(column, return_inverse=True)
+        size = np.abs(values).max(initial=0.0)
+        gap = max(_ROUNDINGS * np.finfo(float).eps * size, _SAME * np.ptp(values))
+        first = np.append(True, np.diff(values) > gap)
+        column[:] = values[first][np.cumsum(first) - 1][owner.reshape(-1)]
+    return merged
+
+
+def parameter_scale(X: Array) -> Scale:
+    """Scale of the parameters (n, n_parameters) for the hypernetwork.
+
+    The scales are standard deviations, enlarged such that the median distance between neighbours
+    is at most 0.15.  Otherwise the latent states vary too strongly between a few training
+    parameters.
+    """
+    plain = column_scale(X)
+    distinct = np.unique(plain.apply(merge_close(X)), axis=0)
+    factor = 1.0
+    if len(distinct) > 1:
+        nearest = NearestNeighbors(n_neighbors=1).fit(distinct).kneighbors()[0]
+        factor = max(1.0, float(np.median(nearest)) / _PARAMETER_SPACING)
+    return Scale(plain.center, plain.scale * factor)
+
+
+@dataclass(frozen=True, eq=False)
+class Units:
+    """The scales of parameters, times, points and fields of one model.
+
+    Along a dimension without a period the points are mapped to [-1, 1], along a periodic
+    dimension to angles in [0, 2π).
+    """
+
+    parameters: Scale
+    times: Scale
+    points: Scale
+    periodic: tuple[bool, ...]
+    """Whether each dimension is periodic"""
+    fields: Scale
+
+    @classmethod
+    def of(
+        cls,
+        X: Array,
+        times: Array,
+        points: Array,
+        period: tuple[float | None, ...],
+        fields: Scale,
+    ) -> Units:
+        """The units of snapshots.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, n_parameters)
+        times : ndarray of shape (n_times,)
+        points : ndarray of shape (n_points, n_dims)
+        period : tuple of float or None
+            Period of each dimension.
+        fields : Scale
+            Result of `field_scale`.
+        """
+        return cls(
+            parameters=parameter_scale(X),
+            times=column_scale(times[:, None]),
+            points=_point_scale(points, period),
+            periodic=tuple(length is not None for length in period),
+            fields=fields,
+        )
+
+    @property
+    def signature(self) -> tuple[bytes, ...]:
+        """Which quantities vary; models with other signatures have other inputs."""
+        scales = (self.parameters, self.times, self.points, self.fields)
+        return tuple(scale.varies.tobytes() for scale in scales)
+
+    def inputs(self, X: Array, times: Array) -> Array:
+        """Scaled (μ, t), (n, n_times, n_parameters + 1)."""
+        mu, t = self.parameters.apply(X), self.times.apply(times[:, None])
+        shape = (len(X), len(times))
+        return np.concatenate(
+            [
+                np.broadcast_to(mu[:, None], (*shape, mu.shape[1])),
+                np.broadcast_to(t, (*shape, 1)),
+            ],
+            axis=2,
+        )
+
+    def coordinates(self, points: Array) -> Array:
+        """Scaled points (n_points, n_dims); angles are reduced to [0, 2π)."""
+        scaled = self.points.apply(points)
+        periodic = list(self.periodic)
+        scaled[:, periodic] %= 2 * math.pi
+        return scaled
+
+
+def _point_scale(points: Array, period: tuple[float | None, ...]) -> Scale:
+    low, high = points.min(0), points.max(0)
+    constant = is_constant(low, high)
+    periodic = np.array([length is not None for length in period])
+    lengths = np.array([1.0 if length is None else length for length in period])
+    # Half of each end first: the sum of two large coordinates could overflow.
+    center = np.where(periodic | constant, low, low / 2 + high / 2)
+    scale = np.where(periodic, lengths / (2 * math.pi), (high - low) / 2)
+    return Scale(center, np.where(constant, 0.0, scale))
 
 
 def nonzero_scale(scale: Array) -> Array:
@@ -17,24 +225,5 @@ def nonzero_scale(scale: Array) -> Array:
 
 
 def input_scale(X: Array, times: Array) -> Array:
-    """Scales by which the parameters and the time are divided for the hypernetwork.
-
-    The scales are standard deviations.  The parameters are further rescaled so that the median
-    distance between neighbours is at most 0.15, since otherwise the latent states vary too
-    strongly between a few training parameters.
-
-    Parameters
-    ----------
-    X : ndarray of shape (n_trajectories, n_parameters)
-    times : ndarray of shape (n_times,)
-
-    Returns
-    -------
-    scale : ndarray of shape (n_parameters + 1,)
-    """
-    spread = nonzero_scale(X.std(0))
-    distinct = np.unique(X / spread, axis=0)
-    if len(distinct) > 1:
-        nearest = NearestNeighbors(n_neighbors=1).fit(distinct).kneighbors()[0]
-        spread = spread * max(1.0, float(np.median(nearest)) / _PARAMETER_SPACING)
-    return np.append(spread, nonzero_scale(times.std(keepdims=True)))
+    """Scales by which the parameters and the time are divided for the hypernetwork."""
+    return np.append(parameter_scale(X).scale, nonzero_scale(times.std(keepdims=True)))
