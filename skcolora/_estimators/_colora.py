@@ -30,10 +30,8 @@ from skcolora._nn import (
 from skcolora._snapshots import (
     Array,
     SnapshotLayout,
+    Units,
     check_period,
-    input_scale,
-    nonzero_scale,
-    parameter_time_rows,
     validate_parameters,
     validate_rows,
 )
@@ -157,6 +155,7 @@ class CoLoRARegressor(SnapshotRegressor):
     network_: CoLoRANetwork
     hypernetwork_: Hypernetwork
     loss_curve_: list[float]
+    _units: Units
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SnapshotRegressor._grid_constraints,
@@ -274,22 +273,27 @@ class CoLoRARegressor(SnapshotRegressor):
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         fraction = self.validation_fraction if self.early_stopping else None
         aside = _set_aside(len(X), fraction, seed)
+        units = Units.of(X[~aside], layout.times, layout.grid.points, period, layout.n_fields)
         signature = self._signature(layout, period, adapted_layers)
         continued = self.warm_start and signature == getattr(self, "_fitted_signature", None)
+        units = self._units if continued else units
         with contextlib.ExitStack() as readers:
 
             def sampler(chosen: NDArray[np.bool_], **options: Any) -> SnapshotSampler:
                 some = X[chosen], rows if chosen.all() else rows[chosen]
-                opened = make_sampler(*some, layout, device=device, seed=seed, **options)
+                opened = make_sampler(*some, layout, units, device=device, seed=seed, **options)
                 return readers.enter_context(contextlib.closing(opened))
 
-            training = sampler(~aside)
-            validation = sampler(aside, max_bytes=_VALIDATION_BYTES) if aside.any() else None
+            training = sampler(~aside, scale=units.fields if continued else None)
+            units = units.with_fields(training.scale)
+            validation = None
+            if aside.any():
+                validation = sampler(aside, scale=training.scale, max_bytes=_VALIDATION_BYTES)
             if continued:
                 model = copy.deepcopy(CoLoRAModel(self.network_, self.hypernetwork_))
                 model.requires_grad_(True)
             else:
-                model = self._new_model(X[~aside], training, layout, period, adapted_layers, seed)
+                model = self._new_model(layout, units, adapted_layers, seed)
             model.to(device=device, dtype=torch.float64)
             result = train(
                 model,
@@ -311,6 +315,8 @@ class CoLoRARegressor(SnapshotRegressor):
                 stacklevel=2,
             )
         earlier = self.loss_curve_ if continued else []
+        model.network.mute(~units.fields.varies)
+        self._units = units
         self._set_model(model.to(resolve_dtype(self.dtype, rows.dtype)))
         self._set_history(result.loss_curve, result.error)
         self.loss_curve_ = earlier + self.loss_curve_
@@ -387,8 +393,8 @@ class CoLoRARegressor(SnapshotRegressor):
         if not np.isfinite(states).all():
             raise ValueError("`latent` must be finite; got NaN or infinity.")
         layout = replace(self._layout.at(None, points), times=np.arange(float(states.shape[1])))
-        network = self._on_device()[0]
-        rows = self._evaluate(as_tensor(states).to(network.u_scale), layout)
+        latent_ = as_tensor(states).to(_like(self._on_device()[0]))
+        rows = self._evaluate(latent_, layout)
         return layout.from_rows(rows)
 
     def encode(self, y: ArrayLike) -> Array:
@@ -410,15 +416,15 @@ class CoLoRARegressor(SnapshotRegressor):
         check_is_fitted(self)
         rows = self._layout.check_rows(y)
         network, _ = self._on_device()
-        dtype = network.u_scale.dtype
+        dtype = _like(network).dtype
         candidates = self._latent(self._X, self._layout.times).flatten(0, 1).double()
         if len(candidates) > 512:
             spread = torch.linspace(0, len(candidates) - 1, 512).long()
             candidates = candidates[spread.to(candidates.device)]
         latent = encode_fields(
             copy.deepcopy(network).double(),
-            as_tensor(self._layout.grid.points).to(candidates),
-            as_tensor(rows.reshape(-1, *rows.shape[2:])).to(candidates),
+            as_tensor(self._units.coordinates(self._layout.grid.points)).to(candidates),
+            as_tensor(self._units.fields.apply(rows)).flatten(0, 1).to(candidates),
             candidates,
         )
         return np.asarray(latent.to(dtype).reshape(*rows.shape[:2], -1).cpu().numpy())
@@ -428,7 +434,7 @@ class CoLoRARegressor(SnapshotRegressor):
     ) -> CoLoRARegressor:
         """A copy with other networks, which were trained at ``inputs``, and their history."""
         out = copy.copy(self)
-        like = self.network_.u_scale
+        like = _like(self.network_)
         out._set_model(model.to(device=like.device, dtype=like.dtype))
         out._set_history(loss_curve, error)
         out.hyper_width = model.hypernetwork.width
@@ -470,14 +476,12 @@ class CoLoRARegressor(SnapshotRegressor):
 
     def _new_model(
         self,
-        X: Array,
-        sampler: SnapshotSampler,
         layout: SnapshotLayout,
-        period: tuple[float | None, ...],
+        units: Units,
         adapted_layers: tuple[int, ...],
         seed: int,
     ) -> CoLoRAModel:
-        """Initial weights, and the scaling of coordinates, fields, parameters and time."""
+        """A model with initial weights."""
         generator = torch.Generator().manual_seed(seed)
         network = CoLoRANetwork(
             layout.grid.n_dims,
@@ -487,30 +491,17 @@ class CoLoRARegressor(SnapshotRegressor):
             rank=self.rank,
             adaptation=self.adaptation,
             adapted_layers=adapted_layers,
-            period=period,
+            periodic=units.periodic,
             generator=generator,
         )
         hypernetwork = Hypernetwork(
-            X.shape[1] + 1,
+            self.n_features_in_ + 1,
             network.n_latent,
             width=self.hyper_width,
             depth=self.hyper_depth,
             generator=generator,
         )
-        model = CoLoRAModel(network, hypernetwork).double()
-        low, high = layout.grid.points.min(0), layout.grid.points.max(0)
-        plain = np.array([length is None for length in period])
-        inputs = parameter_time_rows(X, layout.times)
-        for buffer, values in (
-            (network.x_center, np.where(plain, (low + high) / 2, 0.0)),
-            (network.x_scale, np.where(plain & (high > low), (high - low) / 2, 1.0)),
-            (network.u_center, sampler.mean.cpu().numpy()),
-            (network.u_scale, nonzero_scale(sampler.std.cpu().numpy())),
-            (hypernetwork.center, inputs.mean(0)),
-            (hypernetwork.scale, input_scale(X, layout.times)),
-        ):
-            buffer.copy_(torch.from_numpy(values))
-        return model
+        return CoLoRAModel(network, hypernetwork)
 
     def _on_device(self) -> tuple[CoLoRANetwork, Hypernetwork]:
         """The networks, on the device that ``device`` means on this machine."""
@@ -520,12 +511,12 @@ class CoLoRARegressor(SnapshotRegressor):
     def _latent(self, X: Array, times: Array) -> Tensor:
         """(n_trajectories, n_times, n_latent)"""
         _, hypernetwork = self._on_device()
-        inputs = as_tensor(parameter_time_rows(X, times)).to(hypernetwork.center)
-        return evaluate_latent(hypernetwork, inputs.reshape(len(X), len(times), -1))
+        inputs = as_tensor(self._units.inputs(X, times)).to(_like(hypernetwork))
+        return evaluate_latent(hypernetwork, inputs)
 
     def _evaluate(self, latent: Tensor, layout: SnapshotLayout) -> Array:
         """Rows of fields."""
-        return decode_rows(self._on_device()[0], latent, layout)
+        return decode_rows(self._on_device()[0], self._units, latent, layout)
 
     def __getstate__(self) -> dict[str, Any]:
         """Pickled networks are on the CPU, so that any machine can load them."""
@@ -534,6 +525,11 @@ class CoLoRARegressor(SnapshotRegressor):
             if name in state and next(state[name].parameters()).device.type != "cpu":
                 state[name] = copy.deepcopy(state[name]).cpu()
         return state
+
+
+def _like(module: torch.nn.Module) -> Tensor:
+    """A weight of the module, which has its device and its dtype."""
+    return next(module.parameters())
 
 
 def _set_aside(n: int, fraction: float | None, seed: int) -> NDArray[np.bool_]:

@@ -37,7 +37,13 @@ from skcolora._galerkin import (
     warn_of_doubts,
 )
 from skcolora._nn import CoLoRAModel
-from skcolora._snapshots import Array, check_period, validate_parameters, validate_rows
+from skcolora._snapshots import (
+    Array,
+    check_period,
+    rows_among,
+    validate_parameters,
+    validate_rows,
+)
 from skcolora.pdes import PDE
 from skcolora.utils._sklearn import HasMethods, Interval, StrOptions, fit_context
 from skcolora.utils._torch import as_tensor
@@ -266,6 +272,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         model = TrainedModel(
             network=copy.deepcopy(inner.network_).cpu().double(),
             hypernetwork=copy.deepcopy(inner.hypernetwork_).cpu(),
+            units=inner._units,
             layout=inner._layout,
             inputs=inner._X,
             transform=partial(transform_parameters, self.regressor_),
@@ -275,14 +282,14 @@ class CoLoRAGalerkin(SnapshotRegressor):
             params.collocation,
             params.n_collocation,
             check_norm(pde, grid, params.norm),
-            Projection(model.network, pde, mu, grid_collocation(pde, grid), 0.0),
+            Projection(model.network, model.units, pde, mu, grid_collocation(pde, grid), 0.0),
             grid,
             as_tensor(model.layout.times),
             model.latent(inputs, model.layout.times),
             check_random_state(params.random_state),
         )
         starts = trained_starts(
-            Projection(model.network, pde, mu, collocation, params.regularization),
+            Projection(model.network, model.units, pde, mu, collocation, params.regularization),
             initial_fields(pde, model.layout, X, None),
             inputs,
             model.latent(inputs, np.zeros(1))[:, 0],
@@ -539,8 +546,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
     def _without_snapshots(self, X: ArrayLike) -> Array:
         """Rows of X that the regressor was not trained on."""
         candidates = validate_parameters(self, X)
-        known = (candidates[:, None] == self._X).all(axis=2).any(axis=1)
-        return np.asarray(candidates[~known])
+        return candidates[~rows_among(candidates, self._X)]
 
 
 def _step_tolerance(training_error: float) -> float:

@@ -9,9 +9,8 @@ import torch
 from torch import Tensor
 
 from skcolora._galerkin._collocation import Collocation
-from skcolora._galerkin._field import NetworkField
+from skcolora._galerkin._field import NetworkAtPoints
 from skcolora._galerkin._projection import Projection
-from skcolora._nn import CoLoRANetwork, first_layer
 
 _MAX_ITER = 20
 # Relative gap of the integrals at which the iteration ends.
@@ -33,8 +32,6 @@ class Conservation:
 
     Parameters
     ----------
-    network : CoLoRANetwork
-        Network in float64.
     densities : mapping of str to callable
         Functions of a field, as in `PDE.conserved`.
     quadrature : Collocation
@@ -58,19 +55,14 @@ class Conservation:
 
     def __init__(
         self,
-        network: CoLoRANetwork,
         densities: Mapping[str, Callable[[Any], Any]],
         quadrature: Collocation,
         projection: Projection,
     ) -> None:
-        self._network, self._densities = network, densities
+        self._densities = densities
         self._points, self._weights = quadrature.points, quadrature.weights
+        self._at = NetworkAtPoints(projection.network, projection.units, self._points)
         self._projection = projection
-        adapted = bool(network.splits[0])
-        # A first layer without online weights is the same for all states.
-        self._first_jet = (
-            None if adapted else first_layer(network, self._points, self._points.new_zeros(1, 0))
-        )
         self.target = torch.empty(0)
         self._scale = torch.empty(0)
         self.failed = torch.zeros(len(projection.mu), dtype=torch.bool)
@@ -153,7 +145,7 @@ class Conservation:
 
     def _density_values(self, latent: Tensor) -> Tensor:
         """Densities at the quadrature points, (n, n_conserved, n_points)."""
-        field = NetworkField(self._network, latent, self._points, self._first_jet)
+        field = self._at.field(latent)
         return torch.stack([density(field) for density in self._densities.values()], dim=1)
 
     def _gradient(self, latent: Tensor) -> tuple[Tensor, Tensor]:

@@ -60,6 +60,7 @@ def diagnose(
         n_steps=path.n_steps.numpy(),
         n_rejected=path.n_rejected.numpy(),
         _network=model.network,
+        _units=model.units,
         _layout=model.layout,
     )
 

@@ -9,18 +9,21 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
+from torch import Tensor
 
 from skcolora._galerkin._latent_equation import LatentEquation
 from skcolora._galerkin._latent_paths import LatentPaths, join, solve_paths, thin
 from skcolora._galerkin._projection import Projection
 from skcolora._nn import Hypernetwork, widen
-from skcolora._snapshots import Array, parameter_time_rows
+from skcolora._snapshots import Array, Units
 from skcolora._training import fit_latent
 from skcolora.utils._torch import as_tensor
 
 # Number of entries of the paths in the fit, for each weight of the hypernetwork.  The paths are
 # smooth, so that more entries cost time without a better fit.
 _ENTRIES_PER_WEIGHT = 8
+# Half step of the difference quotient in the scaled time.
+_DIFFERENCE = 1e-4
 # Misfit of the paths, relative to the field, above which a warning is issued.
 _LARGE_MISFIT = 0.01
 
@@ -79,7 +82,7 @@ def distill(
     def fit(paths: LatentPaths) -> Distilled:
         generator = torch.Generator().manual_seed(seed)
         hypernetwork = widen(known, hyper_width, generator=generator).requires_grad_(False)
-        return _fit(hypernetwork, paths, max_iter)
+        return _fit(hypernetwork, equation.model.units, paths, max_iter)
 
     if n_solves >= len(candidates):
         out = fit(solve_paths(equation, np.vstack([X, candidates])))
@@ -102,10 +105,10 @@ def distill(
     return out
 
 
-def _fit(hypernetwork: Hypernetwork, paths: LatentPaths, max_iter: int) -> Distilled:
+def _fit(hypernetwork: Hypernetwork, units: Units, paths: LatentPaths, max_iter: int) -> Distilled:
     n_weights = sum(p.numel() for p in hypernetwork.parameters())
     paths = thin(paths, _ENTRIES_PER_WEIGHT * n_weights)
-    rows = as_tensor(parameter_time_rows(paths.inputs, paths.times))
+    rows = as_tensor(units.inputs(paths.inputs, paths.times)).flatten(0, 1)
     targets, metric = paths.latent.flatten(0, 1), paths.metric.flatten(0, 1)
     errors = fit_latent(hypernetwork, rows, targets, metric, max_iter=max_iter)
     return Distilled(hypernetwork, paths.inputs, errors)
@@ -114,28 +117,31 @@ def _fit(hypernetwork: Hypernetwork, paths: LatentPaths, max_iter: int) -> Disti
 def _worst_candidate(equation: LatentEquation, hypernetwork: Hypernetwork, X: Array) -> int:
     """Index of the row of X at which the hypernetwork has the largest residual."""
     inputs, projection = equation.model.transform(X), equation.projection(X)
-    times = equation.model.layout.times
+    times, units = as_tensor(equation.model.layout.times), equation.model.units
+    rows = as_tensor(units.inputs(inputs, equation.model.layout.times))
     violations = [
-        _violation(hypernetwork, projection, i, row, times) for i, row in enumerate(inputs)
+        _violation(hypernetwork, projection, i, times, row, float(units.times.slope[0]))
+        for i, row in enumerate(rows)
     ]
     return int(np.argmax(violations))
 
 
 @torch.no_grad()
 def _violation(
-    hypernetwork: Hypernetwork, projection: Projection, trajectory: int, inputs: Array, times: Array
+    hypernetwork: Hypernetwork,
+    projection: Projection,
+    trajectory: int,
+    times: Tensor,
+    inputs: Tensor,
+    time_slope: float,
 ) -> float:
     """Relative residual ``‖∂ₜû - f‖ / ‖f‖`` of û(h(μ, t)) over all times.
 
-    The equation need not be solved.  The time derivative of h is a central difference.
+    The equation need not be solved.  The time derivative of h, whose scaled inputs have shape
+    (n_times, n_inputs), is a central difference.
     """
-    h = 1e-4 * (times[-1] - times[0])
-    rows = parameter_time_rows(inputs[None], times)
-    before, after = rows.copy(), rows.copy()
-    before[:, -1] -= h
-    after[:, -1] += h
-    slope = (hypernetwork(as_tensor(after)) - hypernetwork(as_tensor(before))) / (2 * h)
-    states, trajectories = hypernetwork(as_tensor(rows)), torch.full((len(times),), trajectory)
-    J, f = projection.system(trajectories, as_tensor(times), states)
-    gap = (J @ slope.unsqueeze(2)).squeeze(2) - f
-    return float(gap.norm() / f.norm().clamp(min=1e-300))
+    h = torch.zeros_like(inputs)
+    h[:, -1] = _DIFFERENCE
+    slope = time_slope * (hypernetwork(inputs + h) - hypernetwork(inputs - h)) / (2 * _DIFFERENCE)
+    trajectories = torch.full((len(times),), trajectory)
+    return projection.violation(trajectories, times, hypernetwork(inputs), slope)

@@ -7,55 +7,87 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skcolora._nn import CoLoRANetwork, Jet, NetworkJet
+from skcolora._nn import CoLoRANetwork, NetworkJet, first_layer
+from skcolora._snapshots import Units
+from skcolora.utils._torch import as_tensor
+
+
+class NetworkAtPoints:
+    """A network at given points, in the units of the user and in scaled numbers.
+
+    Parameters
+    ----------
+    network : CoLoRANetwork
+        Network in float64.
+    units : Units
+        Units of the network.
+    points : Tensor of shape (n_points, n_dims)
+        Points in the user's units.
+    """
+
+    def __init__(self, network: CoLoRANetwork, units: Units, points: Tensor) -> None:
+        self.network, self.units, self.points = network, units, points
+        self.field_center, self.field_scale, self.field_slope = (
+            as_tensor(entry)
+            for entry in (units.fields.center, units.fields.scale, units.fields.slope)
+        )
+        self._x = as_tensor(units.coordinates(points.numpy()))
+        self._slopes = as_tensor(units.points.slope)
+        # A first layer without online weights is computed once, not for each state.
+        self._first_jet = (
+            None
+            if network.splits[0]
+            else first_layer(network, self._x, points.new_zeros(1, 0), self._slopes)
+        )
+
+    def jet(self, latent: Tensor) -> NetworkJet:
+        """Scaled fields of states (n_states, n_latent), with derivatives in the user's points."""
+        return NetworkJet(self.network, latent, self._x, self._first_jet, self._slopes)
+
+    def field(self, latent: Tensor) -> NetworkField:
+        """Field of states (n_states, n_latent) in the user's units."""
+        return NetworkField(self, latent)
+
+    def of_points(self, chosen: Any) -> NetworkAtPoints:
+        """The same network at some of the points."""
+        return NetworkAtPoints(self.network, self.units, self.points[chosen])
 
 
 class NetworkField:
     """The field û(·; φ) and its derivatives at points, as `PDE.rhs` expects them.
 
     The tensors have the components first, as in `skcolora.pdes.GridField`, then one axis for
-    the states and one for the points.  They are computed on first access.
+    the states and one for the points.  They are in the user's units, and are computed on first
+    access.
 
     Parameters
     ----------
-    network : CoLoRANetwork
+    at : NetworkAtPoints
     latent : Tensor of shape (n_states, n_latent)
-    x : Tensor of shape (n_points, n_dims)
-    first_jet : Jet, optional
-        Output of the first layer, see `NetworkJet`.
     """
 
     xp: Any = torch
 
-    def __init__(
-        self, network: CoLoRANetwork, latent: Tensor, x: Tensor, first_jet: Jet | None = None
-    ) -> None:
-        self._jet = NetworkJet(network, latent, x, first_jet)
-        self._shape = (x.shape[-1], len(latent), x.shape[-2])
+    def __init__(self, at: NetworkAtPoints, latent: Tensor) -> None:
+        self._at, self.jet = at, at.jet(latent)
+        self._shape = (at.points.shape[1], len(latent), len(at.points))
 
     @property
     def points(self) -> Tensor:
         """Coordinates, (n_dims, n_states, n_points)."""
-        x = self._jet.x
-        coordinates = x.movedim(-1, 0)
-        return (coordinates.unsqueeze(1) if x.ndim == 2 else coordinates).expand(self._shape)
+        return self._at.points.T.unsqueeze(1).expand(self._shape)
 
     @property
     def value(self) -> Tensor:
         """Values, (n_fields, n_states, n_points)."""
-        return self._jet.value.movedim(-1, 0)
+        return (self._at.field_center + self._at.field_scale * self.jet.value).movedim(-1, 0)
 
     @property
     def grad(self) -> Tensor:
         """First derivatives, (n_dims, n_fields, n_states, n_points)."""
-        return self._jet.grad.movedim(-1, 1)
+        return (self._at.field_scale * self.jet.grad).movedim(-1, 1)
 
     @property
     def laplacian(self) -> Tensor:
         """Sums of the second derivatives, (n_fields, n_states, n_points)."""
-        return self._jet.laplacian.movedim(-1, 0)
-
-    @property
-    def jacobian(self) -> Tensor:
-        """∂û/∂φ, (n_fields, n_states, n_points, n_latent)."""
-        return self._jet.jacobian
+        return (self._at.field_scale * self.jet.laplacian).movedim(-1, 0)

@@ -61,7 +61,12 @@ class LatentEquation:
     def projection(self, X: Array) -> Projection:
         """Right-hand side of the latent equation at parameters (n, n_parameters)."""
         return Projection(
-            self.model.network, self.pde, as_tensor(X), self.collocation, self.regularization
+            self.model.network,
+            self.model.units,
+            self.pde,
+            as_tensor(X),
+            self.collocation,
+            self.regularization,
         )
 
     def start(
@@ -114,8 +119,7 @@ class LatentEquation:
         densities = conserved_densities(self.pde, self.conserve)
         conservation = None
         if densities:
-            network = self.model.network
-            conservation = Conservation(network, densities, self.quadrature, projection)
+            conservation = Conservation(densities, self.quadrature, projection)
             conservation.start(start.latent)
         at_times = as_tensor(times)
         path = self._path(projection, start.latent, at_times, conservation)

@@ -13,7 +13,7 @@ from skcolora._galerkin._latent_equation import LatentEquation
 from skcolora._galerkin._projection import Projection
 from skcolora._galerkin._solution import GalerkinSolution
 from skcolora._galerkin._start import Start, initial_fields
-from skcolora._snapshots import Array, nonzero_scale
+from skcolora._snapshots import Array, column_scale
 from skcolora.utils._torch import as_tensor
 
 # Limits of the paths to learn.  Paths are not learnt if their relative residual, or their distance
@@ -121,9 +121,9 @@ def _chained_starts(equation: LatentEquation, X: Array, before: LatentPaths | No
     """
     model = equation.model
     known = initial_fields(equation.pde, model.layout, X, None)
-    scale = nonzero_scale(np.ptp(model.inputs, axis=0))
-    inputs = model.transform(X) / scale
-    solved_inputs = [] if before is None else list(before.inputs / scale)
+    scale = column_scale(model.inputs)
+    inputs = scale.apply(model.transform(X))
+    solved_inputs = [] if before is None else list(scale.apply(before.inputs))
     states = [] if before is None else list(before.latent[:, 0])
     starts: dict[int, Start] = {}
     left = list(range(len(X)))
@@ -147,8 +147,7 @@ def _chained_starts(equation: LatentEquation, X: Array, before: LatentPaths | No
 @torch.no_grad()
 def _path_metric(projection: Projection, latent: Tensor) -> Tensor:
     """Matrices R of the states of a path, (n_times, n_latent, n_latent)."""
-    J = projection.jacobian(latent) / projection.size(latent)[:, None, None]
-    R = torch.linalg.qr(J, mode="r").R
+    R = projection.triangles(latent) / projection.size(latent)[:, None, None]
     floor = _METRIC_FLOOR * torch.linalg.matrix_norm(R, 2)
     ridge = floor[:, None, None] * torch.eye(R.shape[2], dtype=R.dtype)
     triangle: Tensor = torch.linalg.qr(torch.cat([R, ridge], dim=1), mode="r").R

@@ -120,7 +120,9 @@ def _draw_points(
 
 def _projection_at(collocation: Collocation, projection: Projection) -> Projection:
     """The same projection at other collocation points, without regularisation."""
-    return Projection(projection.network, projection.pde, projection.mu, collocation, 0.0)
+    return Projection(
+        projection.network, projection.units, projection.pde, projection.mu, collocation, 0.0
+    )
 
 
 def importance_sample(

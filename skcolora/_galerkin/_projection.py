@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import torch
 from torch import Tensor
 
 from skcolora._galerkin._collocation import Collocation
-from skcolora._galerkin._field import NetworkField
+from skcolora._galerkin._field import NetworkAtPoints
 from skcolora._galerkin._tikhonov import LeastSquares, solve_least_squares
-from skcolora._nn import CoLoRANetwork, NetworkJet, first_layer
+from skcolora._nn import CoLoRANetwork, NetworkJet
+from skcolora._snapshots import Array, Units
 from skcolora.pdes import PDE
+from skcolora.utils._torch import as_tensor
 
 # Number of points of all trajectories in one evaluation.  It is large enough to hide overheads
 # and small enough that the activations of a layer stay in the cache.
@@ -25,6 +28,8 @@ class Projection:
     ----------
     network : CoLoRANetwork
         Network in float64.
+    units : Units
+        Units of the network.
     pde : PDE
     mu : Tensor of shape (n, n_parameters)
         Parameters of the trajectories.
@@ -37,22 +42,23 @@ class Projection:
     def __init__(
         self,
         network: CoLoRANetwork,
+        units: Units,
         pde: PDE,
         mu: Tensor,
         collocation: Collocation,
         regularization: float,
     ) -> None:
-        self.network, self.pde, self.mu = network, pde, mu
+        self.network, self.units, self.pde, self.mu = network, units, pde, mu
         self.collocation, self.regularization = collocation, regularization
         self._points = collocation.points
-        # The rows of each field are divided by the scale of the field, as in training.
-        self._roots = collocation.weights.sqrt() / network.u_scale[:, None]
-        adapted = bool(network.splits[0])
-        self._first_jet = None if adapted else first_layer(network, self._points, mu[:, :0])
+        self._at = NetworkAtPoints(network, units, self._points)
+        # The rows hold scaled fields, as in training.
+        self._roots = collocation.weights.sqrt()
 
-    def field(self, latent: Tensor) -> NetworkField:
-        """Field û of states (n_states, n_latent) at the collocation points."""
-        return NetworkField(self.network, latent, self._points, self._first_jet)
+    def scaled(self, points: Array, fields: Array) -> tuple[Tensor, Tensor]:
+        """Scaled points and scaled fields (n, n_points, n_fields), in float64."""
+        units = self.units
+        return as_tensor(units.coordinates(points)), as_tensor(units.fields.apply(fields))
 
     def system(self, trajectories: Tensor, t: Tensor, latent: Tensor) -> tuple[Tensor, Tensor]:
         """Matrix and right-hand side of the least-squares problem of states.
@@ -69,21 +75,22 @@ class Projection:
         J : Tensor of shape (n_states, n_rows, n_latent)
             √w ∂û/∂φ, with n_rows = n_fields * n_points.
         f : Tensor of shape (n_states, n_rows)
-            √w f.
+            √w f, for scaled fields.
         """
-        field = self.field(latent)
+        field: Any = self._at.field(latent)
         mu = self.mu[trajectories].T.unsqueeze(-1)
-        f = self.pde.rate(t.unsqueeze(-1), field, mu)  # type: ignore[arg-type]
+        rate = self.pde.rate(t.unsqueeze(-1), field, mu)  # type: ignore[arg-type]
+        f = self._at.field_slope[:, None, None] * rate
         if self.collocation.fixed is not None:
             f = torch.where(self.collocation.fixed, 0.0, f)
-        return self._rows(field), (self._roots[:, None] * f).transpose(0, 1).flatten(1)
+        return self._rows(field.jet), (self._roots * f).transpose(0, 1).flatten(1)
 
     def jacobian(self, latent: Tensor) -> Tensor:
         """√w ∂û/∂φ of states (n_states, n_latent), (n_states, n_rows, n_latent)."""
-        return self._rows(self.field(latent))
+        return self._rows(self._at.jet(latent))
 
-    def _rows(self, field: NetworkField) -> Tensor:
-        rows = self._roots[:, None, :, None] * field.jacobian
+    def _rows(self, jet: NetworkJet) -> Tensor:
+        rows = self._roots[:, None] * jet.jacobian
         return rows.transpose(0, 1).flatten(1, 2)
 
     @torch.no_grad()
@@ -125,7 +132,7 @@ class Projection:
 
     @torch.no_grad()
     def distance(self, latent: Tensor, other: Tensor) -> Tensor:
-        """Relative distance ``‖û(φ) - û(φ')‖ / ‖û(φ)‖`` of states, (n_states,).
+        """Distance ``‖û(φ) - û(φ')‖`` of the fields of states, relative to `size`, (n_states,).
 
         Latent directions that hardly change the field do not contribute, even if the condition
         number of J is large.
@@ -133,15 +140,19 @@ class Projection:
         parts = []
         for s in self._blocks(len(latent)):
             values, other_values = self._values(latent[s]), self._values(other[s])
-            size = values.flatten(1).norm(dim=1)
-            parts.append((values - other_values).flatten(1).norm(dim=1) / size.clamp(min=1e-300))
+            size = values.flatten(1).norm(dim=1).clamp(min=self.units.least_variation)
+            parts.append((values - other_values).flatten(1).norm(dim=1) / size)
         return torch.cat(parts)
 
     @torch.no_grad()
     def size(self, latent: Tensor) -> Tensor:
-        """Norm ‖û(φ)‖ of the field in the weighted L2 norm of the residual, (n_states,)."""
-        parts = [self._values(latent[s]) for s in self._blocks(len(latent))]
-        return torch.cat([values.flatten(1).norm(dim=1) for values in parts])
+        """Variation of the field about its mean in the norm of the residual, (n_states,).
+
+        At least a tenth of the variation of all training snapshots is returned, as in the
+        training, because a field that equals the mean has no relative error.
+        """
+        parts = [self._values(latent[s]).flatten(1).norm(dim=1) for s in self._blocks(len(latent))]
+        return torch.cat(parts).clamp(min=self.units.least_variation)
 
     @torch.no_grad()
     def leverage(self, trajectories: Tensor, t: Tensor, latent: Tensor) -> Tensor:
@@ -182,10 +193,25 @@ class Projection:
         triangle: Tensor = torch.linalg.qr(torch.cat(triangles), mode="r").R
         return triangle / len(latent) ** 0.5
 
+    @torch.no_grad()
+    def triangles(self, latent: Tensor) -> Tensor:
+        """Triangular factors of √w ∂û/∂φ of states, (n_states, n_latent, n_latent)."""
+        parts = [self.jacobian(latent[s]) for s in self._blocks(len(latent))]
+        return torch.cat([torch.linalg.qr(part, mode="r").R for part in parts])
+
+    @torch.no_grad()
+    def violation(self, trajectories: Tensor, t: Tensor, latent: Tensor, rates: Tensor) -> float:
+        """Residual ``‖J φ̇ - f‖ / ‖f‖`` of given rates (n_states, n_latent), over all states."""
+        gap = size = 0.0
+        for s in self._blocks(len(latent)):
+            J, f = self.system(trajectories[s], t[s], latent[s])
+            gap += float(((J @ rates[s].unsqueeze(2)).squeeze(2) - f).square().sum())
+            size += float(f.square().sum())
+        return (gap / max(size, 1e-300)) ** 0.5
+
     def _values(self, latent: Tensor) -> Tensor:
-        """√w û, (n_states, n_points, n_fields)."""
-        values = NetworkJet(self.network, latent, self._points, self._first_jet).value
-        return values * self._roots.T
+        """√w û of the scaled fields, (n_states, n_points, n_fields)."""
+        return self._at.jet(latent).value * self._roots.unsqueeze(1)
 
     def _blocks(self, n: int) -> Iterator[slice]:
         """Slices of n states, each with at most about _BLOCK points."""

@@ -11,8 +11,8 @@ from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 
 from skcolora._galerkin._trained_model import TrainedModel
-from skcolora._nn import CoLoRAModel, decode_rows
-from skcolora._snapshots import Array, SnapshotLayout, parameter_time_rows
+from skcolora._nn import CoLoRAModel, evaluate_fields
+from skcolora._snapshots import Array, Scale
 from skcolora._training import (
     EquationPhase,
     SnapshotSampler,
@@ -73,8 +73,10 @@ def refine(
     all_parameters = np.vstack([X, candidates])
     inputs = model.transform(all_parameters)
     generator = torch.Generator().manual_seed(seed)
-    fields, trained = _fields(networks, model.layout, inputs, len(X), generator)
-    phase = EquationPhase(networks, pde, all_parameters, inputs, fields=fields, trained=trained)
+    fields, trained = _fields(networks, model, inputs, len(X), generator)
+    phase = EquationPhase(
+        networks, pde, model.units, all_parameters, inputs, fields=fields, trained=trained
+    )
     validation = phase.draw(_VALIDATION_FACTOR)
     if not torch.isfinite(phase.residual(validation)).all():
         raise ValueError(
@@ -96,23 +98,25 @@ def refine(
             ConvergenceWarning,
             stacklevel=3,
         )
+    networks.network.mute(~model.units.fields.varies)
     return networks.requires_grad_(False), result
 
 
 @torch.no_grad()
 def _fields(
-    model: CoLoRAModel,
-    layout: SnapshotLayout,
+    networks: CoLoRAModel,
+    model: TrainedModel,
     inputs: Array,
     n_trained: int,
     generator: torch.Generator,
 ) -> tuple[SnapshotSampler, SnapshotSampler]:
-    """Samplers of the current fields of the model.
+    """Samplers of the current scaled fields of the networks.
 
     Parameters
     ----------
-    model : CoLoRAModel
-    layout : SnapshotLayout
+    networks : CoLoRAModel
+    model : TrainedModel
+        The model that the networks come from.
     inputs : ndarray of shape (n, n_inputs)
         Inputs of the hypernetwork, with the training inputs first.
     n_trained : int
@@ -124,7 +128,8 @@ def _fields(
     fields, trained : SnapshotSampler
         Samplers of the fields at all inputs, and at the training inputs.
     """
-    points = layout.grid.points
+    layout, units = model.layout, model.units
+    points = units.coordinates(layout.grid.points)
     per_point = len(inputs) * layout.n_fields
     n_points = min(_MAX_POINTS, max(_MAX_VALUES // (per_point * _MIN_TIMES), 1))
     if len(points) > n_points:
@@ -133,15 +138,19 @@ def _fields(
     n_times = max(_MAX_VALUES // (per_point * len(points)), _MIN_TIMES)
     n_times = min(n_times, _MAX_TIMES)
     times = np.linspace(0.0, layout.times[-1], n_times)
-    latent = model.hypernetwork(as_tensor(parameter_time_rows(inputs, times)))
-    latent = latent.view(len(inputs), n_times, -1)
-    rows = decode_rows(model.network, latent, layout.at(times, points))
-    values = torch.from_numpy(rows.astype(np.float32))
+    tensors = as_tensor(units.inputs(inputs, times))
     coordinates = as_tensor(points)
+    values = torch.empty(len(inputs) * n_times, len(points), layout.n_fields, dtype=torch.float32)
+    latent = networks.hypernetwork(tensors.flatten(0, 1))
+    evaluate_fields(networks.network, coordinates, latent, values)
+    # The fields are scaled already, and a constant field stays out.
+    scale = Scale(np.zeros(layout.n_fields), units.fields.varies.astype(np.float64))
 
     def sampler(n: int) -> SnapshotSampler:
         which = torch.arange(n, dtype=torch.float64).repeat_interleave(n_times)
-        tags: Tensor = torch.stack([which, as_tensor(times).repeat(n)], 1)
-        return SnapshotSampler(values[:n].flatten(0, 1), coordinates, tags, generator=generator)
+        tags: Tensor = torch.stack([which, tensors[0, :, -1].repeat(n)], 1)
+        return SnapshotSampler(
+            values[: n * n_times], coordinates, tags, generator=generator, scale=scale
+        )
 
     return sampler(len(inputs)), sampler(n_trained)

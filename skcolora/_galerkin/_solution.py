@@ -9,7 +9,7 @@ from typing import Any
 from numpy.typing import NDArray
 
 from skcolora._nn import CoLoRANetwork, decode_rows
-from skcolora._snapshots import Array, SnapshotLayout
+from skcolora._snapshots import Array, SnapshotLayout, Units
 from skcolora.utils._torch import as_tensor
 
 
@@ -86,6 +86,7 @@ class GalerkinSolution:
     n_steps: NDArray[Any]
     n_rejected: NDArray[Any]
     _network: CoLoRANetwork = field(repr=False)
+    _units: Units = field(repr=False)
     _layout: SnapshotLayout = field(repr=False)
 
     def predict(self, points: Any = None) -> Array:
@@ -107,7 +108,9 @@ class GalerkinSolution:
             If the points do not fit the fitted model.
         """
         layout = self._layout.at(self.times, points)
-        return layout.from_rows(decode_rows(self._network, as_tensor(self.latent), layout))
+        return layout.from_rows(
+            decode_rows(self._network, self._units, as_tensor(self.latent), layout)
+        )
 
     def __repr__(self) -> str:
         shapes = (f"{f.name}: {getattr(self, f.name).shape}" for f in fields(self) if f.repr)

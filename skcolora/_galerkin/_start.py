@@ -14,11 +14,17 @@ from scipy.spatial import cKDTree
 from torch import Tensor
 
 from skcolora._galerkin._projection import Projection
-from skcolora._nn import CoLoRANetwork, evaluate_fields
-from skcolora._snapshots import Array, Grid, SnapshotLayout, check_points, nonzero_scale
+from skcolora._nn import evaluate_fields
+from skcolora._snapshots import (
+    Array,
+    Grid,
+    SnapshotLayout,
+    check_points,
+    column_scale,
+    merge_close,
+)
 from skcolora._training import encode_fields
 from skcolora.pdes import PDE
-from skcolora.utils._torch import as_tensor
 
 # Number of training states among the starting points of an encoding.
 _MOST_CANDIDATES = 64
@@ -42,7 +48,7 @@ class Start(NamedTuple):
     latent: Tensor
     """Latent states, (n, n_latent)"""
     misfit: Tensor
-    """Relative misfit ‖û(0) - u₀‖ / ‖u₀‖, (n,); NaN without an initial field"""
+    """Misfit ‖û(0) - u₀‖ relative to the variation of u₀, (n,); NaN without an initial field"""
     defect: Tensor
     """Sum of misfit and relative residual of the equation, (n,).  Low values are good."""
 
@@ -61,7 +67,8 @@ class TrainedStarts(NamedTuple):
         dimension.  Between a few training parameters they oscillate less than a hypernetwork.
         They are smooth, so that the encoded states depend smoothly on the parameters.
         """
-        known, indices = np.unique(self._scale_inputs(self.inputs), axis=0, return_index=True)
+        merged = self._scale_inputs(merge_close(self.inputs))
+        known, indices = np.unique(merged, axis=0, return_index=True)
         states = self.start.latent.numpy()
         # Equal training states give exactly equal guesses, since only differences are fitted.
         values = states[indices] - states[0]
@@ -86,8 +93,8 @@ class TrainedStarts(NamedTuple):
 
     def _scale_inputs(self, inputs: Array) -> Array:
         """Inputs in units of their standard deviation; non-finite inputs become the mean."""
-        mean, scale = self.inputs.mean(axis=0), nonzero_scale(np.std(self.inputs, axis=0))
-        return np.where(np.isfinite(inputs), inputs, mean) / scale
+        scale = column_scale(self.inputs)
+        return scale.apply(np.where(np.isfinite(inputs), inputs, scale.center))
 
 
 def initial_fields(
@@ -178,7 +185,7 @@ def find_start(
     -------
     start : Start
     """
-    points, fields = (as_tensor(array).double() for array in known)
+    points, fields = projection.scaled(*known)
     n = len(fields)
     latent = guesses[0][:, 0].expand(n, -1).clone()
     misfit, defect = (fields.new_full((n,), torch.inf) for _ in range(2))
@@ -239,7 +246,7 @@ def trained_starts(
     """
     if known is None:
         return TrainedStarts(inputs, unfitted_start(projection, predicted))
-    points, fields = (as_tensor(array).double() for array in known)
+    points, fields = projection.scaled(*known)
     trajectories = torch.arange(len(fields))
     guesses = [
         states.expand(len(fields), -1, -1) for states in (predicted, encoding_candidates(training))
@@ -285,7 +292,9 @@ def _encode(
     trajectories : Tensor of shape (n,)
         Indices of the trajectories.
     points : Tensor of shape (n_points, n_dims)
+        Scaled points.
     fields : Tensor of shape (n, n_points, n_fields)
+        Scaled fields.
     candidates : Tensor of shape (n, n_candidates, n_latent)
         Starting points of the encoding.
     small_gain : float
@@ -302,7 +311,7 @@ def _encode(
         polish_points=_POLISH_POINTS,
         tol=small_gain,
     )
-    misfit = _misfit(network, points, fields, latent)[inverse]
+    misfit = _misfit(projection, points, fields, latent)[inverse]
     latent = latent[inverse]
     defect = misfit + _relative_residual(projection, trajectories, latent)
     return Start(latent, misfit, defect.nan_to_num(nan=torch.inf, posinf=1e300))
@@ -326,9 +335,10 @@ def _distinct(*arrays: Tensor) -> tuple[list[int], list[int]]:
     return [inverse.index(i) for i in range(len(seen))], inverse
 
 
-def _misfit(network: CoLoRANetwork, points: Tensor, fields: Tensor, latent: Tensor) -> Tensor:
-    """Relative misfit ‖û - u‖ / ‖u‖ of fields (n, n_points, n_fields), (n,)."""
+def _misfit(projection: Projection, points: Tensor, fields: Tensor, latent: Tensor) -> Tensor:
+    """Misfit of scaled fields (n, n_points, n_fields), relative to their variation, (n,)."""
     found = torch.empty_like(fields)
-    evaluate_fields(network, points, latent, found)
-    sizes = (fields / network.u_scale).flatten(1).norm(dim=1).clamp(min=1e-300)
-    return ((found - fields) / network.u_scale).flatten(1).norm(dim=1) / sizes
+    evaluate_fields(projection.network, points, latent, found)
+    floor = projection.units.least_variation * len(points) ** 0.5
+    sizes = fields.flatten(1).norm(dim=1).clamp(min=floor)
+    return (found - fields).flatten(1).norm(dim=1) / sizes

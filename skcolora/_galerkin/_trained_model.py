@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from skcolora._nn import CoLoRANetwork, Hypernetwork, evaluate_latent
-from skcolora._snapshots import Array, SnapshotLayout, parameter_time_rows
+from skcolora._snapshots import Array, SnapshotLayout, Units, rows_among
 from skcolora.utils._torch import as_tensor
 
 
@@ -24,6 +25,7 @@ class TrainedModel:
 
     network: CoLoRANetwork
     """Network û in float64"""
+    units: Units
     hypernetwork: Hypernetwork
     """Hypernetwork h in the precision of the fitted regressor"""
     layout: SnapshotLayout
@@ -34,17 +36,15 @@ class TrainedModel:
 
     def latent(self, inputs: Array, times: Array) -> Tensor:
         """Latent states h at inputs (n, n_inputs) and times, (n, n_times, n_latent) in float64."""
-        rows = as_tensor(parameter_time_rows(inputs, times)).to(self.hypernetwork.center)
-        return evaluate_latent(
-            self.hypernetwork, rows.reshape(len(inputs), len(times), -1)
-        ).double()
+        like = next(self.hypernetwork.parameters())
+        rows = as_tensor(self.units.inputs(inputs, times)).to(like)
+        return evaluate_latent(self.hypernetwork, rows).double()
 
     @cached_property
     def states(self) -> Tensor:
         """Latent states at the training inputs and times, (n_states, n_latent)."""
         return self.latent(self.inputs, self.layout.times).flatten(0, 1)
 
-    def was_trained_on(self, inputs: Array) -> Array:
+    def was_trained_on(self, inputs: Array) -> NDArray[np.bool_]:
         """Mask (n,) of the rows of inputs that are training inputs."""
-        known: Array = (inputs[:, None] == self.inputs).all(axis=2).any(axis=1)
-        return np.asarray(known)
+        return rows_among(inputs, self.inputs)

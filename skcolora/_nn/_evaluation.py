@@ -16,7 +16,7 @@ from torch import Tensor
 from skcolora._nn._activation import silu
 from skcolora._nn._hypernetwork import Hypernetwork
 from skcolora._nn._network import CoLoRANetwork
-from skcolora._snapshots import Array, SnapshotLayout
+from skcolora._snapshots import Array, SnapshotLayout, Units
 from skcolora.utils._torch import as_tensor
 
 # Number of snapshots whose weights are merged at once.
@@ -27,16 +27,25 @@ _BLOCK_CPU, _BLOCK_CUDA = 2**13, 2**20
 
 
 @torch.no_grad()
-def evaluate_fields(network: CoLoRANetwork, points: Tensor, latent: Tensor, out: Tensor) -> None:
+def evaluate_fields(
+    network: CoLoRANetwork,
+    points: Tensor,
+    latent: Tensor,
+    out: Tensor,
+    fields: tuple[Tensor, Tensor] | None = None,
+) -> None:
     """Write the fields û(points; φ) of all latent states into ``out``, in bounded memory.
 
     Parameters
     ----------
     network : CoLoRANetwork
     points : Tensor of shape (n_points, n_dims)
+        Scaled points.
     latent : Tensor of shape (n_snapshots, n_latent)
     out : Tensor of shape (n_snapshots, n_points, n_fields)
         Array for the fields.  It may be on another device than the network.
+    fields : tuple of Tensor of shape (n_fields, 1), optional
+        Center and scale of the fields in ``out``.  None: scaled fields.
     """
     block = _BLOCK_CUDA if latent.is_cuda else _BLOCK_CPU
     n_points = max(1, min(block, len(points)))
@@ -46,7 +55,7 @@ def evaluate_fields(network: CoLoRANetwork, points: Tensor, latent: Tensor, out:
         first, hidden = _merge(network, states)
         shift = states[:, : network.splits[0]]
         for i in range(0, len(points), n_points):
-            x = (points[i : i + n_points] - network.x_center) / network.x_scale
+            x = points[i : i + n_points]
             # A first layer without online weights is the same for all snapshots.
             first_output = None if first.n_online else silu(first(x, shift[0])).mT
             for j in range(0, len(states), n_snapshots):
@@ -55,8 +64,9 @@ def evaluate_fields(network: CoLoRANetwork, points: Tensor, latent: Tensor, out:
                 h = h.expand(len(states[batch]), -1, -1)
                 for k, (weight, bias) in enumerate(hidden):
                     h = torch.bmm(weight[batch], silu(h, inplace=True) if k else h).add_(bias)
-                fields = h * network.u_scale.unsqueeze(-1) + network.u_center.unsqueeze(-1)
-                rows[batch, i : i + n_points] = fields.mT
+                if fields is not None:
+                    h = torch.addcmul(fields[0], h, fields[1])
+                rows[batch, i : i + n_points] = h.mT
 
 
 def _merge(network: CoLoRANetwork, states: Tensor) -> tuple[Any, list[tuple[Tensor, Tensor]]]:
@@ -83,29 +93,32 @@ def evaluate_latent(hypernetwork: Hypernetwork, inputs: Tensor) -> Tensor:
     ----------
     hypernetwork : Hypernetwork
     inputs : Tensor of shape (n_trajectories, n_times, n_inputs)
+        Scaled inputs.
 
     Returns
     -------
     latent : Tensor of shape (n_trajectories, n_times, n_latent)
     """
-    scaled = (inputs - hypernetwork.center) / hypernetwork.scale
     layers = list(zip(hypernetwork.biases, hypernetwork.weights, strict=True))
     out = inputs.new_empty(*inputs.shape[:-1], layers[-1][1].shape[1])
-    for h, row in zip(scaled, out, strict=True):
+    for h, row in zip(inputs, out, strict=True):
         for bias, weight in layers[:-1]:
             h = silu(torch.addmm(bias, h, weight), inplace=True)
         torch.addmm(*(layers[-1][0], h, layers[-1][1]), out=row)
     return out
 
 
-def decode_rows(network: CoLoRANetwork, latent: Tensor, layout: SnapshotLayout) -> Array:
+def decode_rows(
+    network: CoLoRANetwork, units: Units, latent: Tensor, layout: SnapshotLayout
+) -> Array:
     """Decode latent states to fields at the points of the layout.
 
-    The fields have the precision of the network.
+    The fields have the user's units and the precision of the network.
 
     Parameters
     ----------
     network : CoLoRANetwork
+    units : Units
     latent : Tensor of shape (n_trajectories, n_times, n_latent)
     layout : SnapshotLayout
 
@@ -113,9 +126,15 @@ def decode_rows(network: CoLoRANetwork, latent: Tensor, layout: SnapshotLayout) 
     -------
     rows : ndarray of shape (n_trajectories, n_times, n_points, n_fields)
     """
-    points = as_tensor(layout.grid.points).to(network.u_scale)
-    out = torch.empty(*latent.shape[:2], len(points), layout.n_fields, dtype=latent.dtype)
+    points = as_tensor(units.coordinates(layout.grid.points)).to(latent)
+    center, scale = (
+        as_tensor(entry).to(latent).unsqueeze(-1)
+        for entry in (units.fields.center, units.fields.scale)
+    )
+    out = torch.empty(
+        *latent.shape[:2], len(points), layout.n_fields, dtype=latent.dtype, device="cpu"
+    )
     # Each trajectory is computed separately, as in `evaluate_latent`.
     for trajectory, path in zip(out, latent, strict=True):
-        evaluate_fields(network, points, path, trajectory)
+        evaluate_fields(network, points, path, trajectory, (center, scale))
     return np.asarray(out.numpy())

@@ -12,7 +12,7 @@ from skcolora._nn._layers import Factor, lecun_normal
 
 
 class Hypernetwork(nn.Module):
-    """Dense network that maps standardised inputs (μ, t) to the online weights.
+    """Dense network that maps scaled inputs (μ, t) to the online weights.
 
     Parameters
     ----------
@@ -26,9 +26,6 @@ class Hypernetwork(nn.Module):
         Source of the initial weights.
     """
 
-    center: Tensor
-    scale: Tensor
-
     def __init__(
         self, n_inputs: int, n_latent: int, *, width: int, depth: int, generator: torch.Generator
     ) -> None:
@@ -38,13 +35,13 @@ class Hypernetwork(nn.Module):
         self.weights = nn.ParameterList(
             lecun_normal(i, o, generator=generator, fan_in=i) for i, o in itertools.pairwise(sizes)
         )
-        self.biases = nn.ParameterList(nn.Parameter(torch.zeros(o)) for o in sizes[1:])
-        self.register_buffer("center", torch.zeros(n_inputs))
-        self.register_buffer("scale", torch.ones(n_inputs))
+        self.biases = nn.ParameterList(
+            nn.Parameter(torch.zeros(o, dtype=torch.float32, device="cpu")) for o in sizes[1:]
+        )
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Map inputs (n_snapshots, n_inputs) to latent states (n_snapshots, n_latent)."""
-        h = (inputs - self.center) / self.scale
+        h = inputs
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             h = (silu(h) if i else h) @ weight + bias
         return h
@@ -59,7 +56,7 @@ class Hypernetwork(nn.Module):
         sensitivity : Tensor of shape (n_fields, n_snapshots, n_points, n_latent)
             Derivatives of the fields with respect to φ.
         """
-        h = (inputs - self.center) / self.scale
+        h = inputs
         layer_inputs, layer_outputs = [], []
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             layer_inputs.append(silu(h) if i else h)
@@ -82,8 +79,6 @@ def widen(hypernetwork: Hypernetwork, width: int, *, generator: torch.Generator)
     n_inputs, n_latent = old_weights[0].shape[0], old_weights[-1].shape[1]
     out = Hypernetwork(n_inputs, n_latent, width=width, depth=len(old_weights), generator=generator)
     out.to(old_weights[0])
-    out.center.copy_(hypernetwork.center)
-    out.scale.copy_(hypernetwork.scale)
     for new, old in zip(out.weights, old_weights, strict=True):
         n_in, n_out = old.shape
         # The old units have zero weights on the new units, so their outputs do not change.

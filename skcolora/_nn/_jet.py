@@ -43,15 +43,25 @@ class NetworkJet:
     network : CoLoRANetwork
     latent : Tensor of shape (n_states, n_latent)
     x : Tensor of shape (n_points, n_dims) or (n_states, n_points, n_dims)
+        Scaled coordinates, see `skcolora._snapshots.Units`.
     first_jet : Jet, optional
         The output of `first_layer` at the points, if it has been computed before.  Only for
         a first layer without online weights.
+    slopes : Tensor of shape (n_dims,), optional
+        Derivatives of the scaled coordinates in the user's coordinates.  The derivatives in space
+        are then in the user's unit of length.  By default they are 1.
     """
 
     def __init__(
-        self, network: CoLoRANetwork, latent: Tensor, x: Tensor, first_jet: Jet | None = None
+        self,
+        network: CoLoRANetwork,
+        latent: Tensor,
+        x: Tensor,
+        first_jet: Jet | None = None,
+        slopes: Tensor | None = None,
     ) -> None:
         self.network, self.latent, self.x = network, latent, x
+        self._slopes = slopes
         # Online weights of each layer as columns, (n_online, n_states, 1).
         self._columns = latent.T.unsqueeze(-1).split(network.splits)
         self._layers: list[Any] = list(network.layers)
@@ -61,7 +71,9 @@ class NetworkJet:
     def _first(self) -> Jet:
         if self._given_first is not None:
             return self._given_first
-        return first_layer(self.network, self.x, self.latent[:, : self.network.splits[0]])
+        return first_layer(
+            self.network, self.x, self.latent[:, : self.network.splits[0]], self._slopes
+        )
 
     @cached_property
     def _activations(self) -> _Activations:
@@ -77,8 +89,7 @@ class NetworkJet:
     @cached_property
     def value(self) -> Tensor:
         """û, (n_states, n_points, n_fields)."""
-        output = self._activations.output.movedim(0, -1)
-        return self.network.u_center + self.network.u_scale * output
+        return self._activations.output.movedim(0, -1)
 
     @cached_property
     def _gradients(self) -> list[Tensor]:
@@ -93,8 +104,7 @@ class NetworkJet:
     @cached_property
     def grad(self) -> Tensor:
         """∇û, (n_dims, n_states, n_points, n_fields)."""
-        grad = self._gradients[-1].movedim(0, -1)
-        return self.network.u_scale * grad.expand(-1, len(self.latent), -1, -1)
+        return self._gradients[-1].movedim(0, -1).expand(-1, len(self.latent), -1, -1)
 
     @cached_property
     def _sensitivities(self) -> tuple[list[Tensor], list[Tensor], list[Tensor | None]]:
@@ -105,7 +115,9 @@ class NetworkJet:
         n_fields, n_states, n_points).
         """
         # The sensitivity to the output of the last layer is the same at all points.
-        sensitivity = torch.diag(self.network.u_scale)[:, :, None, None]
+        like = self.latent
+        identity = torch.eye(self.network.n_fields, dtype=like.dtype, device=like.device)
+        sensitivity = identity[:, :, None, None]
         activations, outputs, online = [], [], []
         for layer, alpha, low, hidden in zip(
             reversed(self._layers[1:]),
@@ -140,7 +152,7 @@ class NetworkJet:
     def jacobian(self) -> Tensor:
         """∂û/∂φ, (n_fields, n_states, n_points, n_latent)."""
         _, outputs, online = self._sensitivities
-        inputs = scale_coordinates(self.network, self.x)
+        inputs = _with_states(self.x)
         alpha = self.latent[:, : self.network.splits[0]]
         first_online = self._layers[0].online_pullback(inputs, alpha, outputs[0])
         shape = (self.network.n_fields, len(self.latent), self.x.shape[-2])
@@ -148,16 +160,15 @@ class NetworkJet:
         return torch.cat(columns).movedim(0, -1)
 
 
-def scale_coordinates(network: CoLoRANetwork, x: Tensor) -> Tensor:
-    """Scale coordinates to the inputs of the first layer, (n_states or 1, n_points, n_dims)."""
-    return ((x if x.ndim == 3 else x.unsqueeze(0)) - network.x_center) / network.x_scale
-
-
-def first_layer(network: CoLoRANetwork, x: Tensor, alpha: Tensor) -> Jet:
-    """Output of the first layer at the points, with derivatives in the unscaled coordinates."""
+def first_layer(
+    network: CoLoRANetwork, x: Tensor, alpha: Tensor, slopes: Tensor | None = None
+) -> Jet:
+    """Output of the first layer at scaled points, with derivatives as in `NetworkJet`."""
     layer: Any = network.layers[0]
-    value, grad, laplacian = layer.jet(scale_coordinates(network, x), alpha)
-    # Only non-periodic dimensions are scaled, and there the first layer is linear: the second
-    # derivatives vanish and need no factor.
-    grad = grad / network.x_scale[:, None, None]
-    return Jet(*(t.contiguous() for t in (value, grad, laplacian)))
+    slopes = x.new_ones(x.shape[-1]) if slopes is None else slopes
+    return Jet(*(t.contiguous() for t in layer.jet(_with_states(x), alpha, slopes)))
+
+
+def _with_states(x: Tensor) -> Tensor:
+    """Coordinates with an axis of states, (n_states or 1, n_points, n_dims)."""
+    return x if x.ndim == 3 else x.unsqueeze(0)

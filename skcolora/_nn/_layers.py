@@ -28,7 +28,7 @@ class Factor(NamedTuple):
 
 
 class Jet(NamedTuple):
-    """Output of the first layer and its derivatives in space."""
+    """Output of the first layer and its derivatives in space, in the user's unit of length."""
 
     value: Tensor
     """(n_out, n_states or 1, n_points)"""
@@ -52,7 +52,8 @@ class Pullback(NamedTuple):
 
 def lecun_normal(*shape: int, generator: torch.Generator, fan_in: int) -> nn.Parameter:
     """Normal weights of variance ``1 / fan_in``."""
-    return nn.Parameter(torch.randn(*shape, generator=generator) / math.sqrt(fan_in))
+    draws = torch.randn(*shape, generator=generator, dtype=torch.float32, device="cpu")
+    return nn.Parameter(draws / math.sqrt(fan_in))
 
 
 class LowRankUpdate(nn.Module):
@@ -129,7 +130,7 @@ class CoLoRALayer(nn.Module):
         super().__init__()
         self.augmented = augmented
         self.W = lecun_normal(n_in, n_out, generator=generator, fan_in=n_in)
-        self.b = nn.Parameter(torch.zeros(n_out))
+        self.b = nn.Parameter(torch.zeros(n_out, dtype=torch.float32, device="cpu"))
         self.update = (
             None
             if rank is None
@@ -196,9 +197,12 @@ class CoLoRALayer(nn.Module):
         )
         return input_sensitivity, self.update.online_pullback(low.unsqueeze(1), up)
 
-    def jet(self, x: Tensor, alpha: Tensor) -> Jet:
-        """Output and its derivatives in space, for a layer whose inputs are the coordinates."""
-        weight = self.merged(alpha)[0]
+    def jet(self, x: Tensor, alpha: Tensor, slopes: Tensor) -> Jet:
+        """Output and its derivatives in space, for a layer whose inputs are the coordinates.
+
+        ``slopes``, (n_dims,), are the derivatives of the scaled coordinates x.
+        """
+        weight = self.merged(alpha)[0] * slopes.unsqueeze(-1)
         grad = (weight if weight.ndim == 3 else weight.unsqueeze(0)).permute(2, 1, 0).unsqueeze(-1)
         return Jet(self(x, alpha).movedim(-1, 0), grad, torch.zeros_like(grad[:, 0]))
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from skcolora._nn._activation import silu, silu_slope
@@ -39,8 +41,8 @@ class CoLoRANetwork(nn.Module):
         One online weight for each layer, or one for each of the ``rank`` directions.
     adapted_layers : sequence of int
         Layers with online weights; the first layer has number 0.
-    period : tuple of float or None
-        Period of each dimension, None where the domain is not periodic.
+    periodic : sequence of bool
+        Whether each dimension is periodic.
     generator : torch.Generator
         Source of the initial weights.
 
@@ -49,17 +51,17 @@ class CoLoRANetwork(nn.Module):
     n_latent : int
         Number of online weights.
 
+    Notes
+    -----
+    Inputs and outputs are scaled numbers, see `skcolora._snapshots.Units`: coordinates in
+    [-1, 1], or angles along periodic dimensions, and fields of mean 0 and standard deviation 1.
+
     References
     ----------
     .. [1] J. Berman and B. Peherstorfer, "CoLoRA: Continuous low-rank adaptation for
        reduced implicit neural modeling of parameterized partial differential
        equations", ICML 2024, arXiv:2402.14646.
     """
-
-    x_center: Tensor
-    x_scale: Tensor
-    u_center: Tensor
-    u_scale: Tensor
 
     def __init__(
         self,
@@ -71,15 +73,15 @@ class CoLoRANetwork(nn.Module):
         rank: int,
         adaptation: str,
         adapted_layers: Sequence[int],
-        period: tuple[float | None, ...],
+        periodic: Sequence[bool],
         generator: torch.Generator,
     ) -> None:
         super().__init__()
         ranks = [rank if i in adapted_layers else None for i in range(depth)]
         common: Any = {"adaptation": adaptation, "generator": generator}
         first: PeriodicLayer | CoLoRALayer
-        if any(length is not None for length in period):
-            first = PeriodicLayer(width, period=period, rank=ranks[0], **common)
+        if any(periodic):
+            first = PeriodicLayer(width, periodic=periodic, rank=ranks[0], **common)
         else:
             first = CoLoRALayer(n_dims, width, rank=ranks[0], augmented=True, **common)
         widths = [width] * (depth - 1) + [n_fields]
@@ -94,12 +96,6 @@ class CoLoRANetwork(nn.Module):
         self.splits = [layer.n_online for layer in layers]
         self.n_latent = sum(self.splits)
         self.n_fields = n_fields
-        # Coordinates without a period are scaled to (x - center) / scale, and the output to
-        # center + scale * output.  These constants come from the data and are not trained.
-        self.register_buffer("x_center", torch.zeros(n_dims))
-        self.register_buffer("x_scale", torch.ones(n_dims))
-        self.register_buffer("u_center", torch.zeros(n_fields))
-        self.register_buffer("u_scale", torch.ones(n_fields))
 
     def forward(self, x: Tensor, latent: Tensor) -> Tensor:
         """Fields (..., n_points, n_fields) at points x (..., n_points, n_dims).
@@ -107,10 +103,20 @@ class CoLoRANetwork(nn.Module):
         The latent states have shape (..., n_latent).
         """
         alphas = latent.split(self.splits, dim=-1)
-        h = (x - self.x_center) / self.x_scale
+        h = x
         for i, (layer, alpha) in enumerate(zip(self.layers, alphas, strict=True)):
             h = layer(silu(h) if i else h, alpha)
-        return self.u_center + self.u_scale * h
+        return h
+
+    @torch.no_grad()
+    def mute(self, fields: NDArray[np.bool_]) -> None:
+        """Set the output of some fields, those that are constant, to zero."""
+        last: Any = self.layers[-1]
+        muted = fields.tolist()
+        last.W[:, muted] = 0.0
+        last.b[muted] = 0.0
+        if last.update is not None:
+            last.update.B[:, muted] = 0.0
 
     @torch.no_grad()
     def linearize(
@@ -126,13 +132,14 @@ class CoLoRANetwork(nn.Module):
             Factors that multiply the rows of the Jacobians, but not the values.
         """
         alphas = latent.split(self.splits, dim=-1)
-        h = ((x - self.x_center) / self.x_scale).expand(latent.shape[0], -1, -1)
+        h = x.expand(latent.shape[0], -1, -1)
         inputs, outputs = [], []
         for i, (layer, alpha) in enumerate(zip(self.layers, alphas, strict=True)):
             inputs.append(silu(h) if i else h)
             h = layer(inputs[-1], alpha)
             outputs.append(h)
-        sensitivity = torch.diag(self.u_scale)[:, None, None, :].expand(-1, *h.shape)
+        identity = torch.eye(self.n_fields, dtype=h.dtype, device=h.device)
+        sensitivity = identity[:, None, None, :].expand(-1, *h.shape)
         if row_weights is not None:
             sensitivity = sensitivity * row_weights.unsqueeze(-1)
         online: list[Tensor] = []
@@ -145,4 +152,4 @@ class CoLoRANetwork(nn.Module):
                 online.insert(0, back.online)
             if i:
                 sensitivity = back.input * silu_slope(outputs[i - 1])
-        return Linearization(self.u_center + self.u_scale * h, torch.cat(online, -1), factors)
+        return Linearization(h, torch.cat(online, -1), factors)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -14,41 +14,39 @@ from skcolora._nn._layers import Factor, Jet, LowRankUpdate, Pullback, lecun_nor
 class PeriodicLayer(nn.Module):
     """First layer on a periodic domain.
 
-    The output is the mean over the dimensions of ``a cos(2πx/L + c) + b``, with a and b of shape
-    (n_out, n_dims), c of shape (n_out, n_periodic).  A dimension without a period contributes
-    ``a x + b``.
+    The output is the mean over the dimensions of ``a cos(x + c) + b``, with a and b of shape
+    (n_out, n_dims), c of shape (n_out, n_periodic), and the angle x.  A dimension without a
+    period contributes ``a x + b``.
 
     Parameters
     ----------
     n_out : int
         Number of outputs.
-    period : tuple of float or None
-        Period L of each dimension, in the unit of the layer's inputs.
+    periodic : sequence of bool
+        Whether each dimension is periodic.
     rank, adaptation, generator
         As in `CoLoRALayer`.  The low-rank update shifts the phases, ``c + (A diag(α) B)ᵀ``,
         and so can represent a translation of the domain.
     """
 
-    frequency: Tensor
-
     def __init__(
         self,
         n_out: int,
         *,
-        period: tuple[float | None, ...],
+        periodic: Sequence[bool],
         rank: int | None,
         adaptation: str,
         generator: torch.Generator,
     ) -> None:
         super().__init__()
-        n_dims = len(period)
-        self.periodic = [d for d, length in enumerate(period) if length is not None]
-        self.plain = [d for d, length in enumerate(period) if length is None]
-        self._frequencies = [2 * math.pi / length for length in period if length is not None]
-        self.register_buffer("frequency", torch.tensor(self._frequencies))
+        n_dims = len(periodic)
+        self.periodic = [d for d, angle in enumerate(periodic) if angle]
+        self.plain = [d for d, angle in enumerate(periodic) if not angle]
         self.a = lecun_normal(n_out, n_dims, generator=generator, fan_in=1)
         self.b = lecun_normal(n_out, n_dims, generator=generator, fan_in=1)
-        phase = torch.rand(n_out, len(self.periodic), generator=generator)
+        phase = torch.rand(
+            n_out, len(self.periodic), generator=generator, dtype=torch.float32, device="cpu"
+        )
         self.c = nn.Parameter(2 * math.pi * phase)
         self.update = (
             None
@@ -65,15 +63,9 @@ class PeriodicLayer(nn.Module):
     def n_online(self) -> int:
         return 0 if self.update is None else self.update.n_online
 
-    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> PeriodicLayer:
-        module = super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
-        # A conversion to float64 must not keep frequencies rounded to float32.
-        self.frequency = self.frequency.new_tensor(self._frequencies)
-        return module
-
     def _phase(self, x: Tensor, alpha: Tensor) -> Tensor:
         """Arguments of the cosines, (..., n_points, n_out, n_periodic)."""
-        phase = (x[..., self.periodic] * self.frequency).unsqueeze(-2) + self.c
+        phase = x[..., self.periodic].unsqueeze(-2) + self.c
         if self.update is not None:
             phase = phase + self.update.matrix(alpha).mT.unsqueeze(-3)
         return phase
@@ -85,21 +77,22 @@ class PeriodicLayer(nn.Module):
             waves = waves + x[..., self.plain] @ self.a[:, self.plain].T
         return (waves + self.b.sum(-1)) / self.a.shape[1]
 
-    def jet(self, x: Tensor, alpha: Tensor) -> Jet:
-        """Output and its derivatives in space."""
+    def jet(self, x: Tensor, alpha: Tensor, slopes: Tensor) -> Jet:
+        """Output and its derivatives in space, as in `CoLoRALayer.jet`."""
+        frequency = slopes[self.periodic]
         phase = self._phase(x, alpha)
         n_dims = self.a.shape[1]
         cosines = self.a[:, self.periodic] * torch.cos(phase) / n_dims
         sines = self.a[:, self.periodic] * torch.sin(phase) / n_dims
         value = cosines.sum(-1) + self.b.sum(-1) / n_dims
         grad = value.new_empty(n_dims, *value.shape)
-        slopes = -sines * self.frequency
+        periodic_grad = -sines * frequency
         for i, d in enumerate(self.periodic):
-            grad[d] = slopes[..., i]
+            grad[d] = periodic_grad[..., i]
         for d in self.plain:
             value = value + x[..., d, None] * self.a[:, d] / n_dims
-            grad[d] = self.a[:, d] / n_dims
-        laplacian = -(cosines * self.frequency**2).sum(-1)
+            grad[d] = self.a[:, d] * slopes[d] / n_dims
+        laplacian = -(cosines * frequency**2).sum(-1)
         return Jet(*(t.movedim(-1, 0) for t in (value, grad, laplacian)))
 
     def online_pullback(self, x: Tensor, alpha: Tensor, sensitivity: Tensor) -> Tensor | None:
@@ -122,7 +115,7 @@ class PeriodicLayer(nn.Module):
         input_sensitivity = torch.empty(
             *phase_sensitivity.shape[:-2], n_dims, dtype=x.dtype, device=x.device
         )
-        input_sensitivity[..., self.periodic] = phase_sensitivity.sum(-2) * self.frequency
+        input_sensitivity[..., self.periodic] = phase_sensitivity.sum(-2)
         input_sensitivity[..., self.plain] = (mean * self.a[:, self.plain]).sum(-2)
         factors = [
             Factor(self.a, (mean * basis).flatten(-2), None),

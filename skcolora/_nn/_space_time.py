@@ -14,6 +14,9 @@ from skcolora._nn._hypernetwork import Hypernetwork
 from skcolora._nn._layers import Factor
 from skcolora._nn._model import CoLoRAModel
 
+# Number of entries of the Jacobian that are computed at once, which bounds the memory.
+_CHUNK = 2**21
+
 
 class SpaceTimeJet(NamedTuple):
     """Values and derivatives of a model at n points, each with its own time and parameter."""
@@ -36,16 +39,30 @@ class SpaceTimeModel(nn.Module):
     of M only to ∂ₜ.  An activation maps::
 
         (z, ∂z, Δz) → (σ(z), σ'(z) ∂z, σ'(z) Δz + σ''(z) |∇z|²)
+
+    Parameters
+    ----------
+    model : CoLoRAModel
+    slopes : Tensor of shape (n_dims,), optional
+        Derivatives of the scaled coordinates in the user's coordinates, by default 1.
+    time_slope : float, default=1.0
+        Derivative of the scaled time in the user's time.
     """
 
-    def __init__(self, model: CoLoRAModel) -> None:
+    slopes: Tensor
+
+    def __init__(
+        self, model: CoLoRAModel, *, slopes: Tensor | None = None, time_slope: float = 1.0
+    ) -> None:
         super().__init__()
-        self.model = model
+        self.model, self.time_slope = model, time_slope
+        first: Any = model.network.layers[0]
+        self.slopes = first.b.new_ones(1) if slopes is None else slopes
 
     def forward(self, inputs: Tensor, x: Tensor) -> SpaceTimeJet:
         """Jet at points x (n, n_dims), for parameters and times, inputs (n, n_parameters + 1)."""
         network = self.model.network
-        latent, latent_rate = _latent_and_rate(self.model.hypernetwork, inputs)
+        latent, latent_rate = _latent_and_rate(self.model.hypernetwork, inputs, self.time_slope)
         alphas = latent.split(network.splits, -1)
         alpha_rates = latent_rate.split(network.splits, -1)
         z = self._first(x, alphas[0], alpha_rates[0])
@@ -59,22 +76,21 @@ class SpaceTimeModel(nn.Module):
                 rows = [low[:, :1] * alpha[:, None], low_rate, low[:, 2:] * alpha[:, None]]
                 z = z + torch.cat(rows, 1) @ layer.update.B
             z = torch.cat([z[:, :1] + layer.b, z[:, 1:]], 1)
-        z = network.u_scale * z
-        return SpaceTimeJet(z[:, 0] + network.u_center, z[:, 1], z[:, 2:-1], z[:, -1])
+        return SpaceTimeJet(z[:, 0], z[:, 1], z[:, 2:-1], z[:, -1])
 
     def _first(self, x: Tensor, alpha: Tensor, alpha_rate: Tensor) -> Tensor:
         """Output of the first layer with its derivatives, (n, 3 + n_dims, width)."""
         network = self.model.network
         layer: Any = network.layers[0]
-        scaled = ((x - network.x_center) / network.x_scale).unsqueeze(1)
-        value, grad, laplacian = layer.jet(scaled, alpha)
+        points = x.unsqueeze(1)
+        value, grad, laplacian = layer.jet(points, alpha, self.slopes.expand(x.shape[-1]))
         if layer.update is None:
             rate = torch.zeros_like(value)
         else:
-            rate = jvp(lambda a: layer(scaled, a), (alpha,), (alpha_rate,))[1].movedim(-1, 0)
+            rate = jvp(lambda a: layer(points, a), (alpha,), (alpha_rate,))[1].movedim(-1, 0)
         # Each array has shape (width, n, 1): neurons, states, and one point.
         shape = value.shape
-        rows = [value, rate, *(grad / network.x_scale[:, None, None]).unbind(1), laplacian]
+        rows = [value, rate, *grad.unbind(1), laplacian]
         return torch.stack([row.expand(shape)[..., 0].T for row in rows], 1)
 
 
@@ -87,11 +103,13 @@ def _activate(z: Tensor) -> Tensor:
     return torch.cat([silu.value, silu.slope * z[:, 1:-1], laplacian], 1)
 
 
-def _latent_and_rate(hypernetwork: Hypernetwork, inputs: Tensor) -> tuple[Tensor, Tensor]:
-    """Latent state and its derivative in time, which is the last input."""
-    h = (inputs - hypernetwork.center) / hypernetwork.scale
-    rate = torch.cat([torch.zeros_like(h[:, :-1]), torch.ones_like(h[:, -1:])], 1)
-    rate = rate / hypernetwork.scale
+def _latent_and_rate(
+    hypernetwork: Hypernetwork, inputs: Tensor, time_slope: float
+) -> tuple[Tensor, Tensor]:
+    """Latent state and its derivative in the user's time; the last input is the scaled time."""
+    h = inputs
+    rate = torch.zeros_like(h)
+    rate[:, -1] = time_slope
     for i, (weight, bias) in enumerate(zip(hypernetwork.weights, hypernetwork.biases, strict=True)):
         if i:
             silu = SiLUJet(h)
@@ -120,5 +138,7 @@ def jet_jacobian(
         jet = functional_call(model, weights, (inputs.unsqueeze(0), x.unsqueeze(0)))
         return torch.stack([(a.squeeze(0) * b).sum() for a, b in zip(jet, s, strict=True)]).sum()
 
-    rows = vmap(gradient(row), (None, 0, 0, 0))(parameters, inputs, x, list(sensitivity))
+    chunk = max(1, _CHUNK // sum(p.numel() for p in model.parameters()))
+    of_points = vmap(gradient(row), (None, 0, 0, 0), chunk_size=chunk)
+    rows = of_points(parameters, inputs, x, list(sensitivity))
     return [Factor(p, rows[name].flatten(1), None) for name, p in parameters.items()]

@@ -5,15 +5,15 @@ from skcolora._snapshots._layout import SnapshotLayout, infer_layout, parameter_
 from skcolora._snapshots._regrid import interpolate_in_space, interpolate_in_time
 from skcolora._snapshots._stored import MAX_RESIDENT, StoredRows, is_stored
 from skcolora._snapshots._units import (
+    VARIATION_FLOOR,
     Scale,
     Units,
     column_scale,
     field_scale,
-    input_scale,
     is_constant,
     merge_close,
-    nonzero_scale,
     parameter_scale,
+    rows_among,
 )
 from skcolora._snapshots._validation import (
     validate_parameters,
@@ -23,6 +23,7 @@ from skcolora._snapshots._validation import (
 
 __all__ = [
     "MAX_RESIDENT",
+    "VARIATION_FLOOR",
     "Array",
     "Grid",
     "Scale",
@@ -35,15 +36,14 @@ __all__ = [
     "column_scale",
     "field_scale",
     "infer_layout",
-    "input_scale",
     "interpolate_in_space",
     "interpolate_in_time",
     "is_constant",
     "is_stored",
     "merge_close",
-    "nonzero_scale",
     "parameter_scale",
     "parameter_time_rows",
+    "rows_among",
     "validate_parameters",
     "validate_rows",
     "validate_snapshots",

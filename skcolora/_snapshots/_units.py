@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -24,6 +24,9 @@ _ROUNDINGS = 10
 _SAME = 1e-10
 # Largest median distance between neighbouring training parameters, after the scaling.
 _PARAMETER_SPACING = 0.15
+# Smallest variation that errors are relative to, as a share of the root mean square variation of
+# the snapshots: a snapshot that equals the mean has no relative error of its own.
+VARIATION_FLOOR = 0.1
 # Number of values that are converted at once.
 _BLOCK = 2**20
 
@@ -115,11 +118,22 @@ def merge_close(X: Array) -> Array:
     merged = X.astype(np.float64)
     for column in merged.T:
         values, owner = np.unique(column, return_inverse=True)
-        size = np.abs(values).max(initial=0.0)
-        gap = max(_ROUNDINGS * np.finfo(float).eps * size, _SAME * np.ptp(values))
-        first = np.append(True, np.diff(values) > gap)
+        finite = values[np.isfinite(values)]
+        width = np.ptp(finite) if finite.size else 0.0
+        size = np.abs(finite).max(initial=0.0)
+        gap = max(_ROUNDINGS * float(np.finfo(float).eps) * size, _SAME * width)
+        with np.errstate(invalid="ignore"):
+            first = np.append(True, ~(np.diff(values) <= gap))
         column[:] = values[first][np.cumsum(first) - 1][owner.reshape(-1)]
     return merged
+
+
+def rows_among(X: Array, known: Array) -> NDArray[np.bool_]:
+    """Mask (n,) of the rows of X that agree to rounding with one of the known rows."""
+    merged = merge_close(np.vstack([known, X]))
+    equal = merged[len(known) :, None] == merged[: len(known)]
+    found: NDArray[np.bool_] = equal.all(axis=2).any(axis=1)
+    return found
 
 
 def parameter_scale(X: Array) -> Scale:
@@ -160,9 +174,9 @@ class Units:
         times: Array,
         points: Array,
         period: tuple[float | None, ...],
-        fields: Scale,
+        n_fields: int,
     ) -> Units:
-        """The units of snapshots.
+        """The units of snapshots; the fields are not scaled yet, see `with_fields`.
 
         Parameters
         ----------
@@ -171,16 +185,24 @@ class Units:
         points : ndarray of shape (n_points, n_dims)
         period : tuple of float or None
             Period of each dimension.
-        fields : Scale
-            Result of `field_scale`.
+        n_fields : int
         """
         return cls(
             parameters=parameter_scale(X),
             times=column_scale(times[:, None]),
             points=_point_scale(points, period),
             periodic=tuple(length is not None for length in period),
-            fields=fields,
+            fields=Scale(np.zeros(n_fields), np.ones(n_fields)),
         )
+
+    def with_fields(self, fields: Scale) -> Units:
+        """The same units with another scale of the fields."""
+        return replace(self, fields=fields)
+
+    @property
+    def least_variation(self) -> float:
+        """Smallest root mean square of scaled fields that errors are relative to."""
+        return VARIATION_FLOOR * math.sqrt(int(self.fields.varies.sum()))
 
     @property
     def signature(self) -> tuple[bytes, ...]:
@@ -217,13 +239,3 @@ def _point_scale(points: Array, period: tuple[float | None, ...]) -> Scale:
     center = np.where(periodic | constant, low, low / 2 + high / 2)
     scale = np.where(periodic, lengths / (2 * math.pi), (high - low) / 2)
     return Scale(center, np.where(constant, 0.0, scale))
-
-
-def nonzero_scale(scale: Array) -> Array:
-    """Replace zero scales by 1, so that constant quantities can be divided by them."""
-    return np.where(scale > 0, scale, 1.0)
-
-
-def input_scale(X: Array, times: Array) -> Array:
-    """Scales by which the parameters and the time are divided for the hypernetwork."""
-    return np.append(parameter_scale(X).scale, nonzero_scale(times.std(keepdims=True)))

@@ -1,7 +1,7 @@
-"""Random choice of the points of a snapshot, with more points where |u| is large.
+"""Random choice of the points of a snapshot, with more points where |u - ū| is large.
 
-Neighbouring points form cells, and a cell is drawn in proportion to |u|.  The number of cells is
-bounded, so neither memory nor the cost of a draw grows with the grid.  All points of a cell have
+Neighbouring points form cells, and a cell is drawn in proportion to |u - ū|.  The number of cells
+is bounded, so neither memory nor the cost of a draw grows with the grid.  All points of a cell have
 the same probability, which is known exactly, so that weighted estimates are unbiased.
 """
 
@@ -68,7 +68,7 @@ class PointCells:
         Parameters
         ----------
         magnitude : Tensor of shape (n_snapshots, n_points)
-            Non-negative values, such as |u|.
+            Non-negative values, such as |u - ū|.
         importance : float
             Share of the points that is drawn in proportion to the magnitude; the other points
             are drawn uniformly.

@@ -39,7 +39,9 @@ def encode_fields(
     network : CoLoRANetwork
         Network in float64.
     points : Tensor of shape (n_points, n_dims)
+        Scaled points.
     fields : Tensor of shape (n_snapshots, n_points, n_fields)
+        Scaled fields.
     candidates : Tensor of shape (n_candidates, n_latent) or (n_snapshots, n_candidates, n_latent)
         Initial guesses of the latent states.
     max_iter, polish : int
@@ -66,7 +68,8 @@ def encode_fields(
 def _choose_points(points: Tensor, fields: Tensor, n: int) -> tuple[Tensor, Tensor]:
     """Choose about n points for each snapshot; return their coordinates and fields.
 
-    Half of the points are spread evenly, the other half lie where the fields are large.
+    Half of the points are spread evenly, the other half lie where the fields are far from their
+    means.
     """
     n_points = fields.shape[1]
     if n_points <= n:
@@ -90,7 +93,7 @@ def _nearest_candidate(network: CoLoRANetwork, x: Tensor, u: Tensor, candidates:
     nearest = []
     for points, fields, states in zip(x, u, candidates, strict=True):
         with torch.no_grad():
-            misfit = ((network(points, states) - fields) / network.u_scale).flatten(1).norm(dim=1)
+            misfit = (network(points, states) - fields).flatten(1).norm(dim=1)
         nearest.append(states[misfit.nan_to_num(nan=torch.inf).argmin()])
     return torch.stack(nearest)
 
@@ -122,15 +125,14 @@ class _Encoding(NamedTuple):
 
     def residual(self, latent: Tensor) -> Tensor:
         with torch.no_grad():
-            difference = (self._jet(latent).value - self.u) / self.network.u_scale
+            difference = self._jet(latent).value - self.u
         return difference.mT.flatten(1)
 
     def triangle(self, latent: Tensor) -> tuple[Tensor, Tensor]:
-        scale = self.network.u_scale
         with torch.no_grad():
             jet = self._jet(latent)
-            J = (jet.jacobian / scale[:, None, None, None]).transpose(0, 1).flatten(1, 2)
-            r = ((jet.value - self.u) / scale).mT.flatten(1)
+            J = jet.jacobian.transpose(0, 1).flatten(1, 2)
+            r = (jet.value - self.u).mT.flatten(1)
         n_latent = latent.shape[1]
         triangle = torch.linalg.qr(torch.cat([J, r.unsqueeze(2)], dim=2), mode="r").R
         return triangle[:, :n_latent, :n_latent], triangle[:, :n_latent, n_latent:]

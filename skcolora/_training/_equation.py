@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from skcolora._nn import CoLoRAModel, Factor, SpaceTimeJet, SpaceTimeModel, jet_jacobian
-from skcolora._snapshots import Array
+from skcolora._snapshots import Array, Units
 from skcolora._training._natural_gradient import NaturalGradientPhase
 from skcolora._training._phase import batch_shape
 from skcolora._training._sampling import Batch, SnapshotSampler
@@ -22,11 +23,11 @@ class _KnownPoints(NamedTuple):
     """Points with known fields."""
 
     inputs: Tensor
-    """Inputs of the hypernetwork, (n, n_parameters + 1)"""
+    """Scaled inputs of the hypernetwork, (n, n_parameters + 1)"""
     x: Tensor
-    """Coordinates, (n, n_dims)"""
+    """Scaled coordinates, (n, n_dims)"""
     u: Tensor
-    """Known fields, (n, n_fields)"""
+    """Known scaled fields, (n, n_fields)"""
     weights: Tensor
     """Weights of the errors, (n, n_fields)"""
 
@@ -39,6 +40,10 @@ class _CollocationPoints(NamedTuple):
 
     inputs: Tensor
     x: Tensor
+    t: Tensor
+    """Times in the user's unit, (n,)"""
+    points: Tensor
+    """Coordinates in the user's unit, (n, n_dims)"""
     mu: Tensor
     """Parameters of the equation, (n, n_parameters)"""
     fixed: Tensor
@@ -56,14 +61,17 @@ class Sample(NamedTuple):
 
 
 class _PointField:
-    """A `skcolora.pdes.Field` from given derivatives, with arrays (components, n)."""
+    """A `skcolora.pdes.Field` in the user's units from given derivatives of scaled fields.
+
+    The arrays have shape (components, n).
+    """
 
     xp: Any = torch
 
-    def __init__(self, x: Tensor, jet: SpaceTimeJet) -> None:
-        self.points = x.T
-        self.value, self.laplacian = jet.value.T, jet.laplacian.T
-        self.grad = jet.grad.permute(1, 2, 0)
+    def __init__(self, points: Tensor, jet: SpaceTimeJet, center: Tensor, scale: Tensor) -> None:
+        self.points = points.T
+        self.value, self.laplacian = (center + scale * jet.value).T, (scale * jet.laplacian).T
+        self.grad = (scale * jet.grad).permute(1, 2, 0)
 
 
 class EquationPhase:
@@ -79,13 +87,16 @@ class EquationPhase:
     model : CoLoRAModel
         Model in float64.
     pde : PDE
+    units : Units
+        Units of the model.
     X, inputs : ndarray of shape (n, n_parameters)
         Parameters of the equation, and the same parameters as inputs of the hypernetwork.
     fields : SnapshotSampler
-        Sampler of the network's fields at these parameters.  The inputs of its batches are the
-        row of the parameter in X and the time; the times are evenly spaced and start at 0.
+        Sampler of the network's scaled fields at these parameters.  The inputs of its batches are
+        the row of the parameter in X and the scaled time; the times are evenly spaced and start
+        at 0.
     trained : SnapshotSampler
-        Sampler of the network's fields at the parameters of its training.
+        Sampler of the network's scaled fields at the parameters of its training.
     """
 
     dtype = torch.float64
@@ -100,6 +111,7 @@ class EquationPhase:
         self,
         model: CoLoRAModel,
         pde: PDE,
+        units: Units,
         X: Array,
         inputs: Array,
         *,
@@ -107,18 +119,26 @@ class EquationPhase:
         trained: SnapshotSampler,
     ) -> None:
         self.model, self.pde, self._fields, self._trained = model, pde, fields, trained
-        self._mu, self._inputs = as_tensor(X), as_tensor(inputs)
-        self._jets = SpaceTimeModel(model)
+        self._units = units
+        self._mu, self._inputs = as_tensor(X), as_tensor(units.parameters.apply(inputs))
+        self._field_center, self._field_scale, self._field_slope = (
+            as_tensor(entry)
+            for entry in (units.fields.center, units.fields.scale, units.fields.slope)
+        )
+        self._jets = SpaceTimeModel(
+            model, slopes=as_tensor(units.points.slope), time_slope=float(units.times.slope[0])
+        )
         times = fields.inputs[:, 1].unique()
-        self._end_time = float(times[-1])
-        self._time_step = float(times[-1]) / max(len(times) - 1, 1)
+        self._first_time, self._last_time = float(times[0]), float(times[-1])
+        self._time_step = (self._last_time - self._first_time) / max(len(times) - 1, 1)
+        end_time = float(units.times.invert(self._last_time)[0])
         sample = self.draw(8)
         jet = self._jets(sample.collocation.inputs, sample.collocation.x)
         weights = sample.collocation.weights
         sizes = ((weights * part).norm().detach() for part in (jet.value, jet.rate))
         value, rate = map(float, sizes)
         # If the fields do not change in time, τ is the whole time range.
-        self._tau = min(self.TIME_SHARE * value / rate if rate else math.inf, self._end_time)
+        self._tau = min(self.TIME_SHARE * value / rate if rate else math.inf, end_time)
 
     def restart(self) -> None:
         self._optimizer = SPRING(self.model.parameters())
@@ -132,26 +152,34 @@ class EquationPhase:
         trained = self._trained.draw(*shapes[0], self.dtype)
         initial = self._fields.draw(*shapes[1], self.dtype, time_share=0.0)
         collocation = self._fields.draw(*shapes[2], self.dtype)
-        initial_values = torch.stack(
-            [
-                as_tensor(self.pde.initial_value(x.T.numpy(), mu.numpy())).T
-                for x, mu in zip(initial.x, self._mu[initial.inputs[:, 0].long()], strict=True)
-            ]
-        )
+        units = self._units
+        initial_values = [
+            units.fields.apply(
+                self.pde.initial_value(units.points.invert(x.numpy()).T, mu.numpy()).T
+            )
+            for x, mu in zip(initial.x, self._mu[initial.inputs[:, 0].long()], strict=True)
+        ]
         parts = [self._flatten_batch(trained), self._flatten_batch(initial)]
-        u = torch.cat([trained.u.flatten(0, 1), initial_values.flatten(0, 1)])
+        u = torch.cat([trained.u.flatten(0, 1), as_tensor(np.concatenate(initial_values))])
         inputs, x, weights, _ = (torch.cat(pair) for pair in zip(*parts, strict=True))
         known = _KnownPoints(inputs, x, u, weights)
         # Random times between those of the sampler; the points are drawn for the nearest one.
         generator = self._fields.generator
         shift = torch.rand(len(collocation.x), dtype=self.dtype, generator=generator) - 0.5
-        time = (collocation.inputs[:, 1] + self._time_step * shift).clamp(0.0, self._end_time)
+        time = (collocation.inputs[:, 1] + self._time_step * shift).clamp(
+            self._first_time, self._last_time
+        )
         inputs, x, weights, parameter_index = self._flatten_batch(
             collocation._replace(inputs=torch.stack([collocation.inputs[:, 0], time], 1))
         )
-        fixed = torch.from_numpy(self.pde.on_boundary(x.numpy()))
+        points = units.points.invert(x.numpy())
+        t = as_tensor(units.times.invert(inputs[:, -1:].numpy())[:, 0])
+        fixed = torch.from_numpy(self.pde.on_boundary(points))
         mu = self._mu[parameter_index]
-        return Sample(known, _CollocationPoints(inputs, x, mu, fixed, weights, collocation))
+        return Sample(
+            known,
+            _CollocationPoints(inputs, x, t, as_tensor(points), mu, fixed, weights, collocation),
+        )
 
     def _flatten_batch(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Inputs, coordinates, weights and row of the parameter, for each point of a batch."""
@@ -167,9 +195,9 @@ class EquationPhase:
         )
 
     def _equation_residual(self, jet: SpaceTimeJet, collocation: _CollocationPoints) -> Tensor:
-        """Residual ``τ (∂ₜû - f)`` of the equation, (n, n_fields)."""
-        time, field = collocation.inputs[:, -1], _PointField(collocation.x, jet)
-        f = self.pde.rate(time, field, collocation.mu.T).T  # type: ignore[arg-type]
+        """Residual ``τ (∂ₜû - f)`` of the equation in scaled fields, (n, n_fields)."""
+        field: Any = _PointField(collocation.points, jet, self._field_center, self._field_scale)
+        f = self._field_slope * self.pde.rate(collocation.t, field, collocation.mu.T).T  # type: ignore[arg-type]
         return self._tau * (jet.rate - torch.where(collocation.fixed.unsqueeze(1), 0.0, f))
 
     @torch.no_grad()

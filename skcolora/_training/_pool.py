@@ -14,9 +14,10 @@ from torch import Tensor
 from skcolora._snapshots import (
     MAX_RESIDENT,
     Array,
+    Scale,
     SnapshotLayout,
     StoredRows,
-    parameter_time_rows,
+    Units,
 )
 from skcolora._training._cells import PointCells
 from skcolora._training._sampling import Batch, SnapshotSampler
@@ -63,6 +64,9 @@ class PooledSampler(SnapshotSampler):
     points : Tensor of shape (n_points, n_dims)
     parameters : Tensor of shape (n_trajectories, n_parameters)
     times : Tensor of shape (n_times,)
+        Scaled points, parameters and times.
+    scale : Scale or None
+        See `SnapshotSampler`.
     generator : torch.Generator
     max_bytes : int
         Memory of the pool and of the distributions of its points.  The pool has at least
@@ -82,6 +86,7 @@ class PooledSampler(SnapshotSampler):
         *,
         generator: torch.Generator,
         max_bytes: int,
+        scale: Scale | None = None,
     ) -> None:
         n_trajectories, n_times, n_points, n_fields = source.shape
         self._source, self._parameters, self._all_times = source, parameters, times
@@ -102,7 +107,7 @@ class PooledSampler(SnapshotSampler):
         for slot in np.argsort(snapshots, kind="stable").tolist():  # in the order of the file
             fields[slot] = torch.from_numpy(source.read(snapshots[slot]))
         inputs = torch.stack([self._snapshot_inputs(snapshot) for snapshot in snapshots])
-        super().__init__(fields, points, inputs, generator=generator)
+        super().__init__(fields, points, inputs, generator=generator, scale=scale)
 
         self._slot_order = self._rng.permutation(n_slots)
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="skcolora-reader")
@@ -151,23 +156,30 @@ def make_sampler(
     X: Array,
     rows: Array | StoredRows,
     layout: SnapshotLayout,
+    units: Units,
     *,
     device: torch.device,
     seed: int,
+    scale: Scale | None = None,
     max_bytes: int | None = None,
 ) -> SnapshotSampler:
-    """Sampler of snapshots in memory, or of stored ones with a pool of ``max_bytes``."""
-    points = as_tensor(layout.grid.points, device=device)
+    """Sampler of snapshots in memory, or of stored ones with a pool of ``max_bytes``.
+
+    ``scale`` is as in `SnapshotSampler`.
+    """
+    points = as_tensor(units.coordinates(layout.grid.points), device=device)
+    inputs = units.inputs(X, layout.times)
     generator = torch.Generator(device=device).manual_seed(seed)
     if isinstance(rows, StoredRows):
         return PooledSampler(
             rows,
             points,
-            as_tensor(X, device=device),
-            as_tensor(layout.times, device=device),
+            as_tensor(inputs[:, 0, :-1], device=device),
+            as_tensor(inputs[0, :, -1], device=device),
             generator=generator,
             max_bytes=MAX_RESIDENT if max_bytes is None else max_bytes,
+            scale=scale,
         )
-    inputs = as_tensor(parameter_time_rows(X, layout.times), device=device)
     fields = as_tensor(rows.reshape(-1, *rows.shape[2:]), device=device)
-    return SnapshotSampler(fields, points, inputs, generator=generator)
+    rows_of_inputs = as_tensor(inputs.reshape(len(fields), -1), device=device)
+    return SnapshotSampler(fields, points, rows_of_inputs, generator=generator, scale=scale)

@@ -1,9 +1,9 @@
 """Random samples of the training snapshots: trajectories, times and points.
 
 The cost of a training step must not depend on the grid, so a batch consists of a few
-snapshots with a few points each.  Snapshots and points are stratified.  Points are drawn more often
-where the field is large (`PointCells`) and where the network has had large errors.  The weights
-of the samples keep all estimates unbiased.
+snapshots with a few points each.  Snapshots and points are stratified.  Points are drawn more
+often where the field is far from its mean (`PointCells`) and where the network has had large
+errors.  The weights of the samples keep all estimates unbiased.
 """
 
 from __future__ import annotations
@@ -12,10 +12,13 @@ import bisect
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from skcolora._snapshots import VARIATION_FLOOR, Scale, field_scale
 from skcolora._training._cells import PointCells
+from skcolora.utils._torch import as_tensor
 
 # Number of field values that are processed at once, to fit into the cache.
 _BLOCK = 2**18
@@ -25,16 +28,16 @@ class Batch(NamedTuple):
     """Samples of a training step: ``n_points`` points in each of ``n_snapshots`` snapshots."""
 
     x: Tensor
-    """Coordinates of the points, (n_snapshots, n_points, n_dims)."""
+    """Scaled coordinates of the points, (n_snapshots, n_points, n_dims)."""
     u: Tensor
-    """Fields at the points, (n_snapshots, n_points, n_fields)."""
+    """Scaled fields at the points, (n_snapshots, n_points, n_fields)."""
     inputs: Tensor
-    """Physics parameters and time, (n_snapshots, n_parameters + 1)."""
+    """Scaled physics parameters and time, (n_snapshots, n_parameters + 1)."""
     weights: Tensor
     """Weights of the errors, (n_snapshots, n_points, n_fields).
 
-    ``(weights * (û - u)).square().sum((1, 2))`` estimates the squared relative error of each
-    snapshot.
+    ``(weights * (û - u)).square().sum((1, 2))`` estimates the squared error of each snapshot
+    relative to its variation about the mean.  The weight of a constant field is 0.
     """
     cells: Tensor
     """Indices of the cells of the points (`PointCells`), (n_snapshots, n_points)."""
@@ -46,21 +49,30 @@ class SnapshotSampler:
     Parameters
     ----------
     fields : Tensor of shape (n_snapshots, n_points, n_fields)
+        Fields in the user's units.  They are scaled when they are drawn.
     points : Tensor of shape (n_points, n_dims)
+        Scaled points, see `skcolora._snapshots.Units`.
     inputs : Tensor of shape (n_snapshots, n_parameters + 1)
+        Scaled parameters and times.
     generator : torch.Generator
     importance : float, default=0.7
-        Share of the points that is drawn in proportion to |u|; the others are drawn uniformly.
+        Share of the points that is drawn in proportion to the distance of the scaled field from
+        its mean; the others are drawn uniformly.
+    scale : Scale, optional
+        Scale of the fields.  None: that of these snapshots.
 
     Attributes
     ----------
-    mean, std : Tensor of shape (n_fields,)
-        Mean and standard deviation of each field over all snapshots and points, in float64.
+    scale : Scale
+        Scale of the fields.
+
+    Notes
+    -----
+    The error of a snapshot is relative to its variation ``‖(u - ū) / σ‖``, with the mean ū and
+    the standard deviation σ of each field over all snapshots and points.  Thus it does not depend
+    on the units, and all fields count equally.
     """
 
-    # Smallest norm in relative errors, as a share of the root mean square norm of all snapshots:
-    # a snapshot of norm zero has no relative error of its own.
-    NORM_FLOOR = 0.1
     # Share of the points that is drawn in proportion to recorded misfits, and weight of the old
     # misfit of a cell when a point of the cell is drawn again.
     MISFIT_SHARE, MISFIT_MEMORY = 0.3, 0.95
@@ -73,31 +85,38 @@ class SnapshotSampler:
         *,
         generator: torch.Generator,
         importance: float = 0.7,
+        scale: Scale | None = None,
     ) -> None:
         self.fields, self.points, self.inputs = fields, points, inputs
         self.generator, self.importance = generator, importance
         self.n_snapshots, self.n_points, self.n_fields = fields.shape
-        self.mean, self.std = field_moments(fields)
-        # Fields are divided by their root mean square, so that all fields count equally.
-        power = self.mean.square() + self.std.square()
-        self._field_rms = torch.where(power > 0, power, 1.0).sqrt()
-
+        self.scale = field_scale(fields.cpu().numpy()) if scale is None else scale
+        self._center = as_tensor(self.scale.center, device=fields.device)
+        # The slope of a constant field is 0, and so is its weight.
+        self._slope = as_tensor(self.scale.slope, device=fields.device)
+        self._varies = as_tensor(self.scale.varies.astype(np.float64), device=fields.device)
         self._cells = PointCells(points)
         self._norms = fields.new_empty(self.n_snapshots, dtype=torch.float64)
         self._cdf = fields.new_empty(self.n_snapshots, self._cells.n_cells + 1, dtype=torch.float32)
         for rows in _blocks(fields):
             self._update_distribution(rows)
-        floor = self.NORM_FLOOR * self._norms.square().mean().sqrt()
+        floor = VARIATION_FLOOR * self._norms.square().mean().sqrt()
         self._norm_floor = torch.where(floor > 0, floor, 1.0)
-        self._time_order = inputs[:, -1].argsort(stable=True)
+        # Ordered in time, and then in the parameters: the order of the trajectories is irrelevant.
+        order = np.lexsort(inputs.cpu().numpy().T)
+        self._time_order = as_tensor(order, device=fields.device)
         self._times = inputs[self._time_order, -1].tolist()
         self._misfit: Tensor | None = None
 
     def _update_distribution(self, rows: slice) -> None:
         """Update the norms and the point distributions of some snapshots."""
-        squared = (self.fields[rows] / self._field_rms).square().sum(-1)
+        squared = self._scaled(self.fields[rows]).square_().sum(-1)
         self._norms[rows] = squared.sum(-1).sqrt()
         self._cdf[rows] = self._cells.distribution(squared.sqrt_(), self.importance)
+
+    def _scaled(self, fields: Tensor) -> Tensor:
+        """Scaled fields in float64."""
+        return (fields.double() - self._center) * self._slope
 
     def draw(
         self, n_snapshots: int, n_points: int, dtype: torch.dtype, *, time_share: float = 1.0
@@ -117,10 +136,10 @@ class SnapshotSampler:
             self._random(n_snapshots, n_points),
         )
         flat = points + snapshots.unsqueeze(-1) * self.n_points
-        u = self.fields.reshape(-1, self.n_fields)[flat]
+        u = self._scaled(self.fields.reshape(-1, self.n_fields)[flat])
         norms = torch.clamp(self._norms[snapshots], min=self._norm_floor)
-        scale = 1 / (norms.unsqueeze(-1) * self._field_rms)
-        weights = scale.unsqueeze(1) / (n_points * probability).sqrt().unsqueeze(-1)
+        factors = self._varies / norms.unsqueeze(-1)
+        weights = factors.unsqueeze(1) / (n_points * probability).sqrt().unsqueeze(-1)
         return Batch(
             self.points[points].to(dtype),
             u.to(dtype),
@@ -138,9 +157,9 @@ class SnapshotSampler:
         ----------
         batch : Batch
         misfit : Tensor of shape (n_snapshots, n_points, n_fields)
-            Differences between the fields of the network and the snapshots.
+            Differences between the scaled fields of the network and of the snapshots.
         """
-        squared = (misfit / self._field_rms).square().sum(-1).flatten()
+        squared = (misfit * self._varies).square().sum(-1).flatten()
         if self._misfit is None:
             self._misfit = squared.new_zeros(self._cells.n_cells)
         cells, zero = batch.cells.flatten(), torch.zeros_like(self._misfit)
@@ -178,23 +197,3 @@ def _blocks(fields: Tensor) -> Iterator[slice]:
     """Slices of snapshots with about `_BLOCK` values each."""
     n_rows = max(1, _BLOCK // fields[0].numel())
     return (slice(start, start + n_rows) for start in range(0, len(fields), n_rows))
-
-
-def field_moments(fields: Tensor) -> tuple[Tensor, Tensor]:
-    """Mean and standard deviation of each field, computed in float64 and in blocks.
-
-    Parameters
-    ----------
-    fields : Tensor of shape (n_snapshots, n_points, n_fields)
-    """
-    count = 0
-    mean, spread = fields.new_zeros(2, fields.shape[2], dtype=torch.float64)
-    for rows in _blocks(fields):
-        # Update of Chan, Golub and LeVeque, which avoids cancellation if the mean is large.
-        block = fields[rows].double().flatten(0, 1)
-        n, block_mean = len(block), block.mean(0)
-        total, change = count + n, block_mean - mean
-        spread = spread + (block - block_mean).square_().sum(0)
-        spread = spread + change.square() * (count * n / total)
-        mean, count = mean + change * (n / total), total
-    return mean, (spread / count).sqrt()

@@ -16,9 +16,9 @@ def random(*shape, seed=0):
 @pytest.mark.parametrize("block", [3, 7, 50, 10**6])
 @pytest.mark.parametrize("adapted_layers", [(1, 3), (0, 2)])
 @pytest.mark.parametrize("adaptation", ["scalar", "diagonal"])
-@pytest.mark.parametrize("period", [(1.0, None), (None, None)])
+@pytest.mark.parametrize("periodic", [(True, False), (False, False)])
 def test_blocks_give_the_fields_of_the_forward_pass(
-    monkeypatch, block, adapted_layers, adaptation, period
+    monkeypatch, block, adapted_layers, adaptation, periodic
 ):
     network = CoLoRANetwork(
         2,
@@ -28,24 +28,25 @@ def test_blocks_give_the_fields_of_the_forward_pass(
         rank=2,
         adaptation=adaptation,
         adapted_layers=adapted_layers,
-        period=period,
+        periodic=periodic,
         generator=torch.Generator().manual_seed(0),
     ).double()
-    network.x_center[:], network.x_scale[:] = random(2), torch.tensor([2.0, 0.5])
-    network.u_center[:], network.u_scale[:] = random(2), torch.tensor([3.0, 0.1])
     points, latent = random(11, 2), random(9, network.n_latent)
     monkeypatch.setattr(_evaluation, "_BLOCK_CPU", block)
     monkeypatch.setattr(_evaluation, "_MERGED", 4)
     out = torch.full((9, 11, 2), torch.nan, dtype=torch.float64)
     evaluate_fields(network, points, latent, out)
-    torch.testing.assert_close(out, network(points, latent).detach(), rtol=0, atol=1e-13)
+    scaled = network(points, latent).detach()
+    torch.testing.assert_close(out, scaled, rtol=0, atol=1e-13)
+    center, scale = random(2), torch.tensor([3.0, 0.1]).double()
+    evaluate_fields(network, points, latent, out, (center[:, None], scale[:, None]))
+    torch.testing.assert_close(out, center + scale * scaled, rtol=0, atol=1e-13)
 
 
 @pytest.mark.parametrize("depth", [1, 3])
 def test_latent_states_are_those_of_the_forward_pass(depth):
     generator = torch.Generator().manual_seed(0)
     hypernetwork = Hypernetwork(3, 4, width=6, depth=depth, generator=generator).double()
-    hypernetwork.center[:], hypernetwork.scale[:] = random(3), torch.tensor([2.0, 0.5, 1.0])
     inputs = random(5, 7, 3)
     expected = hypernetwork(inputs.flatten(0, 1)).detach().reshape(5, 7, 4)
     latent = evaluate_latent(hypernetwork, inputs)

@@ -9,11 +9,11 @@ from skcolora._nn._model import CoLoRAModel
 from skcolora._nn._network import CoLoRANetwork
 
 
-def make_model(n_parameters=2, n_dims=2, n_fields=2, period=(1.0, 2.0), hyper=(5, 3), **changes):
+def make_model(n_parameters=2, n_dims=2, n_fields=2, periodic=(True, True), hyper=(5, 3), **changes):
     generator = torch.Generator().manual_seed(0)
     options = {"width": 6, "depth": 4, "rank": 3, "adaptation": "scalar", **changes}
     options.setdefault("adapted_layers", tuple(range(1, options["depth"])))
-    network = CoLoRANetwork(n_dims, n_fields, period=period, generator=generator, **options)
+    network = CoLoRANetwork(n_dims, n_fields, periodic=periodic, generator=generator, **options)
     hypernetwork = Hypernetwork(
         n_parameters + 1, network.n_latent, width=hyper[0], depth=hyper[1], generator=generator
     )
@@ -30,7 +30,7 @@ def test_weight_counts_of_the_paper(n_fields, n_parameters, rank, adaptation, n_
         n_parameters,
         2,
         n_fields,
-        (2.0, 2.0),
+        (True, True),
         (15, 3),
         width=25,
         depth=8,
@@ -41,14 +41,13 @@ def test_weight_counts_of_the_paper(n_fields, n_parameters, rank, adaptation, n_
     assert model.network.n_latent == n_latent
 
 
-@pytest.mark.parametrize("period", [(1.0, 2.0), (None, None), (None, 2.0)])
+@pytest.mark.parametrize("periodic", [(True, True), (False, False), (False, True)])
 @pytest.mark.parametrize("adaptation", ["scalar", "diagonal"])
 @pytest.mark.parametrize("adapted_layers", [(1, 2, 3), (0, 2), (0,)])
 def test_jacobian_in_closed_form_agrees_with_automatic_differentiation(
-    period, adaptation, adapted_layers
+    periodic, adaptation, adapted_layers
 ):
-    model = make_model(period=period, adaptation=adaptation, adapted_layers=adapted_layers)
-    model.network.u_scale[:] = torch.tensor([2.0, 3.0])
+    model = make_model(periodic=periodic, adaptation=adaptation, adapted_layers=adapted_layers)
     generator = torch.Generator().manual_seed(1)
     x = torch.rand(4, 5, 2, generator=generator, dtype=torch.float64)
     inputs = torch.randn(4, 3, generator=generator, dtype=torch.float64)
@@ -82,20 +81,20 @@ def test_latent_jacobian_agrees_with_automatic_differentiation():
     assert torch.allclose(given, expected.transpose(0, 1), rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize("period", [(1.0,), (None,)])
-def test_a_translation_is_represented_exactly(period):
+@pytest.mark.parametrize("periodic", [True, False])
+def test_a_translation_is_represented_exactly(periodic):
     """With the first layer adapted, û(x; φ(t)) = û(x - s t; φ(0)) for weights set by hand."""
     network = make_model(
-        n_dims=1, n_fields=1, period=period, rank=1, adapted_layers=(0,)
+        n_dims=1, n_fields=1, periodic=(periodic,), rank=1, adapted_layers=(0,)
     ).network.requires_grad_(False)
     first, speed = network.layers[0], 0.7
-    if period[0] is None:
+    if not periodic:
         # x W + α [0, 1]ᵀ (-s W) = (x - α s) W: the update acts on the input augmented by 1.
         first.update.A.copy_(torch.tensor([[0.0], [1.0]]))
         first.update.B.copy_(-speed * first.W)
     else:
         first.update.A.fill_(1.0)
-        first.update.B.fill_(-speed * 2 * torch.pi / period[0])
+        first.update.B.fill_(-speed)
     x = torch.linspace(-1, 1, 101, dtype=torch.float64)[:, None]
     start = torch.zeros(1, 1, dtype=torch.float64)
     assert network(x, start).std() > 1e-3
