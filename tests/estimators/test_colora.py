@@ -128,7 +128,7 @@ def test_precision_follows_y_unless_told(data, dtype):
     assert quick(**data.grid).fit(data.X, y).predict(data.X).dtype == dtype
     told = quick(**data.grid, dtype="float32").fit(data.X, y)
     assert told.predict(data.X).dtype == np.float32
-    assert told.network_.u_scale.dtype == torch.float32
+    assert next(told.network_.parameters()).dtype == torch.float32
 
 
 @pytest.mark.parametrize(
@@ -314,7 +314,7 @@ def test_fit_on_cuda_and_load_without(data):
     model = quick(**data.grid, max_iter=50, device="cuda").fit(data.X, data.y)
     predicted = model.predict(data.X)
     state = io.BytesIO(pickle.dumps(model))
-    assert model.network_.u_scale.device.type == "cuda"
+    assert next(model.network_.parameters()).device.type == "cuda"
     loaded = pickle.load(state).set_params(device="cpu")
     assert np.allclose(loaded.predict(data.X), predicted, atol=1e-6)
 

@@ -9,7 +9,7 @@ from skcolora._galerkin._collocation import grid_collocation
 from skcolora._galerkin._conservation import Conservation
 from skcolora._galerkin._projection import Projection
 from skcolora._nn._network import CoLoRANetwork
-from skcolora._snapshots import check_points
+from skcolora._snapshots import Units, check_points
 from skcolora.pdes import Burgers, Wave
 
 
@@ -23,13 +23,15 @@ def parts():
         rank=2,
         adaptation="diagonal",
         adapted_layers=(1, 2, 3),
-        period=(1.0,),
+        periodic=(True,),
         generator=torch.Generator().manual_seed(0),
     )
     network.double().requires_grad_(False)
-    rule = grid_collocation(Burgers(), check_points(np.linspace(0, 1, 64, endpoint=False)))
+    grid = check_points(np.linspace(0, 1, 64, endpoint=False))
+    rule = grid_collocation(Burgers(), grid)
     mu = torch.full((3, 1), 0.1, dtype=torch.float64)
-    return network, rule, Projection(network, Burgers(), mu, rule, 1e-8)
+    units = Units.of(mu.numpy(), np.linspace(0, 1, 3), grid.points, (1.0,), 1)
+    return network, rule, Projection(network, units, Burgers(), mu, rule, 1e-8)
 
 
 def states(network, n, size=1.0):
@@ -47,7 +49,7 @@ DENSITIES = {
 @pytest.mark.parametrize("names", [["mass"], ["mass", "energy"], ["slope"]])
 def test_integrals_are_restored(parts, names):
     network, rule, projection = parts
-    conservation = Conservation(network, {n: DENSITIES[n] for n in names}, rule, projection)
+    conservation = Conservation({n: DENSITIES[n] for n in names}, rule, projection)
     start = states(network, 3)
     conservation.start(start)
     target = conservation.integrals(start)
@@ -61,7 +63,7 @@ def test_integrals_are_restored(parts, names):
 def test_the_change_of_the_field_is_nearly_the_least(parts):
     """Of the order of what the gap in mass makes necessary."""
     network, rule, projection = parts
-    conservation = Conservation(network, {"mass": DENSITIES["mass"]}, rule, projection)
+    conservation = Conservation({"mass": DENSITIES["mass"]}, rule, projection)
     start = states(network, 1)
     conservation.start(start)
     moved = start + 1e-4 * states(network, 1).flip(1)
@@ -75,7 +77,7 @@ def test_the_change_of_the_field_is_nearly_the_least(parts):
 
 def test_states_on_the_manifold_stay_where_they_are(parts):
     network, rule, projection = parts
-    conservation = Conservation(network, {"mass": DENSITIES["mass"]}, rule, projection)
+    conservation = Conservation({"mass": DENSITIES["mass"]}, rule, projection)
     start = states(network, 3)
     conservation.start(start)
     assert torch.allclose(conservation(torch.arange(3), start), start, atol=1e-12)

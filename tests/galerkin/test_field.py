@@ -1,13 +1,16 @@
 """The field of a network: exact derivatives, and the equations on it as on a grid."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from torch.func import hessian, jacrev, vmap
 
-from skcolora._galerkin._field import NetworkField
-from skcolora._nn._jet import first_layer
+from skcolora._galerkin._field import NetworkAtPoints
+from skcolora._nn._jet import NetworkJet
 from skcolora._nn._network import CoLoRANetwork
+from skcolora._snapshots import Scale, Units
 from skcolora.pdes import (
     Advection,
     Burgers,
@@ -29,14 +32,24 @@ def make_network(period, n_fields=2, adaptation="diagonal", adapted_layers=(1, 2
         rank=2,
         adaptation=adaptation,
         adapted_layers=adapted_layers,
-        period=period,
+        periodic=[length is not None for length in period],
         generator=torch.Generator().manual_seed(0),
     ).double()
-    network.requires_grad_(False)
-    network.u_scale[:] = torch.tensor([2.0, 3.0])[:n_fields]
-    plain = torch.tensor([length is None for length in period])
-    network.x_center[plain], network.x_scale[plain] = 0.3, 2.5
-    return network
+    return network.requires_grad_(False)
+
+
+def make_units(period, n_fields=2, center=0.3, half_width=2.5):
+    lengths = [half_width if length is None else length / (2 * np.pi) for length in period]
+    points = Scale(np.full(len(period), center), np.array(lengths))
+    unit = Scale(np.zeros(1), np.ones(1))
+    fields = Scale(np.array([0.7, -4.0])[:n_fields], np.array([2.0, 3.0])[:n_fields])
+    return Units(unit, unit, points, tuple(length is not None for length in period), fields)
+
+
+def values_at(at, latent, x):
+    """Fields in the user's units by the plain forward pass, which can be differentiated."""
+    center, slope = (torch.from_numpy(a) for a in (at.units.points.center, at.units.points.slope))
+    return at.field_center + at.field_scale * at.network((x - center) * slope, latent)
 
 
 def states_and_points(network, n_dims):
@@ -54,11 +67,11 @@ def test_derivatives_agree_with_automatic_differentiation(
 ):
     network = make_network(period, n_fields, adaptation, adapted_layers)
     latent, x = states_and_points(network, len(period))
-    field = NetworkField(network, latent, x)
+    sampled = NetworkAtPoints(network, make_units(period, n_fields), x)
+    field = sampled.field(latent)
 
     def at(point, state):
-        """As ``x sigmoid(x)``, since silu has no forward derivative of second order."""
-        return network(point[None], state)[0]
+        return values_at(sampled, state, point[None])[0]
 
     over_points = {"in_dims": (0, None)}
 
@@ -66,45 +79,63 @@ def test_derivatives_agree_with_automatic_differentiation(
         return vmap(vmap(f, **over_points), in_dims=(None, 0))(x, latent)
 
     close = {"rtol": 1e-11, "atol": 1e-11}
-    assert torch.allclose(field.value, network(x, latent).movedim(-1, 0), **close)
+    assert torch.allclose(field.value, values_at(sampled, latent, x).movedim(-1, 0), **close)
     grad = everywhere(jacrev(at))  # (states, points, fields, dims)
     assert torch.allclose(field.grad, grad.permute(3, 2, 0, 1), **close)
     second = everywhere(hessian(at)).diagonal(dim1=-2, dim2=-1).sum(-1)
     assert torch.allclose(field.laplacian, second.movedim(-1, 0), **close)
-    jacobian = everywhere(jacrev(at, argnums=1))
-    assert torch.allclose(field.jacobian, jacobian.movedim(2, 0), **close)
+    jacobian = everywhere(jacrev(at, argnums=1)) / sampled.field_scale[:, None]
+    assert torch.allclose(field.jet.jacobian, jacobian.movedim(2, 0), **close)
     assert field.points.shape == (len(period), 3, 5)
 
 
 @pytest.mark.parametrize("period", [(1.0, 2.0), (None, 2.0)])
 def test_points_of_each_state_and_a_first_layer_computed_before(period):
-    network = make_network(period)
+    network, units = make_network(period), make_units(period)
     latent, x = states_and_points(network, 2)
-    together = NetworkField(network, latent, x)
-    for other in (
-        NetworkField(network, latent, x.expand(3, -1, -1)),
-        NetworkField(network, latent, x, first_layer(network, x, latent[:, :0])),
-    ):
-        for name in ("points", "value", "grad", "laplacian", "jacobian"):
+    scaled = torch.from_numpy(units.coordinates(x.numpy()))
+    slopes = torch.from_numpy(units.points.slope)
+    together = NetworkAtPoints(network, units, x).jet(latent)
+    for points in (scaled, scaled.expand(3, -1, -1)):
+        other = NetworkJet(network, latent, points, slopes=slopes)
+        for name in ("value", "grad", "laplacian", "jacobian"):
             assert torch.allclose(getattr(other, name), getattr(together, name), atol=1e-13)
+
+
+def test_a_constant_field_and_a_constant_axis_take_no_part():
+    network, units = make_network((None, None)), make_units((None, None))
+    points = Scale(units.points.center, np.array([2.5, 0.0]))
+    units = replace(units, points=points, fields=Scale(np.array([0.7, 5.0]), np.array([2.0, 0.0])))
+    network.mute(~units.fields.varies)
+    latent, x = states_and_points(network, 2)
+    field = NetworkAtPoints(network, units, x).field(latent)
+    assert (field.value[1] == 5.0).all()
+    assert (field.grad[1] == 0).all()
+    assert (field.grad[:, 1] == 0).all()
+    assert (field.laplacian[1] == 0).all()
+    assert (field.jet.jacobian[1] == 0).all()
+    moved = NetworkAtPoints(network, units, x + torch.tensor([0.0, 7.0])).field(latent)
+    assert torch.equal(moved.value, field.value)
 
 
 def test_derivatives_agree_with_finite_differences():
     network = make_network((1.0, None))
     latent, x = states_and_points(network, 2)
-    field, h = NetworkField(network, latent, x), 1e-4
+    at = NetworkAtPoints(network, make_units((1.0, None)), x)
+    field, h = at.field(latent), 1e-4
     for d in range(2):
         step = h * torch.eye(2, dtype=torch.float64)[d]
-        difference = (network(x + step, latent) - network(x - step, latent)) / (2 * h)
+        difference = (values_at(at, latent, x + step) - values_at(at, latent, x - step)) / (2 * h)
         assert torch.allclose(field.grad[d], difference.movedim(-1, 0), atol=1e-5)
 
 
 def test_only_what_is_asked_for_is_computed():
     network = make_network((1.0, 2.0))
-    field = NetworkField(network, *states_and_points(network, 2))
+    latent, x = states_and_points(network, 2)
+    field = NetworkAtPoints(network, make_units((1.0, 2.0)), x).field(latent)
     assert field.value.shape == (2, 3, 5)
-    assert "_gradients" not in vars(field._jet)
-    assert "_slopes" not in vars(field._jet)
+    assert "_gradients" not in vars(field.jet)
+    assert "_sensitivities" not in vars(field.jet)
 
 
 MU = {
@@ -124,16 +155,16 @@ def test_equations_agree_on_a_network_and_on_a_grid(equation):
     pde = equation()
     network = make_network(pde.period, pde.n_fields, "scalar")
     mesh = pde.mesh(400 if pde.period[0] is None else 96)
-    if pde.period[0] is None:
-        network.x_center[:], network.x_scale[:] = 50.0, 50.0
+    units = make_units(pde.period, pde.n_fields, center=50.0, half_width=50.0)
     x = torch.from_numpy(mesh.points.reshape(pde.n_dims, -1).T.copy())
     latent = 0.3 * states_and_points(network, pde.n_dims)[0][:2]
     mu = torch.tensor([MU[equation]] * 2, dtype=torch.float64)
-    rate = pde.rate(torch.zeros(2, 1), NetworkField(network, latent, x), mu.T.unsqueeze(-1))
+    at = NetworkAtPoints(network, units, x)
+    rate = pde.rate(torch.zeros(2, 1), at.field(latent), mu.T.unsqueeze(-1))
     assert isinstance(rate, torch.Tensor)
     assert rate.shape == (pde.n_fields, 2, len(x))
     for i in range(2):
-        values = network(x, latent[i]).T.reshape(pde.n_fields, *mesh.shape)
+        values = values_at(at, latent[i], x).T.reshape(pde.n_fields, *mesh.shape)
         on_grid = pde.rate(0.0, GridField(mesh, values.numpy()), MU[equation])
         size = abs(on_grid).max()
         assert np.allclose(rate[:, i].numpy(), on_grid.reshape(pde.n_fields, -1), atol=1e-5 * size)
@@ -146,8 +177,9 @@ def test_conserved_densities_of_a_network(equation):
     mesh = pde.mesh(48)
     x = torch.from_numpy(mesh.points.reshape(pde.n_dims, -1).T.copy())
     latent = 0.3 * states_and_points(network, pde.n_dims)[0][:1]
-    values = network(x, latent)[0].T.reshape(pde.n_fields, *mesh.shape).numpy()
+    at = NetworkAtPoints(network, make_units(pde.period, pde.n_fields), x)
+    values = values_at(at, latent, x)[0].T.reshape(pde.n_fields, *mesh.shape).numpy()
     for density in pde.conserved.values():
-        ours = density(NetworkField(network, latent, x))
+        ours = density(at.field(latent))
         on_grid = density(GridField(mesh, values))
         assert np.isclose(ours.mean(), on_grid.mean(), rtol=1e-6)

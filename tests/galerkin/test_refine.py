@@ -3,6 +3,7 @@
 import pickle
 import warnings
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -108,8 +109,10 @@ def make_phase(data, candidates, **changes):
     model = CoLoRAModel(regressor.network_, regressor.hypernetwork_).double().requires_grad_(True)
     X = np.vstack([data.X, candidates])
     generator = torch.Generator().manual_seed(0)
-    fields, trained = _fields(model, regressor._layout, X, len(data.X), generator)
-    return EquationPhase(model, data.pde, X, X, fields=fields, trained=trained)
+    trained_model = SimpleNamespace(layout=regressor._layout, units=regressor._units)
+    fields, trained = _fields(model, trained_model, X, len(data.X), generator)
+    units = regressor._units
+    return EquationPhase(model, data.pde, units, X, X, fields=fields, trained=trained)
 
 
 @pytest.fixture(scope="module", params=["one field", "two fields"])
@@ -187,7 +190,7 @@ def test_the_memory_for_the_fields_is_bounded(monkeypatch, most, shape):
     assert phase._fields.fields.shape == (3 * n_times, n_points, 1)
     assert phase._trained.fields.shape == (2 * n_times, n_points, 1)
     assert len(torch.unique(phase._fields.points)) == n_points
-    assert phase._fields.inputs[-1, 1] == DATA.times[-1]
+    assert phase._units.times.invert(phase._fields.inputs[-1, 1])[0] == DATA.times[-1]
     phase.restart()
     assert torch.isfinite(phase.step(0.0, 1.0))
 

@@ -9,7 +9,7 @@ from skcolora._galerkin import grid_collocation
 from skcolora._galerkin._projection import Projection
 from skcolora._galerkin._start import Start, TrainedStarts, find_start, trained_starts
 from skcolora._nn._network import CoLoRANetwork
-from skcolora._snapshots import check_points
+from skcolora._snapshots import Scale, Units, check_points
 from skcolora.pdes import Burgers
 
 
@@ -47,14 +47,18 @@ def test_a_start_is_good_that_is_hardly_worse_than_at_the_parameters_around():
 @pytest.fixture
 def parts():
     generator = torch.Generator().manual_seed(0)
-    layout = {"width": 8, "depth": 4, "rank": 2, "adaptation": "diagonal", "period": (1.0,)}
+    layout = {"width": 8, "depth": 4, "rank": 2, "adaptation": "diagonal", "periodic": (True,)}
     network = CoLoRANetwork(1, 1, adapted_layers=(1, 2), generator=generator, **layout)
     network.double().requires_grad_(False)
-    rule = grid_collocation(Burgers(), check_points(np.linspace(0, 1, 64, endpoint=False)))
+    grid = check_points(np.linspace(0, 1, 64, endpoint=False))
+    rule = grid_collocation(Burgers(), grid)
     mu = torch.full((4, 1), 0.1, dtype=torch.float64)
     true = 0.5 * torch.randn(2, network.n_latent, generator=generator, dtype=torch.float64)
-    fields = network(rule.points.expand(2, -1, -1), true)
-    return Projection(network, Burgers(), mu, rule, 1e-8), rule.points, true, fields
+    units = Units.of(mu.numpy(), np.linspace(0, 1, 3), grid.points, (1.0,), 1)
+    units = units.with_fields(Scale(np.array([0.3]), np.array([2.0])))
+    x = torch.from_numpy(units.coordinates(grid.points))
+    fields = 0.3 + 2.0 * network(x.expand(2, -1, -1), true)
+    return Projection(network, units, Burgers(), mu, rule, 1e-8), rule.points, true, fields
 
 
 def test_fields_of_the_network_are_found_again_each_once(parts, monkeypatch):
@@ -86,7 +90,12 @@ def test_other_guesses_are_tried_where_the_first_is_not_good(parts):
     projection, points, true, fields = parts
     known = points.numpy(), fields.numpy()
     two_trajectories = Projection(
-        projection.network, projection.pde, projection.mu[:2], projection.collocation, 1e-8
+        projection.network,
+        projection.units,
+        projection.pde,
+        projection.mu[:2],
+        projection.collocation,
+        1e-8,
     )
     bad = torch.full_like(true, 30.0).unsqueeze(1)
     first = find_start(

@@ -12,7 +12,7 @@ from skcolora._galerkin._point_choice import importance_sample
 from skcolora._galerkin._projection import Projection
 from skcolora._galerkin._weak_norm import _LENGTH, functionals, smoothing
 from skcolora._nn._network import CoLoRANetwork
-from skcolora._snapshots import check_points
+from skcolora._snapshots import Units, check_points
 from skcolora.datasets import make_burgers
 from skcolora.pdes import PDE, Burgers, Burgers2D
 
@@ -73,7 +73,7 @@ def training():
         rank=1,
         adaptation="scalar",
         adapted_layers=(1, 2, 3),
-        period=(1.0,),
+        periodic=(True,),
         generator=torch.Generator().manual_seed(0),
     )
     network.double().requires_grad_(False)
@@ -90,19 +90,20 @@ def training():
     generator = torch.Generator().manual_seed(1)
     states = 0.3 * torch.randn(12, network.n_latent, generator=generator, dtype=torch.float64)
     at = (torch.arange(12), torch.zeros(12, dtype=torch.float64), states)
-    return network, Pair(), grid, rule, mu, at
+    units = Units.of(mu.numpy(), np.linspace(0, 1, 3), grid.points, (1.0,), 2)
+    return (network, units, Pair(), mu), grid, rule, at
 
 
 @pytest.mark.parametrize("n_points", [40, None])
 def test_smoothed_functions_from_their_values_at_points(training, n_points):
-    network, pde, grid, rule, mu, at = training
-    smooth = smoothing(pde, grid)
-    full = Projection(network, pde, mu, rule, 0.0)
+    equation, grid, rule, at = training
+    smooth = smoothing(equation[2], grid)
+    full = Projection(*equation, rule, 0.0)
     chosen = full
     if n_points is not None:
         importance = full.leverage(*at).numpy()
         points = importance_sample(rule, importance, n_points, np.random.RandomState(0))
-        chosen = Projection(network, pde, mu, points, 0.0)
+        chosen = Projection(*equation, points, 0.0)
     M = functionals(full, chosen, at, smooth, np.random.RandomState(0))
     f_full, f_chosen = full.system(*at)[1], chosen.system(*at)[1]
     size = torch.from_numpy(smooth(f_full.numpy())).norm(dim=1)

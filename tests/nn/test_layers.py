@@ -30,26 +30,26 @@ def test_layer_without_update_is_affine(generator):
     assert torch.allclose(layer(x, torch.empty(0)), x @ layer.W + layer.b)
 
 
-@pytest.mark.parametrize("period", [(2.0, 0.7), (None, 3.0)])
-def test_periodic_layer_is_periodic_also_after_a_change_of_precision(generator, period):
-    layer = PeriodicLayer(6, period=period, rank=None, adaptation="scalar", generator=generator)
-    layer.float().double()
+@pytest.mark.parametrize("periodic", [(True, True), (False, True)])
+def test_periodic_layer_is_periodic_in_angles(generator, periodic):
+    options = {"rank": None, "adaptation": "scalar", "generator": generator}
+    layer = PeriodicLayer(6, periodic=periodic, **options).double()
     x = torch.randn(9, 2, dtype=torch.float64, generator=generator)
-    shift = torch.tensor([3 * (length or 0.0) for length in period], dtype=torch.float64)
+    shift = 6 * math.pi * torch.tensor(periodic, dtype=torch.float64)
     none = torch.empty(0, dtype=torch.float64)
     assert torch.allclose(layer(x + shift, none), layer(x, none), rtol=0, atol=1e-13)
 
 
-@pytest.mark.parametrize("period", [(2.0, None), (None, None)])
-def test_the_first_update_starts_as_a_translation(generator, period):
+@pytest.mark.parametrize("periodic", [(True, False), (False, False)])
+def test_the_first_update_starts_as_a_translation(generator, periodic):
     options = {"rank": 3, "adaptation": "scalar", "generator": generator}
-    if period[0] is None:
+    if not periodic[0]:
         layer = CoLoRALayer(2, 6, augmented=True, **options).double()
         shift = -(layer.update.A[-1] @ layer.update.B @ torch.linalg.pinv(layer.W))
     else:
-        layer = PeriodicLayer(6, period=period, **options).double()
+        layer = PeriodicLayer(6, periodic=periodic, **options).double()
         shift = torch.zeros(2, dtype=torch.float64)
-        shift[0] = -(layer.update.A @ layer.update.B)[0, 0] * period[0] / (2 * math.pi)
+        shift[0] = -(layer.update.A @ layer.update.B)[0, 0]
     x = torch.randn(9, 2, dtype=torch.float64, generator=generator)
     alpha = torch.tensor([0.4], dtype=torch.float64)
     moved = layer(x - 0.4 * shift, torch.zeros_like(alpha))

@@ -9,7 +9,9 @@ from skcolora._nn._model import CoLoRAModel
 from skcolora._nn._network import CoLoRANetwork
 
 
-def make_model(n_parameters=2, n_dims=2, n_fields=2, periodic=(True, True), hyper=(5, 3), **changes):
+def make_model(
+    n_parameters=2, n_dims=2, n_fields=2, periodic=(True, True), hyper=(5, 3), **changes
+):
     generator = torch.Generator().manual_seed(0)
     options = {"width": 6, "depth": 4, "rank": 3, "adaptation": "scalar", **changes}
     options.setdefault("adapted_layers", tuple(range(1, options["depth"])))

@@ -30,36 +30,36 @@ def make_model(period, adaptation, adapted_layers, n_fields):
         rank=2,
         adaptation=adaptation,
         adapted_layers=adapted_layers,
-        period=period,
+        periodic=[length is not None for length in period],
         generator=generator,
     )
     hypernetwork = Hypernetwork(3, network.n_latent, width=5, depth=3, generator=generator)
-    model = CoLoRAModel(network, hypernetwork).double()
-    network.u_center[:] = 0.4
-    network.u_scale[:] = torch.tensor([2.0, 3.0])[:n_fields]
-    plain = torch.tensor([length is None for length in period])
-    network.x_center[plain], network.x_scale[plain] = 0.3, 2.5
-    hypernetwork.center[:], hypernetwork.scale[:] = 0.2, torch.tensor([1.0, 2.0, 0.5])
-    return model
+    return CoLoRAModel(network, hypernetwork).double()
 
 
-def some(model, n=7):
+def scales(case):
+    """Derivatives of the scaled coordinates and of the scaled time."""
+    return {"slopes": torch.tensor([0.4, 3.0]).double()[: len(case[0])], "time_slope": 0.5}
+
+
+def some(case, n=7):
     options = {"generator": torch.Generator().manual_seed(1), "dtype": torch.float64}
-    n_dims = len(model.network.x_center)
-    return torch.randn(n, 3, **options), torch.rand(n, n_dims, **options)
+    return torch.randn(n, 3, **options), torch.rand(n, len(case[0]), **options)
 
 
 @pytest.mark.parametrize("case", CASES)
 def test_derivatives(case):
     model = make_model(*case)
-    inputs, x = some(model)
-    jet = SpaceTimeModel(model)(inputs, x)
+    inputs, x = some(case)
+    jet = SpaceTimeModel(model, **scales(case))(inputs, x)
     close = {"rtol": 1e-11, "atol": 1e-11}
     assert torch.allclose(jet.value, model(x.unsqueeze(1), inputs).squeeze(1), **close)
-    known = NetworkJet(model.network, model.hypernetwork(inputs), x.unsqueeze(1))
+    slopes = scales(case)["slopes"]
+    latent = model.hypernetwork(inputs)
+    known = NetworkJet(model.network, latent, x.unsqueeze(1), slopes=slopes)
     assert torch.allclose(jet.grad, known.grad[:, :, 0].transpose(0, 1), **close)
     assert torch.allclose(jet.laplacian, known.laplacian[:, 0], **close)
-    h = torch.tensor([0.0, 0.0, 1e-5], dtype=torch.float64)
+    h = 0.5 * torch.tensor([0.0, 0.0, 1e-5], dtype=torch.float64)
     after, before = (model(x.unsqueeze(1), inputs + s * h).squeeze(1) for s in (1, -1))
     assert torch.allclose(jet.rate, (after - before) / 2e-5, rtol=1e-7, atol=1e-8)
 
@@ -67,8 +67,8 @@ def test_derivatives(case):
 @pytest.mark.parametrize("case", CASES)
 def test_jacobian_in_all_weights(case):
     model = make_model(*case)
-    inputs, x = some(model)
-    jets = SpaceTimeModel(model)
+    inputs, x = some(case)
+    jets = SpaceTimeModel(model, **scales(case))
     generator = torch.Generator().manual_seed(2)
 
     def normal(like):

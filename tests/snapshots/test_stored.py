@@ -13,7 +13,7 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import GridSearchCV
 
 from skcolora import CoLoRAGalerkin, CoLoRARegressor
-from skcolora._snapshots import StoredRows, _stored, infer_layout, is_stored
+from skcolora._snapshots import StoredRows, Units, _stored, infer_layout, is_stored
 from skcolora._training import _pool, make_sampler
 from skcolora.datasets._base import SnapshotData
 from skcolora.metrics import neg_relative_l2_error, relative_l2_error
@@ -85,8 +85,8 @@ def model(data, **changes):
 def test_fits_all_snapshots_though_few_are_in_memory(data, tmp_path):
     fitted = model(data, max_iter=200, random_state=3).fit(data.X, as_memmap(data.y, tmp_path))
     assert relative_l2_error(data.y, fitted.predict(data.X)) < 1e-2  # 6e-4 from memory
-    assert fitted.network_.u_center.item() == pytest.approx(data.y.mean(), abs=0.02)
-    assert fitted.network_.u_scale.item() == pytest.approx(data.y.std(), rel=0.02)
+    assert fitted._units.fields.center[0] == pytest.approx(data.y.mean(), abs=0.02)
+    assert fitted._units.fields.scale[0] == pytest.approx(data.y.std(), rel=0.02)
 
 
 def test_stored_trajectories_can_be_set_aside(data, tmp_path):
@@ -228,18 +228,19 @@ def test_the_equation_reads_nothing_where_the_regressor_is_fitted(data):
 def test_pool_is_stratified_at_all_times_and_fair(data):
     layout = infer_layout(data.y.shape, data.times, data.points)
     rows = StoredRows(data.y, layout)
-    sampler = make_sampler(data.X, rows, layout, device=torch.device("cpu"), seed=0)
+    units = Units.of(data.X, layout.times, layout.grid.points, (None,), 1)
+    sampler = make_sampler(data.X, rows, layout, units, device=torch.device("cpu"), seed=0)
     n_slots, n_times = sampler.n_snapshots, len(data.times)
     assert n_slots == 21
     for _ in range(500):
         sampler.draw(1, 1, torch.float64)
-        times = sampler.inputs[:, -1]
+        times = torch.from_numpy(units.times.invert(sampler.inputs[:, -1:].numpy())[:, 0])
         assert (times.diff() >= 0).all()
         place = torch.linspace(0, 1, n_slots, dtype=torch.float64)
         assert (times / data.times[-1] - place).abs().max() < 1.5 / n_slots + 1 / n_times
     for slot in range(n_slots):  # what is in the pool belongs together
-        trajectory = np.flatnonzero(np.isclose(data.X[:, 0], float(sampler.inputs[slot, 0])))[0]
-        time = np.flatnonzero(data.times == float(sampler.inputs[slot, -1]))[0]
+        inputs = units.inputs(data.X, layout.times)
+        trajectory, time = np.argwhere((inputs == sampler.inputs[slot].numpy()).all(axis=2))[0]
         assert np.array_equal(sampler.fields[slot, :, 0], data.y[trajectory, time])
     sampler.close()
 
@@ -247,7 +248,8 @@ def test_pool_is_stratified_at_all_times_and_fair(data):
 def test_no_snapshot_is_likelier_than_another(data):
     layout, y = infer_layout(data.y.shape, data.times, data.points), Guard(data.y)
     rows = StoredRows(y, layout)
-    sampler = make_sampler(data.X, rows, layout, device=torch.device("cpu"), seed=0)
+    units = Units.of(data.X, layout.times, layout.grid.points, (None,), 1)
+    sampler = make_sampler(data.X, rows, layout, units, device=torch.device("cpu"), seed=0)
     for _ in range(3000):
         sampler.draw(1, 1, torch.float64)
     sampler.close()
