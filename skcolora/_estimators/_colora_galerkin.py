@@ -23,15 +23,16 @@ from skcolora._galerkin import (
     Projection,
     TrainedModel,
     check_agreement,
+    check_grid_is_given,
     check_network_period,
     check_norm,
-    check_rate,
+    check_options,
     choose_collocation,
-    conserved_densities,
     distill,
     grid_collocation,
     grid_quadrature,
     initial_fields,
+    parameter_order,
     refine,
     trained_starts,
     warn_of_doubts,
@@ -48,8 +49,6 @@ from skcolora.pdes import PDE
 from skcolora.utils._sklearn import HasMethods, Interval, StrOptions, fit_context
 from skcolora.utils._torch import as_tensor
 
-# Number of points at which the right-hand side is tried before the training.
-_TRIAL_POINTS = 5
 # The default tolerance of the steps: this part of the training error, within this range.
 _PART_OF_ERROR, _LEAST_RTOL, _MOST_RTOL = 50, 1e-9, 3e-5
 
@@ -245,19 +244,20 @@ class CoLoRAGalerkin(SnapshotRegressor):
             If the snapshots, the regressor and the equation do not fit together, before any
             training.
         """
-        pde, regressor = self.pde, self.regressor
-        if regressor is None:
-            regressor = CoLoRARegressor(period=pde.period, random_state=self.random_state)
+        pde = self.pde
+        regressor = CoLoRARegressor() if self.regressor is None else self.regressor
         inner = find_regressor(regressor)
+        where = "regressor=CoLoRARegressor(times=..., points=..., period=pde.period)"
+        check_grid_is_given(pde, inner.times, inner.points, where)
         named = X if hasattr(X, "columns") else None
         X, _, layout = validate_rows(self, X, y, times=inner.times, points=inner.points)
+        given = X
+        self._order = parameter_order(pde, getattr(self, "feature_names_in_", None))
+        X = self._in_order(X)
         check_agreement(pde, X, layout)
         check_network_period(pde, check_period(inner.period, layout.grid.n_dims))
-        conserved_densities(pde, self.conserve)  # raises where a name or density is wrong
-        check_norm(pde, layout.grid, self.norm)
-        points = grid_quadrature(pde, layout.grid).points
-        check_rate(pde, points if self.collocation == "grid" else points[:_TRIAL_POINTS])
-        self.regressor_ = clone(regressor).fit(X if named is None else named, y)
+        check_options(pde, X, layout.grid, self.conserve, self.norm, self.collocation)
+        self.regressor_ = clone(regressor).fit(given if named is None else named, y)
         error = find_regressor(self.regressor_).best_loss_
         self.rtol_ = _step_tolerance(error) if self.rtol is None else self.rtol
         # Parameters that change later have no effect before the next fit.
@@ -275,7 +275,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
             units=inner._units,
             layout=inner._layout,
             inputs=inner._X,
-            transform=partial(transform_parameters, self.regressor_),
+            transform=partial(transform_parameters, self.regressor_, order=self._order),
         )
         inputs, mu = model.transform(X), as_tensor(X)
         collocation = choose_collocation(
@@ -378,7 +378,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
             Latent path, residual, condition number, effective rank and an indicator of the
             error over time; steps, status and time reached of each trajectory.
         """
-        X = validate_parameters(self, X)
+        X = self._in_order(validate_parameters(self, X))
         layout = self._layout.at(times, None)
         if layout.times[0] < 0:
             raise ValueError(
@@ -543,9 +543,13 @@ class CoLoRAGalerkin(SnapshotRegressor):
     def _seed(self) -> int:
         return int(check_random_state(self._fitted_params.random_state).randint(2**31 - 1))
 
+    def _in_order(self, X: Array) -> Array:
+        """Columns of X in the order of the equation's parameters."""
+        return X if self._order is None else X[:, self._order]
+
     def _without_snapshots(self, X: ArrayLike) -> Array:
         """Rows of X that the regressor was not trained on."""
-        candidates = validate_parameters(self, X)
+        candidates = self._in_order(validate_parameters(self, X))
         return candidates[~rows_among(candidates, self._X)]
 
 

@@ -46,8 +46,12 @@ def find_regressor(estimator: Any) -> CoLoRARegressor:
     return _to_regressor(estimator)[1]
 
 
-def transform_parameters(estimator: Any, X: Array) -> Array:
-    """Parameters as the innermost regressor is given them, under the names of ``fit``."""
+def transform_parameters(estimator: Any, X: Array, *, order: list[int] | None = None) -> Array:
+    """Parameters as the innermost regressor is given them, under the names of ``fit``.
+
+    ``order`` holds the indices that put the columns of ``fit`` into the order of X.
+    """
+    X = X if order is None else X[:, np.argsort(order)]
     named = _with_names(X, getattr(estimator, "feature_names_in_", None))
     return np.asarray(_transformed(_to_regressor(estimator)[0], named), dtype=np.float64)
 

@@ -1,12 +1,15 @@
 """Neural Galerkin methods: a PDE determines the time derivative of the latent state."""
 
 from skcolora._galerkin._advice import warn_of_doubts
-from skcolora._galerkin._checks import (
+from skcolora._galerkin._agreement import (
     check_agreement,
+    check_grid_is_given,
     check_network_period,
+    parameter_order,
+)
+from skcolora._galerkin._checks import (
     check_norm,
-    check_rate,
-    conserved_densities,
+    check_options,
 )
 from skcolora._galerkin._collocation import Collocation, grid_collocation, grid_quadrature
 from skcolora._galerkin._distill import distill
@@ -29,15 +32,16 @@ __all__ = [
     "SampledModes",
     "TrainedModel",
     "check_agreement",
+    "check_grid_is_given",
     "check_network_period",
     "check_norm",
-    "check_rate",
+    "check_options",
     "choose_collocation",
-    "conserved_densities",
     "distill",
     "grid_collocation",
     "grid_quadrature",
     "initial_fields",
+    "parameter_order",
     "refine",
     "sample_modes",
     "trained_starts",

@@ -1,4 +1,4 @@
-"""Checks that an equation, snapshots and a network fit together."""
+"""Checks of the options of `CoLoRAGalerkin`, and of the right-hand side of an equation."""
 
 from __future__ import annotations
 
@@ -8,35 +8,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from skcolora._galerkin._collocation import grid_quadrature
 from skcolora._galerkin._weak_norm import has_weak_norm
-from skcolora._snapshots import Array, Grid, SnapshotLayout
+from skcolora._snapshots import Array, Grid
 from skcolora.pdes import PDE
+from skcolora.utils._torch import as_tensor
 
-
-def check_agreement(pde: PDE, X: Array, layout: SnapshotLayout) -> None:
-    """Check that the snapshots can be solutions of the equation.
-
-    Raises
-    ------
-    ValueError
-        If the number of parameters, fields or dimensions differs, the snapshots are steady
-        fields, or a time is negative.
-    """
-    name = type(pde).__name__
-    pairs = [
-        ("parameter(s)", X.shape[1], len(pde.parameter_names)),
-        ("field(s)", layout.n_fields, pde.n_fields),
-        ("space dimension(s)", layout.grid.n_dims, pde.n_dims),
-    ]
-    for what, found, expected in pairs:
-        if found != expected:
-            raise ValueError(f"The snapshots have {found} {what}, but {name} has {expected}.")
-    if layout.steady:
-        raise ValueError(
-            f"{name} is an evolution equation, but y holds steady fields; give `times`."
-        )
-    if layout.times[0] < 0:
-        raise ValueError(f"`times` must not be negative; got {layout.times[0]:g}.")
+# Number of points at which the right-hand side is tried before the training.
+_TRIAL_POINTS = 5
 
 
 class _TrialField:
@@ -51,21 +30,40 @@ class _TrialField:
         self.grad = points.new_ones(pde.n_dims, *of_field)
 
 
-def check_rate(pde: PDE, points: Tensor) -> None:
+def check_options(
+    pde: PDE, X: Array, grid: Grid, conserve: Any, norm: str, collocation: str
+) -> None:
+    """Check options of `CoLoRAGalerkin`, and the right-hand side at parameters (n, n_parameters).
+
+    Raises
+    ------
+    ValueError
+        If an option does not fit the equation or the grid, or the right-hand side fails.
+    """
+    conserved_densities(pde, conserve)
+    check_norm(pde, grid, norm)
+    points = grid_quadrature(pde, grid).points
+    check_rate(pde, points if collocation == "grid" else points[:_TRIAL_POINTS], X)
+
+
+def check_rate(pde: PDE, points: Tensor, X: Array) -> None:
     """Check that the right-hand side can be evaluated at collocation points.
 
     Parameters
     ----------
     pde : PDE
     points : Tensor of shape (n_points, n_dims)
-        Scattered points.  The right-hand side is evaluated for two trajectories at once.
+        Scattered points.
+    X : ndarray of shape (n, n_parameters)
+        Parameters of the snapshots.  The right-hand side is evaluated for the first and the last
+        trajectory at once.
 
     Raises
     ------
     ValueError
         If the right-hand side fails, for example because it uses arrays on the snapshot grid.
     """
-    mu = points.new_ones(len(pde.parameter_names), 2, 1)
+    mu = as_tensor(X[[0, -1]].T).unsqueeze(2)
     try:
         pde.rate(points.new_zeros(2, 1), _TrialField(pde, points), mu)  # type: ignore[arg-type]
     except Exception as error:
@@ -108,22 +106,6 @@ def check_norm(pde: PDE, grid: Grid, norm: str) -> str:
             'boundary values; give norm="L2".'
         )
     return norm
-
-
-def check_network_period(pde: PDE, period: tuple[float | None, ...]) -> None:
-    """Check that the network is periodic in each periodic dimension of the equation.
-
-    Raises
-    ------
-    ValueError
-        If it is not.
-    """
-    for d, (wanted, given) in enumerate(zip(pde.period, period, strict=True)):
-        if wanted is not None and given is None:
-            raise ValueError(
-                f"{type(pde).__name__} is periodic in dimension {d}, with period {wanted:g}, but "
-                f"the regressor is not; give the regressor period={pde.period!r}."
-            )
 
 
 def conserved_densities(pde: PDE, conserve: Any) -> dict[str, Callable[[Any], Any]]:
