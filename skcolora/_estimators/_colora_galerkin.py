@@ -19,22 +19,16 @@ from skcolora._estimators._colora import CoLoRARegressor
 from skcolora._estimators._unwrap import find_regressor, replace_regressor, transform_parameters
 from skcolora._galerkin import (
     GalerkinSolution,
-    LatentEquation,
-    Projection,
     TrainedModel,
+    build_equation,
     check_agreement,
     check_grid_is_given,
     check_network_period,
-    check_norm,
     check_options,
-    choose_collocation,
     distill,
-    grid_collocation,
-    grid_quadrature,
     initial_fields,
     parameter_order,
     refine,
-    trained_starts,
     warn_of_doubts,
 )
 from skcolora._nn import CoLoRAModel
@@ -47,7 +41,6 @@ from skcolora._snapshots import (
 )
 from skcolora.pdes import PDE
 from skcolora.utils._sklearn import HasMethods, Interval, StrOptions, fit_context
-from skcolora.utils._torch import as_tensor
 
 # The default tolerance of the steps: this part of the training error, within this range.
 _PART_OF_ERROR, _LEAST_RTOL, _MOST_RTOL = 50, 1e-9, 3e-5
@@ -74,9 +67,10 @@ class CoLoRAGalerkin(SnapshotRegressor):
     pde : PDE
         The equation.
     regressor : CoLoRARegressor, Pipeline or search, default=None
-        The estimator that is fitted to the snapshots.  A fitted estimator can be given in a
-        `~sklearn.frozen.FrozenEstimator`.  None: a `CoLoRARegressor` with the period of the
-        equation.  Transforms of the parameters belong into a pipeline here; see the Notes.
+        The estimator that is fitted to the snapshots, with their times and points and with the
+        period of the equation; None raises an error that says so.  A fitted estimator can be
+        given in a `~sklearn.frozen.FrozenEstimator`.  Transforms of the parameters belong into a
+        pipeline here; see the Notes.
     collocation : {"qr", "sample", "grid", "gauss"}, default="qr"
         Rule for the collocation points xᵢ.  "qr": the points of the snapshots that determine
         Jacobians and right-hand sides of the training best, by pivoted QR.  "sample": points of
@@ -268,7 +262,6 @@ class CoLoRAGalerkin(SnapshotRegressor):
     def _set_equation(self, X: Array) -> None:
         """The latent equation, with collocation points and starts from these parameters."""
         params, inner = self._fitted_params, find_regressor(self.regressor_)
-        pde, grid = params.pde, inner._layout.grid
         model = TrainedModel(
             network=copy.deepcopy(inner.network_).cpu().double(),
             hypernetwork=copy.deepcopy(inner.hypernetwork_).cpu(),
@@ -277,30 +270,14 @@ class CoLoRAGalerkin(SnapshotRegressor):
             inputs=inner._X,
             transform=partial(transform_parameters, self.regressor_, order=self._order),
         )
-        inputs, mu = model.transform(X), as_tensor(X)
-        collocation = choose_collocation(
-            params.collocation,
-            params.n_collocation,
-            check_norm(pde, grid, params.norm),
-            Projection(model.network, model.units, pde, mu, grid_collocation(pde, grid), 0.0),
-            grid,
-            as_tensor(model.layout.times),
-            model.latent(inputs, model.layout.times),
-            check_random_state(params.random_state),
-        )
-        starts = trained_starts(
-            Projection(model.network, model.units, pde, mu, collocation, params.regularization),
-            initial_fields(pde, model.layout, X, None),
-            inputs,
-            model.latent(inputs, np.zeros(1))[:, 0],
-            model.states,
-        )
-        self._equation = LatentEquation(
-            pde=pde,
-            model=model,
-            collocation=collocation,
-            quadrature=grid_quadrature(pde, grid),
-            trained_starts=starts,
+        self._equation = build_equation(
+            model,
+            X,
+            pde=params.pde,
+            rule=params.collocation,
+            n_points=params.n_collocation,
+            norm=params.norm,
+            rng=check_random_state(params.random_state),
             regularization=params.regularization,
             conserve=params.conserve,
             method=params.method,
@@ -308,7 +285,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
             substeps=params.substeps,
             max_steps=params.max_steps,
         )
-        self.collocation_ = collocation.points.numpy()
+        self.collocation_ = self._equation.collocation.points.numpy()
         self._layout, self._X = model.layout, X
 
     def predict(

@@ -8,19 +8,17 @@ from skcolora._galerkin._agreement import (
     parameter_order,
 )
 from skcolora._galerkin._checks import (
-    check_norm,
     check_options,
 )
-from skcolora._galerkin._collocation import Collocation, grid_collocation, grid_quadrature
+from skcolora._galerkin._collocation import Collocation
 from skcolora._galerkin._distill import distill
 from skcolora._galerkin._hyperreduction import SampledModes, sample_modes
-from skcolora._galerkin._latent_equation import LatentEquation
+from skcolora._galerkin._latent_equation import LatentEquation, build_equation
 from skcolora._galerkin._pod_equation import PODEquation
-from skcolora._galerkin._point_choice import choose_collocation
 from skcolora._galerkin._projection import Projection
 from skcolora._galerkin._refine import refine
 from skcolora._galerkin._solution import GalerkinSolution
-from skcolora._galerkin._start import initial_fields, trained_starts
+from skcolora._galerkin._start import initial_fields
 from skcolora._galerkin._trained_model import TrainedModel
 
 __all__ = [
@@ -31,19 +29,15 @@ __all__ = [
     "Projection",
     "SampledModes",
     "TrainedModel",
+    "build_equation",
     "check_agreement",
     "check_grid_is_given",
     "check_network_period",
-    "check_norm",
     "check_options",
-    "choose_collocation",
     "distill",
-    "grid_collocation",
-    "grid_quadrature",
     "initial_fields",
     "parameter_order",
     "refine",
     "sample_modes",
-    "trained_starts",
     "warn_of_doubts",
 ]

@@ -10,8 +10,8 @@ import numpy as np
 from torch import Tensor
 
 from skcolora._galerkin._advice import warn_of_drift
-from skcolora._galerkin._checks import conserved_densities
-from skcolora._galerkin._collocation import Collocation
+from skcolora._galerkin._checks import check_norm, conserved_densities
+from skcolora._galerkin._collocation import Collocation, grid_collocation, grid_quadrature
 from skcolora._galerkin._conservation import Conservation
 from skcolora._galerkin._diagnosis import diagnose
 from skcolora._galerkin._integration import (
@@ -20,6 +20,7 @@ from skcolora._galerkin._integration import (
     integrate_fixed,
     integrate_implicit,
 )
+from skcolora._galerkin._point_choice import choose_collocation
 from skcolora._galerkin._projection import Projection
 from skcolora._galerkin._solution import GalerkinSolution
 from skcolora._galerkin._start import (
@@ -27,6 +28,8 @@ from skcolora._galerkin._start import (
     TrainedStarts,
     encoding_candidates,
     find_start,
+    initial_fields,
+    trained_starts,
     unfitted_start,
 )
 from skcolora._galerkin._trained_model import TrainedModel
@@ -155,3 +158,58 @@ class LatentEquation:
             project=project,
             max_steps=self.max_steps,
         )
+
+
+def build_equation(
+    model: TrainedModel,
+    X: Array,
+    *,
+    pde: PDE,
+    rule: str,
+    n_points: int | None,
+    norm: str,
+    rng: np.random.RandomState,
+    **options: Any,
+) -> LatentEquation:
+    """The latent equation of a trained model, with collocation points and starts.
+
+    Parameters
+    ----------
+    model : TrainedModel
+    X : ndarray of shape (n, n_parameters)
+        Parameters from which the points are chosen and the starts are encoded.
+    pde : PDE
+    rule, n_points, norm
+        The parameters ``collocation``, ``n_collocation`` and ``norm`` of `CoLoRAGalerkin`.
+    rng : RandomState
+        Random numbers for the choice of the points.
+    **options
+        Other entries of `LatentEquation`.
+    """
+    grid, inputs, mu = model.layout.grid, model.transform(X), as_tensor(X)
+    collocation = choose_collocation(
+        rule,
+        n_points,
+        check_norm(pde, grid, norm),
+        Projection(model.network, model.units, pde, mu, grid_collocation(pde, grid), 0.0),
+        grid,
+        as_tensor(model.layout.times),
+        model.latent(inputs, model.layout.times),
+        rng,
+    )
+    regularization = options["regularization"]
+    starts = trained_starts(
+        Projection(model.network, model.units, pde, mu, collocation, regularization),
+        initial_fields(pde, model.layout, X, None),
+        inputs,
+        model.latent(inputs, np.zeros(1))[:, 0],
+        model.states,
+    )
+    return LatentEquation(
+        pde=pde,
+        model=model,
+        collocation=collocation,
+        quadrature=grid_quadrature(pde, grid),
+        trained_starts=starts,
+        **options,
+    )
