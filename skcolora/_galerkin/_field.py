@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from skcolora._nn import CoLoRANetwork, NetworkJet, first_layer
+from skcolora._nn import CoLoRANetwork, Jet, NetworkJet, first_layer
 from skcolora._snapshots import Units
 from skcolora.utils._torch import as_tensor
 
@@ -31,14 +32,19 @@ class NetworkAtPoints:
             as_tensor(entry)
             for entry in (units.fields.center, units.fields.scale, units.fields.slope)
         )
-        self._x = as_tensor(units.coordinates(points.numpy()))
         self._slopes = as_tensor(units.points.slope)
-        # A first layer without online weights is computed once, not for each state.
-        self._first_jet = (
-            None
-            if network.splits[0]
-            else first_layer(network, self._x, points.new_zeros(1, 0), self._slopes)
-        )
+
+    @cached_property
+    def _x(self) -> Tensor:
+        """Scaled points."""
+        return as_tensor(self.units.coordinates(self.points.numpy()))
+
+    @cached_property
+    def _first_jet(self) -> Jet | None:
+        """The first layer, which is computed once if it has no online weights."""
+        if self.network.splits[0]:
+            return None
+        return first_layer(self.network, self._x, self.points.new_zeros(1, 0), self._slopes)
 
     def jet(self, latent: Tensor) -> NetworkJet:
         """Scaled fields of states (n_states, n_latent), with derivatives in the user's points."""
@@ -47,10 +53,6 @@ class NetworkAtPoints:
     def field(self, latent: Tensor) -> NetworkField:
         """Field of states (n_states, n_latent) in the user's units."""
         return NetworkField(self, latent)
-
-    def of_points(self, chosen: Any) -> NetworkAtPoints:
-        """The same network at some of the points."""
-        return NetworkAtPoints(self.network, self.units, self.points[chosen])
 
 
 class NetworkField:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.linalg import svd
+from scipy.linalg import eigh
 from torch import Tensor
 
 from skcolora._galerkin._collocation import Collocation, gauss_collocation
@@ -25,8 +25,11 @@ _RANK_TOL = 1e-6
 _MIN_POINTS, _POINTS_PER_WEIGHT = 150, 5
 # Number of training states that choose the points.
 _MAX_STATES = 40
-# Number of candidate points for QR; candidates of larger grids are sampled.
-_MAX_CANDIDATES = 20_000
+# Largest number of points of a grid that are looked at; larger grids are thinned at random.
+_MAX_LOOKED_AT = 2**14
+# Number of candidate points for QR.  Among more points they are drawn by their leverage, which
+# few states tell.
+_MAX_CANDIDATES, _LEVERAGE_STATES = 2**12, 8
 # Number of functions that the weak norm is learnt from, and number of all their values.
 _MAX_FUNCTIONS, _MAX_VALUES = 800, 2**25
 
@@ -102,10 +105,16 @@ def _choose_points(
         return gauss_collocation(full.pde, grid, n_points)
     if rule == "grid" or n_points >= len(full.collocation.points):
         return full.collocation
+    if len(full.collocation.points) > _MAX_LOOKED_AT:
+        weights = full.collocation.weights.numpy()
+        thinned = importance_sample(full.collocation, weights, _MAX_LOOKED_AT, rng)
+        full = _projection_at(thinned, full)
     if rule == "sample":
         return _draw_points(n_points, full, states, rng)
     if len(full.collocation.points) > _MAX_CANDIDATES:
-        full = _projection_at(_draw_points(_MAX_CANDIDATES, full, states, rng), full)
+        every = -(-len(states[0]) // _LEVERAGE_STATES)
+        few = states[0][::every], states[1][::every], states[2][::every]
+        full = _projection_at(_draw_points(_MAX_CANDIDATES, full, few, rng), full)
     return pivoted_qr(full.collocation, full.functions(*states).numpy(), n_points)
 
 
@@ -175,8 +184,11 @@ def pivoted_qr(collocation: Collocation, functions: Array, n_points: int) -> Col
     -------
     chosen : Collocation
     """
-    _, sigma, basis = svd(functions, full_matrices=False)
-    chosen = qdeim_points(basis[sigma > _RANK_TOL * sigma[0]][:n_points], n_points)
+    # The functions are few: the eigenvectors of their Gram matrix cost much less than the SVD.
+    squares, vectors = eigh(functions @ functions.T)
+    kept = np.flatnonzero(squares > _RANK_TOL**2 * squares[-1])[::-1][:n_points]
+    basis = vectors[:, kept].T @ functions / np.sqrt(squares[kept])[:, None]
+    chosen = qdeim_points(basis, n_points)
     return _subset(collocation, chosen, collocation.weights.numpy()[chosen])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -19,6 +20,8 @@ from skcolora.utils._torch import as_tensor
 # Number of points of all trajectories in one evaluation.  It is large enough to hide overheads
 # and small enough that the activations of a layer stay in the cache.
 _BLOCK = 2**14
+# Largest number of points of an initial field that are encoded.
+_MAX_POINTS = 2**14
 
 
 class Projection:
@@ -56,7 +59,13 @@ class Projection:
         self._roots = collocation.weights.sqrt()
 
     def scaled(self, points: Array, fields: Array) -> tuple[Tensor, Tensor]:
-        """Scaled points and scaled fields (n, n_points, n_fields), in float64."""
+        """Scaled points and scaled fields (n, n_points, n_fields), in float64.
+
+        Of very many points some are chosen at random, which bounds the cost.
+        """
+        if len(points) > _MAX_POINTS:
+            chosen = np.random.default_rng(0).choice(len(points), _MAX_POINTS, replace=False)
+            points, fields = points[chosen], fields[:, chosen]
         units = self.units
         return as_tensor(units.coordinates(points)), as_tensor(units.fields.apply(fields))
 
