@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from math import prod
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from scipy.fft import fft
 from scipy.linalg import cholesky_banded, eigh, eigh_tridiagonal, qr
 from scipy.linalg.lapack import dtbtrs
@@ -103,7 +104,7 @@ class _Axis(NamedTuple):
     def is_uniform_period(self) -> bool:
         return self.is_periodic and bool(np.ptp(self.gaps) <= _UNIFORM * self.gaps.mean())
 
-    def entries(self) -> tuple[Array, Array, Array]:
+    def entries(self) -> tuple[Array, NDArray[Any], Array]:
         """Diagonal (n,), indices of neighbours (2, n_gaps) and their entries (n_gaps,)."""
         n = len(self.roots)
         pairs = np.stack([np.arange(len(self.gaps)), np.arange(1, len(self.gaps) + 1) % n])
