@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from skcolora._snapshots import Array, Grid
+from skcolora._snapshots import Array, Grid, check_points
 from skcolora.pdes import PDE
 from skcolora.pdes._quadrature import Rule, axis_rule, gauss_rule, tensor_rule
 from skcolora.utils._torch import as_tensor
@@ -60,6 +60,20 @@ def grid_collocation(pde: PDE, grid: Grid) -> Collocation:
     shares[on_boundary] = 1.0 / on_boundary.sum()
     shares /= shares.sum()
     return Collocation(points, as_tensor(shares), as_tensor(on_boundary))
+
+
+def coarser_grid(grid: Grid, n_points: int) -> Grid:
+    """A tensor grid of every k-th point of each axis, with about ``n_points`` points or fewer.
+
+    The ends of the axes stay.
+    """
+    axes = list(grid.axes or (grid.points[:, 0],))
+    every = 1
+    while prod(-(-len(axis) // every) for axis in axes) > n_points:
+        every += 1
+    chosen = [np.union1d(np.arange(0, len(axis), every), [len(axis) - 1]) for axis in axes]
+    thinned = tuple(axis[indices] for axis, indices in zip(axes, chosen, strict=True))
+    return check_points(thinned)
 
 
 def gauss_collocation(pde: PDE, grid: Grid, n_points: int) -> Collocation:

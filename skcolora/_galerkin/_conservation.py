@@ -15,6 +15,9 @@ from skcolora._galerkin._projection import Projection
 _MAX_ITER = 20
 # Relative gap of the integrals at which the iteration ends.
 _TOL = 1e-14
+# Relative gap from which on a step that gains little ends the iteration: rounding errors of the
+# integrals and of the state may be larger than _TOL.
+_ROUNDING = 1e-13
 # Relative gap of the integrals up to which a quantity counts as conserved.
 _KEPT_TOL = 1e-12
 # Regularisation λ relative to the largest column of J.  It limits long steps along directions
@@ -61,7 +64,10 @@ class Conservation:
     ) -> None:
         self._densities = densities
         self._points, self._weights = quadrature.points, quadrature.weights
-        self._at = NetworkAtPoints(projection.network, projection.units, self._points)
+        network, units = projection.network, projection.units
+        self._blocks = [
+            NetworkAtPoints(network, units, points) for points in self._points.split(_BLOCK)
+        ]
         self._projection = projection
         self.target = torch.empty(0)
         self._scale = torch.empty(0)
@@ -73,19 +79,18 @@ class Conservation:
 
     def start(self, latent: Tensor) -> None:
         """Store the integrals of the initial states (n, n_latent) as targets."""
-        parts = []
-        with torch.no_grad():
-            for states in latent.split(self._per_block):
-                values = self._density_values(states)
-                sizes = (values.abs() @ self._weights).clamp(min=1e-300)
-                parts.append((values @ self._weights, sizes))
-        self.target, self._scale = (torch.cat(entries) for entries in zip(*parts, strict=True))
+        self.target, self._scale = self._integrals(latent)
 
     def integrals(self, latent: Tensor) -> Tensor:
         """Integrals of states (n, n_latent) as means over the domain, (n, n_conserved)."""
-        with torch.no_grad():
-            parts = latent.split(self._per_block)
-            return torch.cat([self._density_values(states) @ self._weights for states in parts])
+        return self._integrals(latent)[0]
+
+    @torch.no_grad()
+    def _integrals(self, latent: Tensor) -> tuple[Tensor, Tensor]:
+        """Integrals of the densities and of their absolute values, (n, n_conserved) each."""
+        states = latent.split(self._per_block)
+        sums, sizes = zip(*(self._sums(part)[:2] for part in states), strict=True)
+        return torch.cat(sums), torch.cat(sizes)
 
     def __call__(self, trajectories: Tensor, latent: Tensor) -> Tensor:
         """Projected states.
@@ -111,53 +116,78 @@ class Conservation:
         The derivatives are recomputed if a step reduces the gap by less than a factor of ten.
         Steps that increase the gap are rejected and repeated with a quarter of the length.
         """
-        integrals, G = self._gradient(latent)
+        integrals, sizes, G = self._gradient(latent)
+        gap, size = self._gap(trajectories, integrals, sizes)
+        off = size > _TOL
+        if not off.any():
+            return latent
         directions = self._directions(latent, G)
-        gap = integrals - self.target[trajectories]
-        size = (gap.abs() / self._scale[trajectories]).amax(1)
         length = torch.ones_like(size)
         for _ in range(_MAX_ITER):
-            off = size > _TOL
-            if not off.any():
-                break
             step = length.unsqueeze(1) * (directions @ gap.unsqueeze(2)).squeeze(2)
             trial = torch.where(off.unsqueeze(1), latent - step, latent)
-            trial_gap = self.integrals(trial) - self.target[trajectories]
-            trial_size = (trial_gap.abs() / self._scale[trajectories]).amax(1)
-            better = trial_size < size
+            trial_gap, trial_size = self._gap(trajectories, *self._integrals(trial))
+            better = off & (trial_size < size)
             slow = off & ~(trial_size < 0.1 * size)
             latent = torch.where(better.unsqueeze(1), trial, latent)
             gap = torch.where(better.unsqueeze(1), trial_gap, gap)
             size = torch.where(better, trial_size, size)
             length = torch.where(better, (2 * length).clamp(max=1.0), length / 4)
-            if (slow & (size > _TOL)).any():
-                directions = self._directions(latent, self._gradient(latent)[1])
+            off = (size > _TOL) & ~(slow & (size <= _ROUNDING))
+            if not off.any():
+                break
+            if (slow & off).any():
+                directions = self._directions(latent, self._gradient(latent)[2])
         self.failed[trajectories[~(size <= _KEPT_TOL) & torch.isfinite(size)]] = True
         return latent
+
+    def _gap(self, trajectories: Tensor, integrals: Tensor, sizes: Tensor) -> tuple[Tensor, Tensor]:
+        """Gaps of the integrals, (n, n_conserved), and the largest relative gap, (n,).
+
+        A gap is relative to the integral of the absolute values, of the initial or of the present
+        state, because its rounding error is.
+        """
+        gap = integrals - self.target[trajectories]
+        scale = torch.maximum(self._scale[trajectories], sizes).clamp(min=1e-300)
+        return gap, (gap.abs() / scale).amax(1)
 
     def _directions(self, latent: Tensor, G: Tensor) -> Tensor:
         """M⁻¹Gᵀ (G M⁻¹ Gᵀ)⁻¹ by triangular solves with M = RᵀR, (n, n_latent, n_conserved)."""
         R = self._metric(latent)
         half = torch.linalg.solve_triangular(R.mT, G.mT, upper=False)
-        return torch.linalg.solve_triangular(R, half, upper=True) @ torch.linalg.pinv(
-            half.mT @ half, hermitian=True
-        )
+        # States that are not finite stay as they are.
+        square = (half.mT @ half).nan_to_num(posinf=0.0, neginf=0.0)
+        inverse = torch.linalg.pinv(square, hermitian=True)
+        return torch.linalg.solve_triangular(R, half, upper=True) @ inverse
 
-    def _density_values(self, latent: Tensor) -> Tensor:
-        """Densities at the quadrature points, (n, n_conserved, n_points)."""
-        field = self._at.field(latent)
-        return torch.stack([density(field) for density in self._densities.values()], dim=1)
-
-    def _gradient(self, latent: Tensor) -> tuple[Tensor, Tensor]:
-        """Integrals I, (n, n_conserved), and G = ∂I/∂φ, (n, n_conserved, n_latent)."""
+    def _gradient(self, latent: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Integrals, integrals of absolute values, and G = ∂I/∂φ, (n, n_conserved, n_latent)."""
         with torch.enable_grad():
-            state = latent.detach().requires_grad_(True)
-            integrals = self._density_values(state) @ self._weights
-            rows = [
-                torch.autograd.grad(column.sum(), state, retain_graph=True)[0]
-                for column in integrals.unbind(1)
-            ]
-        return integrals.detach(), torch.stack(rows, dim=1)
+            sums, sizes, G = self._sums(latent.detach().requires_grad_(True))
+        assert G is not None
+        return sums, sizes, G
+
+    def _sums(self, latent: Tensor) -> tuple[Tensor, Tensor, Tensor | None]:
+        """Integrals, integrals of absolute values, and, for states with gradient, G.
+
+        Integrals are sums over the points.  They are added up in blocks of points, which bound the
+        memory.
+        """
+        totals: list[Any] = [0.0, 0.0, None]
+        for at, weights in zip(self._blocks, self._weights.split(_BLOCK), strict=True):
+            field = at.field(latent)
+            values = torch.stack([density(field) for density in self._densities.values()], dim=1)
+            sums = values @ weights
+            totals[0] = totals[0] + sums.detach()
+            totals[1] = totals[1] + values.detach().abs() @ weights
+            if latent.requires_grad:
+                rows = [
+                    torch.autograd.grad(column.sum(), latent, retain_graph=True)[0]
+                    for column in sums.unbind(1)
+                ]
+                G = torch.stack(rows, dim=1)
+                totals[2] = G if totals[2] is None else totals[2] + G
+        return totals[0], totals[1], totals[2]
 
     def _metric(self, latent: Tensor) -> Tensor:
         """Triangular factor R of M = JᵀWJ + λI, (n, n_latent, n_latent)."""

@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Iterator
+from functools import partial
+from itertools import count
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from scipy.integrate import RK45, Radau
 from torch import Tensor
 
+from skcolora._galerkin._recorder import SAME_TIME, Correction, Path, PathRecorder
 from skcolora._galerkin._solution import Status
 
-# Coefficients of the Dormand–Prince pair of orders 5 and 4 and of Shampine's interpolant.
+__all__ = ["Path", "integrate", "integrate_fixed", "integrate_implicit"]
+
+# Coefficients of the Dormand–Prince pair of orders 5 and 4.
 _A = [torch.tensor(row[:i].copy()) for i, row in enumerate(RK45.A)] + [torch.tensor(RK45.B)]
-_C, _E, _P = torch.tensor(RK45.C), torch.tensor(RK45.E), torch.tensor(RK45.P)
+_C, _E = torch.tensor(RK45.C), torch.tensor(RK45.E)
 _SAFETY, _SHRINK, _GROW = 0.9, 0.2, 5.0
 
-
+Result = TypeVar("Result")
 Rate = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(indices of trajectories, times, states) to the time derivatives of the states"""
 ErrorNorm = Callable[[Tensor, Tensor, Tensor], Tensor]
 """(indices of trajectories, states, other states) to an error, at most 1 in accepted steps"""
-Correction = Callable[[Tensor, Tensor], Tensor]
-"""(indices of trajectories, states) to the corrected states"""
-
-
-@dataclass(frozen=True, eq=False)
-class Path:
-    """States of n trajectories at the requested times, NaN at times that were not reached."""
-
-    states: Tensor
-    """(n, n_times, n_latent)"""
-    status: Tensor
-    """Values of `Status`, (n,)"""
-    reached: Tensor
-    """Time at which each integration ended, (n,)"""
-    n_steps: Tensor
-    """Numbers of accepted steps, (n,)"""
-    n_rejected: Tensor
-    """Numbers of rejected steps, (n,)"""
 
 
 def integrate(
@@ -76,7 +62,7 @@ def integrate(
     -------
     path : Path
     """
-    recorder = _PathRecorder(start, times, project)
+    recorder = PathRecorder(start, times, project)
     t, y = start.new_zeros(len(start)), start.clone()
     slope = rate(torch.arange(len(start)), t, y).clone()
     recorder.fail(~torch.isfinite(slope).all(1), Status.NOT_FINITE)
@@ -106,10 +92,7 @@ def integrate(
                 y[done] = project(done, y[done])
                 slope[done] = rate(done, t[done], y[done])
             recorder.advance(done, t[done])
-        recorder.fail(
-            _mask(trajectories[~finite & (h[trajectories] < 1e-6 * end)], len(start)),
-            Status.NOT_FINITE,
-        )
+        recorder.fail(trajectories[~finite & (h[trajectories] < 1e-6 * end)], Status.NOT_FINITE)
         recorder.fail(h < 1e-12 * end, Status.STEP_TOO_SMALL)
         recorder.fail(attempts >= max_steps, Status.MAX_STEPS)
     return recorder.path()
@@ -120,33 +103,78 @@ def integrate_fixed(
     start: Tensor,
     times: Tensor,
     *,
+    grid: Tensor,
     steps_between: int,
     project: Correction | None = None,
+    max_steps: int,
 ) -> Path:
     """Integrate by the classical Runge–Kutta method of order 4.
 
-    ``steps_between`` equal steps are taken between consecutive times.  See `integrate` for the
-    other arguments.
+    The steps do not depend on ``times``: ``steps_between`` equal steps are taken between
+    consecutive times of ``grid``.  Beyond its end the last distance of the grid is repeated.
+    States at ``times`` within a step are those of the cubic Hermite interpolant, which has order 4,
+    too.  The last step may end after the last of the ``times``.  See `integrate` for the other
+    arguments.
+
+    Parameters
+    ----------
+    grid : Tensor of shape (n_grid,)
+        Strictly increasing times, at least one of them positive.
     """
-    recorder = _PathRecorder(start, times, project)
-    y, before = start.clone(), 0.0
-    for end in times[times > 0].tolist():
-        h = (end - before) / steps_between
-        for i in range(steps_between):
-            trajectories = recorder.active.nonzero().squeeze(1)
-            t = start.new_full((len(trajectories),), before + i * h)
-            k1 = rate(trajectories, t, y[trajectories])
-            k2 = rate(trajectories, t + h / 2, y[trajectories] + h / 2 * k1)
-            k3 = rate(trajectories, t + h / 2, y[trajectories] + h / 2 * k2)
-            k4 = rate(trajectories, t + h, y[trajectories] + h * k3)
-            y[trajectories] = y[trajectories] + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
-            if project is not None:
-                y[trajectories] = project(trajectories, y[trajectories])
-            recorder.n_steps[trajectories] += 1
-            recorder.fail(~torch.isfinite(y).all(1), Status.NOT_FINITE)
-        before = end
-        recorder.store(end, y)
+    recorder = PathRecorder(start, times, project)
+    y, slope = start.clone(), torch.empty_like(start)
+    slope_is_known = False
+    for t, new_t, h in _fixed_steps(grid, steps_between, float(recorder.end)):
+        at = recorder.active.nonzero().squeeze(1)
+        if not len(at):
+            break
+        now = start.new_full((len(at),), t)
+        if not slope_is_known:
+            slope[at] = rate(at, now, y[at])
+        old, k1 = y[at], slope[at]
+        k2 = rate(at, now + h / 2, old + h / 2 * k1)
+        k3 = rate(at, now + h / 2, old + h / 2 * k2)
+        k4 = rate(at, now + h, old + h * k3)
+        new = old + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+        finite = torch.isfinite(new).all(1)
+        recorder.fail(at[~finite], Status.NOT_FINITE)
+        at, old, k1, new = at[finite], old[finite], k1[finite], new[finite]
+        if project is not None and len(at):
+            new = project(at, new)
+        y[at] = new
+        recorder.store(at, new_t, new)
+        slope_is_known = len(recorder.times_within(t, new_t)) > 0
+        if slope_is_known and len(at):
+            slope[at] = rate(at, torch.full_like(now[finite], new_t), new)
+            recorder.interpolate_cubic(at, (t, new_t), (old, new), (k1, slope[at]))
+            recorder.fail(at[~torch.isfinite(slope[at]).all(1)], Status.NOT_FINITE)
+        recorder.advance(at, torch.full_like(now[finite], new_t))
+        recorder.fail(recorder.n_steps >= max_steps, Status.MAX_STEPS)
     return recorder.path()
+
+
+def _fixed_steps(grid: Tensor, n: int, end: float) -> Iterator[tuple[float, float, float]]:
+    """Start, end and length of the steps from 0 to ``end`` or beyond, n in each cell of a grid."""
+    if end <= 0:
+        return
+    nodes = [0.0, *grid[grid > 0].tolist()]
+    if len(nodes) == 1:
+        raise ValueError(
+            'method="RK4" takes its steps between the times of the snapshots, but no snapshot is '
+            'later than time 0; give method="RK45".'
+        )
+    for i in count():
+        beyond = i + 2 - len(nodes)
+        if beyond > 0:
+            before, after = (nodes[-1] + k * (nodes[-1] - nodes[-2]) for k in (beyond - 1, beyond))
+        else:
+            before, after = nodes[i], nodes[i + 1]
+        h = (after - before) / n
+        for j in range(n):
+            t = before + j * h
+            if t >= end * (1 - SAME_TIME):
+                return
+            yield t, after if j == n - 1 else before + (j + 1) * h, h
 
 
 def integrate_implicit(
@@ -160,42 +188,74 @@ def integrate_implicit(
 ) -> Path:
     """Integrate stiff equations by scipy's Radau IIA method of order 5.
 
-    The trajectories are integrated one after the other.  ``project`` is applied only to the
-    states at ``times``.  See `integrate` for the other arguments.
+    The trajectories are integrated one after the other.  See `integrate` for the other
+    arguments.
     """
-    recorder = _PathRecorder(start, times, project)
-    for i in range(len(start)):
-        trajectories = torch.tensor([i])
-
-        def single_rate(t: float, y: Any, trajectories: Tensor = trajectories) -> Any:
-            state = torch.from_numpy(np.array(y))[None]
-            return rate(trajectories, state.new_full((1,), t), state)[0].numpy()
-
-        try:
-            size = float(start[i].abs().max().clamp(min=1e-8))
-            solver = Radau(
-                single_rate, 0.0, start[i].numpy(), float(recorder.end), rtol=rtol, atol=rtol * size
-            )
-            while solver.status == "running" and recorder.active[i]:
-                solver.step()
-                if solver.status == "failed":
-                    recorder.fail(_mask(trajectories, len(start)), Status.STEP_TOO_SMALL)
-                    break
-                output = solver.dense_output()
-                recorder.evaluate(i, float(solver.t_old), float(solver.t), output)
-                recorder.advance(trajectories, torch.tensor([float(solver.t)], dtype=start.dtype))
-                if recorder.n_steps[i] >= max_steps:
-                    recorder.fail(_mask(trajectories, len(start)), Status.MAX_STEPS)
-        except (ValueError, np.linalg.LinAlgError):  # scipy raises these for NaN
-            recorder.fail(_mask(trajectories, len(start)), Status.NOT_FINITE)
+    recorder = PathRecorder(start, times, project)
+    for i in recorder.active.nonzero().squeeze(1).tolist():
+        only = torch.tensor([i])
+        f = _ScipyRate(rate, only)
+        solver = f.guard(partial(_radau, f, start[i].numpy(), float(recorder.end), rtol))
+        while recorder.active[i]:
+            if solver is None or not f.guard(partial(_step, f, solver)):
+                recorder.fail(only, Status.STEP_TOO_SMALL if f.finite else Status.NOT_FINITE)
+                break
+            recorder.evaluate(i, float(solver.t_old), float(solver.t), solver.dense_output())
+            recorder.advance(only, start.new_tensor([solver.t]))
+            recorder.fail(recorder.n_steps >= max_steps, Status.MAX_STEPS)
+            if project is not None and recorder.active[i]:
+                # A change of the order of the error leaves Jacobian, step size and the guess for
+                # the next stages valid.  The rate belongs to the state, and is replaced with it.
+                solver.y = project(only, torch.tensor(solver.y)[None])[0].numpy()
+                solver.f = f(solver.t, solver.y)
     return recorder.path()
 
 
-def _mask(indices: Tensor, n: int) -> Tensor:
-    """Boolean mask (n,) of indices."""
-    mask = torch.zeros(n, dtype=torch.bool)
-    mask[indices] = True
-    return mask
+class _ScipyRate:
+    """Rate of one trajectory in the form of scipy."""
+
+    def __init__(self, rate: Rate, trajectory: Tensor) -> None:
+        self._rate, self._trajectory = rate, trajectory
+        self._raised: BaseException | None = None
+        self.finite = True
+        """Whether all rates were finite since the last accepted step"""
+
+    def __call__(self, t: float, y: Any) -> Any:
+        state = torch.from_numpy(np.array(y))[None]
+        try:
+            found = self._rate(self._trajectory, state.new_full((1,), t), state)[0].numpy()
+        except BaseException as error:
+            self._raised = error
+            raise
+        self.finite &= bool(np.isfinite(found).all())
+        return found
+
+    def guard(self, action: Callable[[], Result]) -> Result | None:
+        """Result of an action of scipy, or None where scipy complains of NaN.
+
+        Exceptions of the rate itself are not caught.
+        """
+        try:
+            return action()
+        except ValueError as error:
+            if error is self._raised:
+                raise
+            self.finite = False
+            return None
+
+
+def _radau(f: _ScipyRate, start: Any, end: float, rtol: float) -> Any:
+    """Solver from time 0, or None where the rate of the start is not finite."""
+    if not np.isfinite(f(0.0, start)).all():
+        return None
+    return Radau(f, 0.0, start, end, rtol=rtol, atol=rtol * max(float(abs(start).max()), 1e-8))
+
+
+def _step(f: _ScipyRate, solver: Any) -> bool:
+    """Take a step.  Returns whether it was accepted, with a finite rate at its end."""
+    f.finite = True
+    solver.step()
+    return solver.status != "failed" and bool(np.isfinite(solver.f).all())
 
 
 def _stages(
@@ -209,68 +269,3 @@ def _stages(
         c = float(_C[i]) if i < 6 else 1.0
         rates.append(rate(trajectories, t + c * h, state))
     return state, torch.stack(rates)
-
-
-class _PathRecorder:
-    """Record of all trajectories: states at the times, progress and status."""
-
-    def __init__(self, start: Tensor, times: Tensor, project: Correction | None) -> None:
-        n = len(start)
-        self.times, self._project = times, project
-        self.end = times[-1]
-        self.states = start.new_full((n, len(times), start.shape[1]), torch.nan)
-        self.status = torch.full((n,), Status.SUCCESS.value)
-        self.reached = start.new_zeros(n)
-        self.n_steps, self.n_rejected = (torch.zeros(n, dtype=torch.long) for _ in range(2))
-        self.active = torch.isfinite(start).all(1)
-        self.status[~self.active] = Status.NOT_FINITE.value
-        self.states[:, times <= 0] = start.unsqueeze(1)
-        if self.end <= 0:
-            self.active[:] = False
-
-    def fail(self, mask: Tensor, status: Status) -> None:
-        """End the active trajectories in the mask (n,) with a status."""
-        self.status[mask & self.active] = status.value
-        self.active &= ~mask
-
-    def advance(self, trajectories: Tensor, t: Tensor) -> None:
-        """Record an accepted step to the times t, and end trajectories that are complete."""
-        self.reached[trajectories] = t
-        self.n_steps[trajectories] += 1
-        self.active[trajectories[t >= self.end * (1 - 1e-14)]] = False
-
-    def store(self, time: float, y: Tensor) -> None:
-        """Store the states y (n, n_latent) of the active trajectories at one of the times."""
-        trajectories = self.active.nonzero().squeeze(1)
-        self.states[trajectories, int((self.times == time).nonzero())] = y[trajectories]
-        self.reached[trajectories] = time
-
-    def interpolate(
-        self, trajectories: Tensor, t: Tensor, y: Tensor, h: Tensor, stages: Tensor
-    ) -> None:
-        """Store the dense output at the times within the last steps."""
-        new = torch.where(h >= self.end - t, self.end, t + h)
-        inside = (self.times > t[:, None]) & (self.times <= new[:, None])
-        if not inside.any():
-            return
-        rows, time_indices = inside.nonzero(as_tuple=True)
-        share = ((self.times[time_indices] - t[rows]) / h[rows]).unsqueeze(1)
-        powers = share ** torch.arange(1, _P.shape[1] + 1)
-        weights = powers @ _P.T  # (n_found, n_stages)
-        found = y[rows] + h[rows, None] * torch.einsum("fs,sfk->fk", weights, stages[:, rows])
-        if self._project is not None:
-            found = self._project(trajectories[rows], found)
-        self.states[trajectories[rows], time_indices] = found
-
-    def evaluate(self, i: int, t_old: float, t: float, output: Any) -> None:
-        """Store the dense output of trajectory i at the times in (t_old, t]."""
-        inside = (self.times > t_old) & (self.times <= t)
-        if inside.any():
-            found = torch.from_numpy(output(self.times[inside].numpy()).T.copy())
-            if self._project is not None:
-                found = self._project(torch.full((len(found),), i), found)
-            self.states[i, inside] = found
-
-    def path(self) -> Path:
-        """The recorded path."""
-        return Path(self.states, self.status, self.reached, self.n_steps, self.n_rejected)

@@ -139,7 +139,13 @@ class LatentEquation:
     ) -> Path:
         if self.method == "RK4":
             return integrate_fixed(
-                projection.rate, start, times, steps_between=self.substeps, project=project
+                projection.rate,
+                start,
+                times,
+                grid=as_tensor(self.model.layout.times),
+                steps_between=self.substeps,
+                project=project,
+                max_steps=self.max_steps,
             )
         if self.method == "Radau":
             return integrate_implicit(

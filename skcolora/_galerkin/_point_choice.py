@@ -9,7 +9,12 @@ import torch
 from scipy.linalg import eigh
 from torch import Tensor
 
-from skcolora._galerkin._collocation import Collocation, gauss_collocation
+from skcolora._galerkin._collocation import (
+    Collocation,
+    coarser_grid,
+    gauss_collocation,
+    grid_collocation,
+)
 from skcolora._galerkin._projection import Projection
 from skcolora._galerkin._qdeim import qdeim_points
 from skcolora._galerkin._weak_norm import functionals, smoothing
@@ -32,6 +37,9 @@ _MAX_LOOKED_AT = 2**14
 _MAX_CANDIDATES, _LEVERAGE_STATES = 2**12, 8
 # Number of functions that the weak norm is learnt from, and number of all their values.
 _MAX_FUNCTIONS, _MAX_VALUES = 800, 2**25
+# Bounds of the states that the weak norm is learnt from: their points, which take the time, and
+# their least number.
+_MAX_STATE_POINTS, _MIN_STATES = 2**19, 8
 
 
 def choose_collocation(
@@ -75,13 +83,20 @@ def choose_collocation(
     )
     if norm == "L2":
         return chosen
+    if rule != "grid" and chosen is not full.collocation and grid.n_points > _MAX_LOOKED_AT:
+        grid = coarser_grid(grid, _MAX_LOOKED_AT)
+        full = full.at(grid_collocation(full.pde, grid))
     of_state = paths.shape[2] + 1
-    n_values = of_state * len(full.collocation.points) * full.pde.n_fields
-    n_states = max(1, min(_MAX_FUNCTIONS // of_state, _MAX_VALUES // n_values))
-    projection = full if chosen is full.collocation else _projection_at(chosen, full)
+    n_points = len(full.collocation.points)
+    n_states = min(
+        _MAX_FUNCTIONS // of_state,
+        _MAX_VALUES // (of_state * n_points * full.pde.n_fields),
+        _MAX_STATE_POINTS // n_points,
+    )
+    projection = full if chosen is full.collocation else full.at(chosen)
     smooth = smoothing(full.pde, grid)
-    states = _training_states(times, paths, n_states)
-    learnt = functionals(full, projection, states, smooth, rng)
+    states = _training_states(times, paths, max(_MIN_STATES, n_states))
+    learnt = functionals(full, projection, states, smooth)
     # Only norms matter.  The triangular factor gives the same norms with fewer rows.
     return chosen._replace(functionals=torch.linalg.qr(learnt, mode="r").R)
 
@@ -108,13 +123,13 @@ def _choose_points(
     if len(full.collocation.points) > _MAX_LOOKED_AT:
         weights = full.collocation.weights.numpy()
         thinned = importance_sample(full.collocation, weights, _MAX_LOOKED_AT, rng)
-        full = _projection_at(thinned, full)
+        full = full.at(thinned)
     if rule == "sample":
         return _draw_points(n_points, full, states, rng)
     if len(full.collocation.points) > _MAX_CANDIDATES:
         every = -(-len(states[0]) // _LEVERAGE_STATES)
         few = states[0][::every], states[1][::every], states[2][::every]
-        full = _projection_at(_draw_points(_MAX_CANDIDATES, full, few, rng), full)
+        full = full.at(_draw_points(_MAX_CANDIDATES, full, few, rng))
     return pivoted_qr(full.collocation, full.functions(*states).numpy(), n_points)
 
 
@@ -125,13 +140,6 @@ def _draw_points(
     rng: np.random.RandomState,
 ) -> Collocation:
     return importance_sample(full.collocation, full.leverage(*states).numpy(), n_points, rng)
-
-
-def _projection_at(collocation: Collocation, projection: Projection) -> Projection:
-    """The same projection at other collocation points, without regularisation."""
-    return Projection(
-        projection.network, projection.units, projection.pde, projection.mu, collocation, 0.0
-    )
 
 
 def importance_sample(

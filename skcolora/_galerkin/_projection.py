@@ -58,6 +58,10 @@ class Projection:
         # The rows hold scaled fields, as in training.
         self._roots = collocation.weights.sqrt()
 
+    def at(self, collocation: Collocation) -> Projection:
+        """The same projection at other collocation points, without regularisation."""
+        return Projection(self.network, self.units, self.pde, self.mu, collocation, 0.0)
+
     def scaled(self, points: Array, fields: Array) -> tuple[Tensor, Tensor]:
         """Scaled points and scaled fields (n, n_points, n_fields), in float64.
 

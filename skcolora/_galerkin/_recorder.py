@@ -1,0 +1,132 @@
+"""Record of integrated trajectories: states at the requested times, progress and status."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from scipy.integrate import RK45
+from torch import Tensor
+
+from skcolora._galerkin._solution import Status
+
+# Coefficients of Shampine's interpolant of the Dormand–Prince method.
+_P = torch.tensor(RK45.P)
+# Relative distance of two times that are the same up to rounding.
+SAME_TIME = 1e-12
+
+Correction = Callable[[Tensor, Tensor], Tensor]
+"""(indices of trajectories, states) to the corrected states"""
+
+
+@dataclass(frozen=True, eq=False)
+class Path:
+    """States of n trajectories at the requested times, NaN at times that were not reached."""
+
+    states: Tensor
+    """(n, n_times, n_latent)"""
+    status: Tensor
+    """Values of `Status`, (n,)"""
+    reached: Tensor
+    """Time at which each integration ended, (n,)"""
+    n_steps: Tensor
+    """Numbers of accepted steps, (n,)"""
+    n_rejected: Tensor
+    """Numbers of rejected steps, (n,)"""
+
+
+class PathRecorder:
+    """Record of all trajectories: states at the times, progress and status."""
+
+    def __init__(self, start: Tensor, times: Tensor, project: Correction | None) -> None:
+        n = len(start)
+        self.times, self._project = times, project
+        self.end = times[-1]
+        self.states = start.new_full((n, len(times), start.shape[1]), torch.nan)
+        self.status = torch.full((n,), Status.SUCCESS.value)
+        self.reached = start.new_zeros(n)
+        self.n_steps, self.n_rejected = (torch.zeros(n, dtype=torch.long) for _ in range(2))
+        self.active = torch.isfinite(start).all(1)
+        self.status[~self.active] = Status.NOT_FINITE.value
+        self.states[:, times <= 0] = start.unsqueeze(1)
+        if self.end <= 0:
+            self.active[:] = False
+
+    def fail(self, trajectories: Tensor, status: Status) -> None:
+        """End active trajectories, given by a mask (n,) or by indices, with a status."""
+        failed = torch.zeros_like(self.active)
+        failed[trajectories] = True
+        self.status[failed & self.active] = status.value
+        self.active &= ~failed
+
+    def advance(self, trajectories: Tensor, t: Tensor) -> None:
+        """Record an accepted step to the times t, and end trajectories that are complete."""
+        self.reached[trajectories] = t.clamp(max=self.end)
+        self.n_steps[trajectories] += 1
+        self.active[trajectories[t >= self.end * (1 - 1e-14)]] = False
+
+    def times_within(self, t: float, new: float) -> Tensor:
+        """Indices of the times between t and new, both excluded."""
+        inside = (self.times > t * (1 + SAME_TIME)) & (self.times < new * (1 - SAME_TIME))
+        return inside.nonzero().squeeze(1)
+
+    def store(self, trajectories: Tensor, time: float, y: Tensor) -> None:
+        """Store states y (n_active, n_latent) if this is one of the times."""
+        here = (self.times - time).abs() <= SAME_TIME * time
+        self.states[trajectories[:, None], here.nonzero().T] = y[:, None]
+
+    def interpolate_cubic(
+        self,
+        trajectories: Tensor,
+        span: tuple[float, float],
+        states: tuple[Tensor, Tensor],
+        slopes: tuple[Tensor, Tensor],
+    ) -> None:
+        """Store the cubic Hermite interpolant at the times within a step of all trajectories.
+
+        ``states`` and ``slopes`` are those at both ends of the step, (n_active, n_latent).
+        """
+        indices = self.times_within(*span)
+        h = span[1] - span[0]
+        s = ((self.times[indices] - span[0]) / h)[:, None]
+        (y, new), (slope, new_slope) = states, slopes
+        # The interpolant is y + s (new - y) + s (1 - s) [(1 - s) (hf - Δ) - s (hf₁ - Δ)].
+        step = new[:, None] - y[:, None]
+        bend = (1 - s) * (h * slope[:, None] - step) - s * (h * new_slope[:, None] - step)
+        found = y[:, None] + s * step + s * (1 - s) * bend
+        if self._project is not None:
+            rows = trajectories.repeat_interleave(len(indices))
+            found = self._project(rows, found.flatten(0, 1)).view_as(found)
+        self.states[trajectories[:, None], indices] = found
+
+    def interpolate(
+        self, trajectories: Tensor, t: Tensor, y: Tensor, h: Tensor, stages: Tensor
+    ) -> None:
+        """Store the dense output at the times within the last steps."""
+        new = torch.where(h >= self.end - t, self.end, t + h)
+        inside = (self.times > t[:, None]) & (self.times <= new[:, None])
+        if not inside.any():
+            return
+        rows, time_indices = inside.nonzero(as_tuple=True)
+        share = ((self.times[time_indices] - t[rows]) / h[rows]).unsqueeze(1)
+        powers = share ** torch.arange(1, _P.shape[1] + 1)
+        weights = powers @ _P.T  # (n_found, n_stages)
+        found = y[rows] + h[rows, None] * torch.einsum("fs,sfk->fk", weights, stages[:, rows])
+        if self._project is not None:
+            found = self._project(trajectories[rows], found)
+        self.states[trajectories[rows], time_indices] = found
+
+    def evaluate(self, i: int, t_old: float, t: float, output: Any) -> None:
+        """Store the dense output of trajectory i at the times in (t_old, t]."""
+        inside = (self.times > t_old) & (self.times <= t)
+        if inside.any():
+            found = torch.from_numpy(output(self.times[inside].numpy()).T.copy())
+            if self._project is not None:
+                found = self._project(torch.full((len(found),), i), found)
+            self.states[i, inside] = found
+
+    def path(self) -> Path:
+        """The recorded path."""
+        return Path(self.states, self.status, self.reached, self.n_steps, self.n_rejected)
