@@ -1,9 +1,13 @@
 """Snapshots: layout, validation, storage, interpolation and units."""
 
-from skcolora._snapshots._grid import Array, Grid, check_period, check_points, check_times
+from skcolora._snapshots._caller import stack_level
+from skcolora._snapshots._grid import Grid, check_period, check_points
 from skcolora._snapshots._layout import SnapshotLayout, infer_layout, parameter_time_rows
+from skcolora._snapshots._packing import LEAVE_OUT, fill_values, packing
+from skcolora._snapshots._real import Array, as_real_floats, check_mask, check_real
 from skcolora._snapshots._regrid import interpolate_in_space, interpolate_in_time
 from skcolora._snapshots._stored import MAX_RESIDENT, StoredRows, is_stored
+from skcolora._snapshots._times import Times, check_times, read_times
 from skcolora._snapshots._units import (
     Scale,
     Units,
@@ -22,18 +26,24 @@ from skcolora._snapshots._validation import (
 )
 
 __all__ = [
+    "LEAVE_OUT",
     "MAX_RESIDENT",
     "Array",
     "Grid",
     "Scale",
     "SnapshotLayout",
     "StoredRows",
+    "Times",
     "Units",
+    "as_real_floats",
+    "check_mask",
     "check_period",
     "check_points",
+    "check_real",
     "check_times",
     "column_scale",
     "field_scale",
+    "fill_values",
     "infer_layout",
     "input_scale",
     "interpolate_in_space",
@@ -42,8 +52,11 @@ __all__ = [
     "is_stored",
     "merge_close",
     "nonzero_scale",
+    "packing",
     "parameter_scale",
     "parameter_time_rows",
+    "read_times",
+    "stack_level",
     "validate_parameters",
     "validate_rows",
     "validate_snapshots",
