@@ -36,26 +36,32 @@ class InconsistentModelWarning(InconsistentVersionWarning):  # type: ignore[misc
     ----------
     estimator_name : str
         Class of the model.
-    current_version, original_version : str
-        Versions of skcolora that loads and that saved the model.
+    current_version : str
+        Version of skcolora that loads the model.
+    original_version : str or None
+        Version of skcolora that saved the model; None where the model does not say.
     """
 
-    def __init__(self, *, estimator_name: str, current_version: str, original_version: str) -> None:
+    def __init__(
+        self, *, estimator_name: str, current_version: str, original_version: str | None
+    ) -> None:
         self.estimator_name = estimator_name
         self.current_version, self.original_version = current_version, original_version
 
     def __str__(self) -> str:
+        known = self.original_version is not None
+        saved_by = f"skcolora {self.original_version}" if known else "another version of skcolora"
         return (
-            f"This {self.estimator_name} was saved by skcolora {self.original_version} and is "
-            f"loaded by skcolora {self.current_version}.  It may fail or predict wrong fields.  "
-            f"Load it with skcolora {self.original_version}, or fit and save it again."
+            f"This {self.estimator_name} was saved by {saved_by} and is loaded by skcolora "
+            f"{self.current_version}.  It may fail or predict wrong fields.  Load it with "
+            f"{saved_by if known else 'the version that saved it'}, or fit and save it again."
         )
 
     def __reduce__(self) -> Any:
         return _rebuild, (self.estimator_name, self.current_version, self.original_version)
 
 
-def _rebuild(name: str, current: str, original: str) -> InconsistentModelWarning:
+def _rebuild(name: str, current: str, original: str | None) -> InconsistentModelWarning:
     return InconsistentModelWarning(
         estimator_name=name, current_version=current, original_version=original
     )
@@ -124,7 +130,7 @@ class SnapshotRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # typ
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
-        original, current = state.pop(_VERSION, "of an unknown version"), _current_version()
+        original, current = state.pop(_VERSION, None), _current_version()
         if original != current:
             warnings.warn(
                 InconsistentModelWarning(

@@ -10,8 +10,11 @@ from typing import Any
 import numpy as np
 
 from skcolora._snapshots._caller import stack_level
-from skcolora._snapshots._real import Array, as_real_floats
+from skcolora._snapshots._real import Array as Array
+from skcolora._snapshots._real import as_real_floats
 
+# Dimensions of space up to which a list may hold fewer points than dimensions.
+_MOST_DIMS = 3
 # Share of a period by which the points may exceed it through rounding.
 _ROUNDING = 1e-6
 _TUPLE = "give a tensor grid as a tuple of 1-D axes"
@@ -77,7 +80,8 @@ def check_points(points: Any, n_dims: int | None = None) -> Grid:
     """Convert an array of points or a tuple of axes to a `Grid`.
 
     Raises ValueError if the shape is invalid, an entry is not a finite real number, or a list
-    looks like the axes of a tensor grid.  Warns if there are more dimensions than points.
+    looks like the axes of a tensor grid.  Warns if there are more dimensions than points, except
+    for a single point.
     """
     if isinstance(points, tuple):
         axes = [as_real_floats(axis, f"points[{d}]") for d, axis in enumerate(points)]
@@ -115,9 +119,10 @@ def _scattered(points: Any, n_dims: int | None) -> Grid:
             f"array of shape {array.shape}."
         )
     n, dims = array.shape
-    if dims > n and dims != n_dims:
+    single_point = n == 1 and dims <= _MOST_DIMS
+    if dims > n and dims != n_dims and not single_point:
         found = f"would be {n} point(s) in {dims} dimensions"
-        if lengths:
+        if lengths and dims > _MOST_DIMS:
             raise ValueError(
                 f"`points` is a list of {n} entries of length {dims}, which {found}; {_TUPLE}, "
                 f"that is tuple(points); {_SCATTERED}, such as numpy.array(points)."

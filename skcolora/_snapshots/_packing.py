@@ -27,7 +27,7 @@ class FillValues(NamedTuple):
     marks: dict[str, list[Any]]
     """The values, for each attribute that names them"""
 
-    def count(self, values: NDArray[Any]) -> tuple[int, str]:
+    def find(self, values: NDArray[Any]) -> tuple[int, str]:
         """Number of values that are missing data, and a description of their mark."""
         for name, marks in self.marks.items():
             for mark in marks:
@@ -41,7 +41,7 @@ class FillValues(NamedTuple):
 
     def check(self, values: NDArray[Any], name: str) -> None:
         """Raise a ValueError if a value stands for missing data."""
-        n, mark = self.count(values)
+        n, mark = self.find(values)
         if n:
             raise ValueError(
                 f"`{name}` must have no missing data; got {n} of {values.size} values equal to "
@@ -81,7 +81,7 @@ def check_packing(dataset: Any, name: str) -> None:
 
 def _attribute(dataset: Any, name: str) -> Any:
     """An attribute of a dataset; None where it has none."""
-    attributes = getattr(dataset, "attrs", None)
+    attributes: Any = getattr(dataset, "attrs", None)
     return attributes.get(name) if hasattr(attributes, "get") else None
 
 

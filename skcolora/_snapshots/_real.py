@@ -45,7 +45,7 @@ def check_real(values: Any, name: str) -> Any:
     """
     if issparse(values) or np.isscalar(values):
         return values
-    dtypes = getattr(values, "dtypes", None)
+    dtypes: Any = getattr(values, "dtypes", None)
     if dtypes is not None or hasattr(values, "iloc"):
         # Frames keep their form, because scikit-learn reads the names of their columns.
         for column, dtype in dtypes.items() if hasattr(dtypes, "items") else ():
