@@ -201,11 +201,12 @@ def _flattened_layout(
     if grid is None:
         grid, n_fields = check_points(np.linspace(0.0, 1.0, n_fields)), 1
     if n_fields > _MAX_FIELDS:
+        full = ", ".join(map(str, (n_times, *grid.shape, n_fields)))
         warnings.warn(
             f"y of shape {shape} is read as {n_times} time(s), {n_points} point(s) and {n_fields} "
             "fields for each trajectory.  If y holds fewer fields, give all `times` and all "
             "`points` of y; a tensor grid is a tuple of 1-D axes.  To say that there are so many "
-            f"fields, give y the shape (n_trajectories, {n_times}, {n_points}, {n_fields}).",
+            f"fields, give y the shape (n_trajectories, {full}).",
             UserWarning,
             stacklevel=stack_level(),
         )

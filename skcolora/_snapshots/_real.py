@@ -53,9 +53,8 @@ def check_real(values: Any, name: str) -> Any:
         _check_objects(np.asarray(values), name)
         return values
     if not isinstance(values, np.ndarray) and hasattr(values, "__array__"):
-        # The method itself keeps a mask, which numpy.asarray drops.
         check_packing(values, name)
-        loaded = values.__array__()
+        loaded = load(values)
         fill_values(values).check(loaded, name)
         values = loaded
     check_mask(values, name)
@@ -101,6 +100,13 @@ def as_real_floats(values: Any, name: str) -> Array:
         n = int(np.count_nonzero(~np.isfinite(array)))
         raise ValueError(f"`{name}` must be finite; got NaN or infinity in {n} of {array.size}.")
     return array
+
+
+def load(values: Any) -> NDArray[Any]:
+    """Load an array, with its mask, which numpy.asarray drops."""
+    if callable(getattr(values, "compute", None)):  # of dask, whose __array__ drops masks
+        values = values.compute()
+    return values if isinstance(values, np.ndarray) else values.__array__()
 
 
 def check_mask(values: Any, name: str) -> None:
@@ -153,7 +159,7 @@ def _check_kind(kind: str, dtype: Any, name: str) -> None:
         raise ValueError(
             f"`{name}` must hold numbers; got dates or durations ({dtype}).  Convert them to "
             "numbers in a unit of your choice, such as "
-            "`(dates - dates[0]) / numpy.timedelta64(1, 's')`.  Only `times` may be dates."
+            "`(dates - dates[0]) / numpy.timedelta64(1, 's')`."
         )
     if kind in "SU":
         raise ValueError(

@@ -15,7 +15,7 @@ from scipy.sparse import issparse
 
 from skcolora._snapshots._layout import SnapshotLayout
 from skcolora._snapshots._packing import check_packing, fill_values
-from skcolora._snapshots._real import Array, check_mask
+from skcolora._snapshots._real import Array, check_mask, load
 
 # Size in bytes above which stored snapshots are never loaded as a whole, and default size of the
 # pool of snapshots in memory.
@@ -70,9 +70,7 @@ class StoredRows:
             part = self._y[trajectory, time * width : (time + 1) * width]
         else:
             part = self._y[trajectory, time]
-        # The method itself keeps a mask, which numpy.asarray drops.
-        part = part if isinstance(part, np.ndarray) else part.__array__()
-        name = f"y[{trajectory}, {time}]"
+        part, name = load(part), f"y[{trajectory}, {time}]"
         check_mask(part, name)
         self._fill.check(part, name)
         values = np.array(part, dtype=self.dtype).reshape(n_points, n_fields)

@@ -178,6 +178,12 @@ def _check_same_kind(kind: str, like: Times | None) -> None:
 
 def _as_dates(times: Any) -> NDArray[Any] | None:
     """The times as an array of dates, durations or objects; None where they are numbers."""
+    if isinstance(times, (list, tuple)) and any(isinstance(entry, DATES) for entry in times):
+        # As objects, because one resolution may not hold all of them.
+        array = np.empty(len(times), dtype=object)
+        for i, entry in enumerate(times):
+            array[i] = entry
+        return array
     try:
         array = np.asarray(times)
     except (TypeError, ValueError):

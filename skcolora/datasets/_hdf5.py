@@ -183,8 +183,9 @@ def _values(path: Path, name: str, dataset: Any) -> Array:
             float(np.squeeze(packed.get(attribute, default)))
             for attribute, default in (("scale_factor", 1.0), ("add_offset", 0.0))
         )
-        values = values.astype(np.float64) * scale + offset
-        _check_kind(path, name, values, "values that are not finite after unpacking")
+        with np.errstate(all="ignore"):
+            values = values.astype(np.float64) * scale + offset
+        _check_kind(path, name, values, f"dtype {values.dtype}")
     return values
 
 
