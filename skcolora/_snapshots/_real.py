@@ -35,7 +35,7 @@ def check_real(values: Any, name: str) -> Any:
     Returns
     -------
     values : object
-        The same object.  An object that is no array, but can become one, is loaded once.
+        The same object.  A list, or an object that can become an array, is converted once.
 
     Raises
     ------
@@ -63,7 +63,7 @@ def check_real(values: Any, name: str) -> Any:
     except (TypeError, ValueError):
         return values  # Ragged lists: the conversion to numbers reports them.
     _check_objects(array, name)
-    return values
+    return array if isinstance(values, (list, tuple)) and array.dtype != object else values
 
 
 def as_real_floats(values: Any, name: str) -> Array:
