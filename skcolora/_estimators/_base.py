@@ -1,27 +1,70 @@
-"""What all estimators share: the snapshots' grid among their parameters, and their score."""
+"""What all estimators share: the grid among their parameters, their score and their pickles."""
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
+from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.metrics import r2_score
 
-from skcolora._snapshots import Array, SnapshotLayout
+from skcolora._snapshots import Array, SnapshotLayout, check_real, stack_level
 
 # Stands in the docstring of a class where the class has these parameters.
 _GRID_PLACE = "{times, points, period}"
 _GRID_PARAMETERS = """times : array-like of shape (n_times,), default=None
-        Strictly increasing times of the snapshots.  None: uniform times on [0, 1], or a steady
-        field where y is 1-D or 2-D.
+        Strictly increasing times of the snapshots.  Dates (datetime64, pandas or `datetime`)
+        count as seconds after the first date, and durations as seconds.  None: uniform times on
+        [0, 1], or a steady field where y is 1-D or 2-D.
     points : array-like of shape (n_points, n_dims) or tuple of 1-D axes, default=None
         Points of the snapshots.  A tuple of axes is a tensor grid with ``indexing="ij"``.
         None: uniform points on [0, 1].
     period : None, float or tuple, default=None
         Period of the domain: one number for all dimensions, or one entry for each dimension,
-        with None for a dimension that is not periodic."""
+        with None for a dimension that is not periodic.  The points lie within one period."""
+# The key of the version among the contents of a pickle.
+_VERSION = "_skcolora_version"
+
+
+class InconsistentModelWarning(InconsistentVersionWarning):  # type: ignore[misc]
+    """Warning that a model was saved by another version of skcolora.
+
+    Parameters
+    ----------
+    estimator_name : str
+        Class of the model.
+    current_version : str
+        Version of skcolora that loads the model.
+    original_version : str or None
+        Version of skcolora that saved the model; None where the model does not say.
+    """
+
+    def __init__(
+        self, *, estimator_name: str, current_version: str, original_version: str | None
+    ) -> None:
+        self.estimator_name = estimator_name
+        self.current_version, self.original_version = current_version, original_version
+
+    def __str__(self) -> str:
+        known = self.original_version is not None
+        saved_by = f"skcolora {self.original_version}" if known else "another version of skcolora"
+        return (
+            f"This {self.estimator_name} was saved by {saved_by} and is loaded by skcolora "
+            f"{self.current_version}.  It may fail or predict wrong fields.  Load it with "
+            f"{saved_by if known else 'the version that saved it'}, or fit and save it again."
+        )
+
+    def __reduce__(self) -> Any:
+        return _rebuild, (self.estimator_name, self.current_version, self.original_version)
+
+
+def _rebuild(name: str, current: str, original: str | None) -> InconsistentModelWarning:
+    return InconsistentModelWarning(
+        estimator_name=name, current_version=current, original_version=original
+    )
 
 
 class SnapshotRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # type: ignore[misc]
@@ -54,7 +97,7 @@ class SnapshotRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # typ
         X : array-like of shape (n_trajectories, n_parameters)
             Physics parameters.
         y : array-like of shape (n_trajectories, n_times, n_points[, n_fields])
-            True snapshots, in the layout of ``fit``.
+            True snapshots, in the layout of ``fit``: the shape of the prediction.
         sample_weight : array-like of shape (n_trajectories,), default=None
             Weights of the trajectories.
 
@@ -63,16 +106,48 @@ class SnapshotRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # typ
         score : float
             The best value is 1.  Minus infinity where the prediction holds NaN, because a
             trajectory could not be integrated to the end.
+
+        Raises
+        ------
+        ValueError
+            If y has another shape than the prediction.
         """
         predicted = self.predict(X)
-        true = np.asarray(y)
-        if true.size != predicted.size:
-            raise ValueError(f"y has shape {true.shape}; the prediction has {predicted.shape}.")
+        true = np.asarray(check_real(y, "y"))
+        if true.shape != predicted.shape:
+            raise ValueError(
+                f"y has shape {true.shape}; expected {predicted.shape}, the shape of the "
+                "prediction.  Give y in the layout of `fit`, with the same order of axes."
+            )
         if sample_weight is not None:
             sample_weight = np.repeat(sample_weight, predicted.size // len(predicted))
         if not np.isfinite(predicted).all():
             return -np.inf
         return float(r2_score(true.ravel(), predicted.ravel(), sample_weight=sample_weight))
 
+    def __getstate__(self) -> dict[str, Any]:
+        return {**super().__getstate__(), _VERSION: _current_version()}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        original, current = state.pop(_VERSION, None), _current_version()
+        if original != current:
+            warnings.warn(
+                InconsistentModelWarning(
+                    estimator_name=type(self).__name__,
+                    current_version=current,
+                    original_version=original,
+                ),
+                stacklevel=stack_level(),
+            )
+        super().__setstate__(state)
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_layout")
+
+
+def _current_version() -> str:
+    # The package imports this module before it defines its version.
+    import skcolora
+
+    return skcolora.__version__

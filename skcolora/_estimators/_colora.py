@@ -6,7 +6,6 @@ import contextlib
 import copy
 import warnings
 from collections.abc import Sequence
-from dataclasses import replace
 from numbers import Integral, Real
 from typing import Any, ClassVar
 
@@ -31,6 +30,7 @@ from skcolora._snapshots import (
     Array,
     SnapshotLayout,
     Units,
+    as_real_floats,
     check_period,
     validate_parameters,
     validate_rows,
@@ -269,7 +269,7 @@ class CoLoRARegressor(SnapshotRegressor):
         adapted_layers = self._check_architecture()
         device = resolve_device(self.device)
         X, rows, layout = validate_rows(self, X, y, times=self.times, points=self.points)
-        period = check_period(self.period, layout.grid.n_dims)
+        period = check_period(self.period, layout.grid)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         fraction = self.validation_fraction if self.early_stopping else None
         aside = _set_aside(len(X), fraction, seed)
@@ -384,15 +384,13 @@ class CoLoRARegressor(SnapshotRegressor):
             Fields in the layout that ``fit`` was given.
         """
         check_is_fitted(self)
-        states = np.asarray(latent, dtype=np.float64)
+        states = as_real_floats(latent, "latent")
         if states.ndim != 3 or states.shape[2] != self.n_latent_:
             raise ValueError(
                 f"`latent` has shape {states.shape}; expected (n_trajectories, n_times, "
                 f"{self.n_latent_})."
             )
-        if not np.isfinite(states).all():
-            raise ValueError("`latent` must be finite; got NaN or infinity.")
-        layout = replace(self._layout.at(None, points), times=np.arange(float(states.shape[1])))
+        layout = self._layout.at_numbers(np.arange(float(states.shape[1])), points)
         latent_ = as_tensor(states).to(_like(self._on_device()[0]))
         rows = self._evaluate(latent_, layout)
         return layout.from_rows(rows)

@@ -249,7 +249,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         self._order = parameter_order(pde, getattr(self, "feature_names_in_", None))
         X = self._in_order(X)
         check_agreement(pde, X, layout)
-        check_network_period(pde, check_period(inner.period, layout.grid.n_dims))
+        check_network_period(pde, check_period(inner.period, layout.grid))
         check_options(pde, X, layout.grid, self.conserve, self.norm, self.collocation)
         self.regressor_ = clone(regressor).fit(given if named is None else named, y)
         error = find_regressor(self.regressor_).best_loss_

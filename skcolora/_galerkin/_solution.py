@@ -107,7 +107,7 @@ class GalerkinSolution:
         ValueError
             If the points do not fit the fitted model.
         """
-        layout = self._layout.at(self.times, points)
+        layout = self._layout.at_numbers(self.times, points)
         return layout.from_rows(
             decode_rows(self._network, self._units, as_tensor(self.latent), layout)
         )

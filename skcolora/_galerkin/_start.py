@@ -19,6 +19,7 @@ from skcolora._snapshots import (
     Array,
     Grid,
     SnapshotLayout,
+    as_real_floats,
     check_points,
     column_scale,
     merge_close,
@@ -133,9 +134,9 @@ def initial_fields(
                 f"`initial` given as a tuple must be (points, values); got {len(initial)} entries."
             )
         grid = check_points(initial[0], layout.grid.n_dims)
-        values = np.asarray(initial[1], dtype=np.float64)
+        values = as_real_floats(initial[1], "initial")
     else:
-        grid, values = layout.grid, np.asarray(initial, dtype=np.float64)
+        grid, values = layout.grid, as_real_floats(initial, "initial")
     return grid.points, _check_initial(values, grid, layout.n_fields, len(X))
 
 
@@ -153,8 +154,6 @@ def _check_initial(values: Array, grid: Grid, n_fields: int, n: int) -> Array:
             "each row of X, at the points of `fit`.  Give fields at other points as "
             "(points, values)."
         )
-    if not np.isfinite(values).all():
-        raise ValueError("`initial` must be finite; got NaN or infinity.")
     return values.reshape(n, grid.n_points, n_fields)
 
 

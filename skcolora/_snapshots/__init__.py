@@ -1,9 +1,13 @@
 """Snapshots: layout, validation, storage, interpolation and units."""
 
-from skcolora._snapshots._grid import Array, Grid, check_period, check_points, check_times
+from skcolora._snapshots._caller import stack_level
+from skcolora._snapshots._grid import Grid, check_period, check_points
 from skcolora._snapshots._layout import SnapshotLayout, infer_layout, parameter_time_rows
+from skcolora._snapshots._packing import LEAVE_OUT, fill_values, packing
+from skcolora._snapshots._real import Array, as_real_floats, check_mask, check_real
 from skcolora._snapshots._regrid import interpolate_in_space, interpolate_in_time
 from skcolora._snapshots._stored import MAX_RESIDENT, StoredRows, is_stored
+from skcolora._snapshots._times import Times, check_times, read_times
 from skcolora._snapshots._units import (
     VARIATION_FLOOR,
     Scale,
@@ -22,6 +26,7 @@ from skcolora._snapshots._validation import (
 )
 
 __all__ = [
+    "LEAVE_OUT",
     "MAX_RESIDENT",
     "VARIATION_FLOOR",
     "Array",
@@ -29,21 +34,29 @@ __all__ = [
     "Scale",
     "SnapshotLayout",
     "StoredRows",
+    "Times",
     "Units",
+    "as_real_floats",
+    "check_mask",
     "check_period",
     "check_points",
+    "check_real",
     "check_times",
     "column_scale",
     "field_scale",
+    "fill_values",
     "infer_layout",
     "interpolate_in_space",
     "interpolate_in_time",
     "is_constant",
     "is_stored",
     "merge_close",
+    "packing",
     "parameter_scale",
     "parameter_time_rows",
+    "read_times",
     "rows_among",
+    "stack_level",
     "validate_parameters",
     "validate_rows",
     "validate_snapshots",

@@ -12,9 +12,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from skcolora._snapshots._grid import Array, Grid, check_points, check_times
+from skcolora._snapshots._caller import stack_level
+from skcolora._snapshots._grid import Grid, check_points
+from skcolora._snapshots._real import Array, check_real
+from skcolora._snapshots._times import Times, check_number, check_times, read_times
 
 # Largest plausible number of fields; a longer last axis is probably a grid axis.
 _MAX_FIELDS = 10
@@ -25,6 +28,7 @@ class SnapshotLayout:
     """Times, points and number of fields of snapshots, and the form of the user's array."""
 
     times: Array
+    """Times as numbers: seconds after the first date of ``fit`` where the user's are dates"""
     grid: Grid
     n_fields: int
     steady: bool
@@ -35,24 +39,51 @@ class SnapshotLayout:
     """Whether the array is 1-D, with one number for each trajectory."""
     field_axis: bool
     """Whether the last axis of the array is that of the fields."""
+    calendar: Times | None = None
+    """The times as the user gave them, where these are dates or durations"""
+
+    @property
+    def user_times(self) -> NDArray[Any]:
+        """The times in the user's kind: numbers, datetime64 (in UTC) or timedelta64."""
+        if self.calendar is None:
+            return self.times
+        if self.calendar.numbers is self.times:
+            return self.calendar.in_user_kind
+        return self.calendar.at_numbers(self.times).in_user_kind
+
+    def time_text(self, i: int) -> str:
+        """One of the times in the user's kind, for messages."""
+        time = self.user_times[i]
+        return f"{time:g}" if self.calendar is None else str(time)
 
     @property
     def n_times(self) -> int:
         return len(self.times)
 
     def at(self, times: ArrayLike | None, points: Any) -> SnapshotLayout:
-        """The same form at other times and points; None keeps the current ones.
+        """The same form at other times and points of a user; None keeps the current ones.
 
-        Raises ValueError for times of steady fields, and for invalid times or points.
+        Raises ValueError for times of steady fields, for numbers where the model was fitted on
+        dates or the other way round, and for invalid times or points.
         """
         layout = self
         if times is not None:
             if self.steady:
                 raise ValueError("`times` must be None: the model was fitted on steady fields.")
-            layout = replace(layout, times=check_times(times))
+            kind = Times(self.times) if self.calendar is None else self.calendar
+            layout = layout._with_times(kind.read(times))
         if points is not None:
             layout = replace(layout, grid=check_points(points, self.grid.n_dims))
         return layout
+
+    def at_numbers(self, times: Array, points: Any = None) -> SnapshotLayout:
+        """As `at`, for times that the package has computed as numbers, such as `times`."""
+        layout = replace(self, times=check_times(times))
+        return layout if points is None else layout.at(None, points)
+
+    def _with_times(self, times: Times) -> SnapshotLayout:
+        calendar = None if times.given is None else times
+        return replace(self, times=times.numbers, calendar=calendar)
 
     def to_rows(self, y: Array) -> Array:
         """Reshape a user's array to (n_trajectories, n_times, n_points, n_fields)."""
@@ -72,7 +103,7 @@ class SnapshotLayout:
 
         Raises ValueError if the shape does not fit, or a value is not finite.
         """
-        array = np.asarray(y)
+        array = np.asarray(check_real(y, "y"))
         n_points, per_time = self.grid.n_points, self.grid.n_points * self.n_fields
         if self.flattened:
             fits = array.ndim in (1, 2) and not array[:1].size % per_time
@@ -103,10 +134,10 @@ def infer_layout(shape: tuple[int, ...], times: ArrayLike | None, points: Any) -
     ValueError
         If the shape does not fit to the times and points.
     """
-    checked_times = None if times is None else check_times(times)
+    read = None if times is None else read_times(times)
     grid = None if points is None else check_points(points)
     if len(shape) <= 2:
-        return _flattened_layout(shape, checked_times, grid)
+        return _flattened_layout(shape, read, grid)
     n_axes = 1 if grid is None else len(grid.shape)
     field_axis = len(shape) == 3 + n_axes
     if len(shape) not in (2 + n_axes, 3 + n_axes):
@@ -123,9 +154,9 @@ def infer_layout(shape: tuple[int, ...], times: ArrayLike | None, points: Any) -
             f"y has shape {shape}; expected (n_trajectories, n_times, {axes}[, n_fields]).{hint}"
         )
     n_times, space_shape = shape[1], shape[2 : 2 + n_axes]
-    if checked_times is None:
-        checked_times = np.linspace(0.0, 1.0, n_times)
-    check_times(checked_times, n_times)
+    if read is None:
+        read = Times(np.linspace(0.0, 1.0, n_times))
+    check_number(len(read.numbers), n_times)
     n_fields = shape[-1] if field_axis else 1
     if grid is None:
         grid = check_points(np.linspace(0.0, 1.0, space_shape[0]))
@@ -135,15 +166,15 @@ def infer_layout(shape: tuple[int, ...], times: ArrayLike | None, points: Any) -
                 f"{n_fields} fields each.  If the last axis is a grid axis, give `points` as a "
                 "tuple of two 1-D axes.",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=stack_level(),
             )
     if space_shape != grid.shape:
         raise ValueError(
             f"y has shape {shape}, with axes {space_shape} in space, but `points` have shape "
             f"{grid.shape}."
         )
-    return SnapshotLayout(
-        times=checked_times,
+    layout = SnapshotLayout(
+        times=read.numbers,
         grid=grid,
         n_fields=n_fields,
         steady=False,
@@ -151,13 +182,14 @@ def infer_layout(shape: tuple[int, ...], times: ArrayLike | None, points: Any) -
         single=False,
         field_axis=field_axis,
     )
+    return layout._with_times(read)
 
 
 def _flattened_layout(
-    shape: tuple[int, ...], times: Array | None, grid: Grid | None
+    shape: tuple[int, ...], times: Times | None, grid: Grid | None
 ) -> SnapshotLayout:
     width = shape[1] if len(shape) == 2 else 1
-    n_times = 1 if times is None else len(times)
+    n_times = 1 if times is None else len(times.numbers)
     n_points = 1 if grid is None else grid.n_points
     if not width or width % (n_times * n_points):
         parts = [f"{n_times} times"] if times is not None else []
@@ -168,8 +200,18 @@ def _flattened_layout(
     n_fields = width // (n_times * n_points)
     if grid is None:
         grid, n_fields = check_points(np.linspace(0.0, 1.0, n_fields)), 1
-    return SnapshotLayout(
-        times=np.zeros(1) if times is None else times,
+    if n_fields > _MAX_FIELDS:
+        full = ", ".join(map(str, (n_times, *grid.shape, n_fields)))
+        warnings.warn(
+            f"y of shape {shape} is read as {n_times} time(s), {n_points} point(s) and {n_fields} "
+            "fields for each trajectory.  If y holds fewer fields, give all `times` and all "
+            "`points` of y; a tensor grid is a tuple of 1-D axes.  To say that there are so many "
+            f"fields, give y the shape (n_trajectories, {full}).",
+            UserWarning,
+            stacklevel=stack_level(),
+        )
+    layout = SnapshotLayout(
+        times=np.zeros(1) if times is None else times.numbers,
         grid=grid,
         n_fields=n_fields,
         steady=times is None,
@@ -177,6 +219,7 @@ def _flattened_layout(
         single=len(shape) == 1,
         field_axis=False,
     )
+    return layout if times is None else layout._with_times(times)
 
 
 def parameter_time_rows(X: Array, times: Array) -> Array:

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
-from skcolora._snapshots._grid import Array
 from skcolora._snapshots._layout import SnapshotLayout
+from skcolora._snapshots._packing import check_packing, fill_values
+from skcolora._snapshots._real import Array, check_mask, load
 
 # Size in bytes above which stored snapshots are never loaded as a whole, and default size of the
 # pool of snapshots in memory.
@@ -36,7 +37,9 @@ class StoredRows:
     def __init__(self, y: Any, layout: SnapshotLayout, trajectories: Any = None) -> None:
         if y.dtype.kind not in "fiub":
             raise ValueError(f"y must hold real numbers; got dtype {y.dtype}.")
+        check_packing(y, "y")
         self._y, self._layout = y, layout
+        self._fill = fill_values(y)
         self._trajectories = np.arange(y.shape[0]) if trajectories is None else trajectories
         self._mapping = _find_mapping(y)
         single = y.dtype.kind == "f" and y.dtype.itemsize <= 4
@@ -57,7 +60,7 @@ class StoredRows:
     def read(self, snapshot: int) -> Array:
         """Read one snapshot, (n_points, n_fields); they are numbered trajectory by trajectory.
 
-        Raises ValueError if a value is not finite.
+        Raises ValueError if a value is not finite, masked or a fill value.
         """
         row, time = divmod(snapshot, self._layout.n_times)
         trajectory = int(self._trajectories[row])
@@ -67,6 +70,9 @@ class StoredRows:
             part = self._y[trajectory, time * width : (time + 1) * width]
         else:
             part = self._y[trajectory, time]
+        part, name = load(part), f"y[{trajectory}, {time}]"
+        check_mask(part, name)
+        self._fill.check(part, name)
         values = np.array(part, dtype=self.dtype).reshape(n_points, n_fields)
         if self._mapping is not None:
             # The pages that were read would otherwise count as memory of this process.
@@ -74,7 +80,7 @@ class StoredRows:
         if not np.isfinite(values).all():
             raise ValueError(
                 f"y must be finite; got NaN or infinity in trajectory {trajectory} at "
-                f"times[{time}] = {self._layout.times[time]:g}."
+                f"times[{time}] = {self._layout.time_text(time)}."
             )
         return values
 

@@ -8,8 +8,8 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from skcolora._snapshots._grid import Array
 from skcolora._snapshots._layout import SnapshotLayout, infer_layout
+from skcolora._snapshots._real import Array, check_mask, check_real
 from skcolora._snapshots._stored import StoredRows, is_stored
 
 
@@ -22,8 +22,8 @@ def validate_snapshots(
     """
     X, y = validate_data(
         estimator,
-        X,
-        y,
+        check_real(X, "X"),
+        check_real(y, "y"),
         validate_separately=(
             {
                 "dtype": np.float64,
@@ -55,9 +55,10 @@ def validate_rows(
 
     The values of stored snapshots are checked when they are read.
     """
+    check_mask(y, "y")
     if not is_stored(y):
         return validate_snapshots(estimator, X, y, times=times, points=points)
-    X = validate_data(estimator, X, dtype=np.float64, copy=True)
+    X = validate_data(estimator, check_real(X, "X"), dtype=np.float64, copy=True)
     if len(X) != y.shape[0]:
         raise ValueError(
             f"X has {len(X)} rows and y has {y.shape[0]} trajectories; expected one row of X "
@@ -70,5 +71,5 @@ def validate_rows(
 def validate_parameters(estimator: BaseEstimator, X: Any) -> Array:
     """Validate the parameters X of ``predict``, and that the estimator is fitted."""
     check_is_fitted(estimator)
-    X = validate_data(estimator, X, dtype=np.float64, reset=False)
+    X = validate_data(estimator, check_real(X, "X"), dtype=np.float64, reset=False)
     return np.asarray(X, dtype=np.float64)

@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state, check_scalar
 
-Array = NDArray[np.floating[Any]]
+from skcolora._snapshots import Array as Array
+from skcolora._snapshots import as_real_floats
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,20 +70,18 @@ def draw_parameters(
     Raises
     ------
     ValueError
-        If the shape is wrong, or a value is not finite.
+        If the shape is wrong, or a value is not a finite real number.
     """
     low, high = np.atleast_1d(low), np.atleast_1d(high)
     if np.ndim(parameters) == 0:
         n = check_scalar(parameters, "parameters", (int, np.integer), min_val=1)
         drawn = check_random_state(random_state).uniform(low, high, size=(n, len(low)))
         return np.asarray(drawn[np.argsort(drawn[:, 0])])
-    array = np.asarray(parameters, dtype=np.float64)
+    array = as_real_floats(parameters, "parameters")
     array = array[:, None] if array.ndim == 1 else array
     if array.ndim != 2 or array.shape[1] != len(low) or not len(array):
         raise ValueError(
             f"`parameters` must have shape (n, {len(low)}) or be a number of trajectories; got "
             f"shape {np.shape(parameters)}."
         )
-    if not np.isfinite(array).all():
-        raise ValueError("`parameters` must be finite; got NaN or infinity.")
     return array

@@ -9,7 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from skcolora.datasets._base import Array, SnapshotData
+from skcolora._snapshots import LEAVE_OUT, Array, fill_values, packing
+from skcolora.datasets._base import SnapshotData
 
 
 class SnapshotFileError(OSError, ValueError):
@@ -36,7 +37,8 @@ def load_snapshots(
 
     A file holds the dataset ``u`` (n_fields, n_times, n_0[, n_1, ...]), its coordinates
     ``t``, ``x0``, ``x1``, ... as 1-D datasets, and the parameter as attribute ``mu``.
-    This is the format of the data published with [1]_.
+    This is the format of the data published with [1]_.  Integers are read as float64.  Datasets
+    that are packed with the attributes ``scale_factor`` and ``add_offset`` are unpacked.
 
     Parameters
     ----------
@@ -55,7 +57,8 @@ def load_snapshots(
     ------
     SnapshotFileError
         If no file is found; or if a file is not HDF5, is truncated, lacks a dataset, contains
-        values that are not finite, or differs from the first file in times, grid or fields.
+        values that are not finite, not real or marked as missing (``_FillValue``,
+        ``missing_value``), or differs from the first file in times, grid or fields.
         The message names the file.  The class is a ValueError and an OSError.
     ImportError
         If h5py is not installed.
@@ -136,17 +139,62 @@ def _read_open(path: Path, file: Any) -> _Trajectory:
             f"{path}: 'u' has shape {source.shape} and needs the axes (fields, t, x0, ...); "
             f"missing: {missing or ['x0']}."
         )
-    times, *axes = (np.asarray(file[name][()], dtype=np.float64) for name in names)
-    lengths = (len(times), *map(len, axes))
-    if source.shape[1:] != lengths:
+    times, *axes = (_values(path, name, file[name]).astype(np.float64) for name in names)
+    lengths = tuple(map(np.shape, (times, *axes)))
+    if tuple((n,) for n in source.shape[1:]) != lengths:
         raise SnapshotFileError(
-            f"{path}: 'u' has shape {source.shape}, but its axes {names} have lengths {lengths}."
+            f"{path}: 'u' has shape {source.shape}, but its axes {names} have shapes {lengths}."
         )
-    u = source[()]
-    for name, values in [("u", u), ("mu", mu), *zip(names, [times, *axes], strict=True)]:
-        if not np.isfinite(values).all():
-            raise SnapshotFileError(f"{path}: '{name}' holds NaN or infinity.")
-    return _Trajectory(path, np.atleast_1d(np.asarray(mu, dtype=np.float64)), u, times, tuple(axes))
+    return _Trajectory(path, _parameter(path, mu), _values(path, "u", source), times, tuple(axes))
+
+
+def _parameter(path: Path, mu: Any) -> Array:
+    """The attribute mu as an array (n_parameters,)."""
+    array = np.atleast_1d(np.asarray(mu))
+    _check_kind(path, "mu", array, f"{mu!r} of type {type(mu).__name__}")
+    if array.ndim != 1 or not array.size:
+        raise SnapshotFileError(
+            f"{path}: 'mu' has shape {array.shape}; expected one number for each parameter."
+        )
+    return array.astype(np.float64)
+
+
+def _values(path: Path, name: str, dataset: Any) -> Array:
+    """Values of a dataset in float32 or float64, unpacked, without missing values."""
+    if not hasattr(dataset, "shape"):
+        raise SnapshotFileError(f"{path}: '{name}' is a group; expected a dataset.")
+    stored = np.asarray(dataset[()])
+    _check_kind(path, name, stored, f"dtype {stored.dtype}")
+    n_missing, mark = fill_values(dataset).find(stored)
+    if n_missing:
+        raise SnapshotFileError(
+            f"{path}: '{name}' holds missing data, {n_missing} of {stored.size} values, which are "
+            f"equal to {mark}.  {LEAVE_OUT}"
+        )
+    values = stored if stored.dtype == np.float32 else stored.astype(np.float64)
+    packed = packing(dataset)
+    for attribute, number in packed.items():
+        if np.asarray(number).dtype.kind not in "fiu" or np.size(number) != 1:
+            raise SnapshotFileError(
+                f"{path}: '{name}' has the attribute {attribute} = {number!r}; expected one number."
+            )
+    if packed:
+        scale, offset = (
+            float(np.squeeze(packed.get(attribute, default)))
+            for attribute, default in (("scale_factor", 1.0), ("add_offset", 0.0))
+        )
+        with np.errstate(all="ignore"):
+            values = values.astype(np.float64) * scale + offset
+        _check_kind(path, name, values, f"dtype {values.dtype}")
+    return values
+
+
+def _check_kind(path: Path, name: str, values: Any, found: str) -> None:
+    """Raise a SnapshotFileError unless values are finite real numbers."""
+    if values.dtype.kind not in "fiub":
+        raise SnapshotFileError(f"{path}: '{name}' must hold real numbers; got {found}.")
+    if not np.isfinite(values).all():
+        raise SnapshotFileError(f"{path}: '{name}' holds NaN or infinity.")
 
 
 def _check_agreement(reference: _Trajectory, other: _Trajectory) -> None:

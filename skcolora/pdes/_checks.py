@@ -6,10 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from skcolora._snapshots import Grid
+from skcolora._snapshots import Array, Grid, check_mask
+from skcolora.pdes._field import GridField
 
 if TYPE_CHECKING:
     from skcolora.pdes._pde import PDE
+
+
+# Points along each axis, and most parameters, at which an equation is tried.
+_TRIAL_POINTS, _TRIAL_PARAMETERS = 8, 32
 
 
 def check_definition(pde: PDE) -> None:
@@ -50,7 +55,7 @@ def check_grid(pde: PDE, grid: Grid) -> None:
             f"`points` have {grid.n_dims} dimension(s), but {type(pde).__name__} has {pde.n_dims}."
         )
     for d, ((low, high), length) in enumerate(zip(pde.domain, pde.period, strict=True)):
-        least, most = grid.points[:, d].min(), grid.points[:, d].max()
+        least, most = grid.ranges[d]
         if length is None and (least < low or most > high):
             raise ValueError(
                 f"`points` range over [{least:g}, {most:g}] in dimension {d}, outside the domain "
@@ -80,8 +85,10 @@ def stack_fields(values: Any, shape: tuple[int, ...], xp: Any, pde: PDE, name: s
     Raises
     ------
     ValueError
-        If the result has another shape.
+        If the result has another shape, is complex, or has masked entries.
     """
+    for part in values if isinstance(values, (tuple, list)) else (values,):
+        check_result(part, pde, name)
     if isinstance(values, (tuple, list)):
         shapes = [tuple(getattr(value, "shape", ())) for value in values]
         if len(set(shapes)) != 1:
@@ -99,3 +106,139 @@ def stack_fields(values: Any, shape: tuple[int, ...], xp: Any, pde: PDE, name: s
             "is (n_fields, ...)."
         )
     return values
+
+
+def check_result(values: Any, pde: PDE, name: str) -> None:
+    """Check that a user's method returned real numbers; the shape is not checked.
+
+    Parameters
+    ----------
+    values : array or number
+        Result of the method, or one of its fields.
+    pde : PDE
+    name : str
+        Name of the method, for messages.
+
+    Raises
+    ------
+    ValueError
+        If the result is complex, masked, or holds no numbers.
+    """
+    dtype = getattr(values, "dtype", type(values))
+    kind = getattr(dtype, "kind", "")
+    if kind == "c" or getattr(dtype, "is_complex", False) or dtype is complex:
+        raise ValueError(
+            f"{type(pde).__name__}.{name} returned complex values ({dtype}); expected real "
+            "numbers.  Return `.real` where the imaginary part is rounding, or write the real and "
+            "the imaginary part as two fields."
+        )
+    if kind in tuple("mMSUV"):
+        raise ValueError(
+            f"{type(pde).__name__}.{name} returned dtype {dtype}; expected real numbers."
+        )
+    check_mask(values, f"{type(pde).__name__}.{name}")
+
+
+def check_well_posed(pde: PDE, mu: Array, times: Array) -> None:
+    """Check that an equation with a Laplacian has conditions at all ends of its axes.
+
+    At free ends, where ``boundary`` is "free" and the axis has no period, an equation with second
+    derivatives has no unique solution, and its discretisation grows without bound.  The
+    right-hand side is tried on the initial field, at the first and last time, with other values
+    of the Laplacian at the ends.  Where the coefficient of the Laplacian vanishes at the ends, or
+    the Laplacian of a field acts on other fields alone, no condition is needed.
+
+    Parameters
+    ----------
+    pde : PDE
+    mu : ndarray of shape (n, n_parameters)
+        Parameters of the trajectories.
+    times : ndarray of shape (n_times,)
+        Times of the solution.
+
+    Raises
+    ------
+    ValueError
+        If the Laplacian acts at a free end.
+    """
+    free = [d for d, length in enumerate(pde.period) if length is None]
+    if pde.boundary != "free" or not free:
+        return
+    some = np.linspace(0, len(mu) - 1, min(len(mu), _TRIAL_PARAMETERS)).astype(int)
+    for row in mu[some]:
+        for t in (0.0, float(times[-1])):
+            if _diffuses_at(pde, free, t, row):
+                name = type(pde).__name__
+                raise ValueError(
+                    f"{name} has a Laplacian at the free ends of dimension(s) "
+                    f"{', '.join(map(str, free))}, at {pde.describe(row)}: `boundary` is 'free' "
+                    "and `period` None.  With second derivatives it needs a condition at each "
+                    "end; without one the solution is not unique and grows without bound.  Set "
+                    '`boundary = "fixed"`, which keeps the values of `initial` at the ends, or '
+                    "give a `period`.  Ends without flux are those of a field mirrored at them, on "
+                    "a periodic domain of twice the length.  Without the Laplacian at the ends no "
+                    "condition is needed."
+                )
+
+
+class _TrialField:
+    """A field whose derivatives are given."""
+
+    xp = np
+
+    def __init__(self, points: Array, **parts: Array) -> None:
+        self.points = points.copy()
+        self.value, self.grad, self.laplacian = (
+            parts[name].copy() for name in ("value", "grad", "laplacian")
+        )
+
+
+def _diffuses_at(pde: PDE, free: list[int], t: float, mu: Array) -> bool:
+    """Whether the Laplacian of a field acts on this field, at the ends of the free axes.
+
+    False where the right-hand side cannot be evaluated, which the solver reports.
+    """
+    mesh = pde.mesh(_TRIAL_POINTS)
+    ends = np.zeros(mesh.shape, dtype=bool)
+    for d in free:
+        np.moveaxis(ends, d, 0)[[0, -1]] = True
+    try:
+        with np.errstate(all="ignore"):
+            value = (
+                pde.initial_value(mesh.points, mu)
+                if pde.has_initial
+                else np.ones((pde.n_fields, *mesh.shape))
+            )
+            field = GridField(mesh, value)
+            parts = {"value": value, "grad": field.grad, "laplacian": field.laplacian}
+
+            def rate(**changed: Array) -> Array:
+                trial = _TrialField(mesh.points, **{**parts, **changed})
+                return np.array(pde.rate(t, trial, mu), dtype=np.float64)[:, ends]
+
+            def acts(name: str) -> Any:
+                """Matrix (n_fields, n_fields): whether this part of field j acts on field i."""
+                found = np.zeros((pde.n_fields, pde.n_fields), dtype=bool)
+                step = 1 + np.abs(parts[name]).max()
+                for j in range(pde.n_fields):
+                    for sign in (-1, 1):
+                        new = parts[name].copy()
+                        # Distinct steps along the axes of a gradient do not cancel.
+                        steps = step * (1 + np.arange(new.shape[0] if name == "grad" else 1))
+                        selected = new[:, j] if name == "grad" else new[j : j + 1]
+                        selected[:, ends] += sign * steps[:, None]
+                        changed = rate(**{name: new})
+                        both = np.isfinite(changed) & np.isfinite(plain)
+                        found[:, j] |= ((changed != plain) & both).any(axis=1)
+                return found
+
+            plain = rate()
+            diffusion = acts("laplacian")
+            if not diffusion.any():
+                return False
+            linked = diffusion | acts("value") | acts("grad") | np.eye(pde.n_fields, dtype=bool)
+    except Exception:
+        return False
+    for _ in range(pde.n_fields):
+        linked = linked @ linked
+    return bool((diffusion & linked.T).any())

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skcolora._snapshots import Array
+from skcolora._snapshots import Array, check_real
 from skcolora.pdes._checks import stack_fields
 from skcolora.pdes._field import Field, GridField
 from skcolora.pdes._mesh import Mesh
@@ -42,7 +42,8 @@ class PDE:
         ``high - low`` for a periodic dimension, None for a non-periodic dimension.
     boundary : {"free", "fixed"}
         Boundary condition at the ends of non-periodic axes.  "free": the equation holds at the
-        boundary, with one-sided derivatives.  "fixed": the values remain those of `initial`.
+        boundary, with one-sided derivatives, which no equation with a Laplacian may have there.
+        "fixed": the values remain those of `initial`.
     resolution : int
         Initial number of points of the full-order solver along each axis; see `solve`.
     conserved : mapping of str to callable
@@ -203,7 +204,7 @@ class PDE:
         Raises
         ------
         ValueError
-            If `rhs` returns another shape.
+            If `rhs` returns another shape, or complex values.
         """
         return stack_fields(self.rhs(t, field, mu), field.value.shape, field.xp, self, "rhs")
 
@@ -224,7 +225,7 @@ class PDE:
         Raises
         ------
         ValueError
-            If `initial` returns another shape.
+            If `initial` returns another shape, or complex or masked values.
         """
         shape = (self.n_fields, *points.shape[1:])
         value = stack_fields(self.initial(points, mu), shape, np, self, "initial")
@@ -260,7 +261,7 @@ class PDE:
         -------
         integrals : dict of str to ndarray of shape (n, n_times)
         """
-        rows = np.asarray(y)
+        rows = np.asarray(check_real(y, "y"))
         rows = rows[..., None] if self.n_fields == 1 else rows
         fields = [[GridField(mesh, np.moveaxis(u, -1, 0)) for u in row] for row in rows]
         return {
@@ -324,7 +325,8 @@ class PDE:
         Raises
         ------
         ValueError
-            If an argument has the wrong shape or range, or does not fit the equation.
+            If an argument has the wrong shape or range, or does not fit the equation, or if the
+            equation has a Laplacian at free ends.
         SolverError
             If trajectories failed: the grid is too coarse, the time step is unstable, or `rhs`
             failed.  The attribute ``solutions`` of the error holds the other trajectories.

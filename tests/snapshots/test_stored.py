@@ -162,6 +162,47 @@ def test_not_a_number_is_found_where_it_is_read(data):
         model(data).fit(data.X, Guard(y))
 
 
+@pytest.mark.parametrize("mark", ["_FillValue", "missing_value", "fillvalue"])
+def test_marks_of_missing_data_are_found_where_they_are_read(data, tmp_path, mark):
+    h5py, y = pytest.importorskip("h5py"), data.y.copy()
+    y[3, 10:, :4] = 1e20
+    own = {"fillvalue": 1e20} if mark == "fillvalue" else {}
+    dataset = h5py.File(tmp_path / "y.h5", "w").create_dataset("y", data=y, **own)
+    dataset.attrs.update({} if own else {mark: 1e20})
+    rows = StoredRows(dataset, infer_layout(y.shape, data.times, data.points))
+    assert np.array_equal(rows.read(3 * 21 + 9)[:, 0], y[3, 9])
+    with pytest.raises(ValueError, match=rf"`y\[3, 10\]` must .*got 4 of 48 values .*{mark} = 1e"):
+        rows.read(3 * 21 + 10)
+
+
+def test_masks_of_stored_arrays(data, tmp_path):
+    dask = pytest.importorskip("dask.array")
+    y = data.y.copy()
+    y[3, 10:, :4] = -9.0
+    lazy = dask.ma.masked_equal(as_dask(y, tmp_path), -9.0)
+    with pytest.raises(ValueError, match=r"`y\[3, \d+\]` must have no masked entries; got 4"):
+        model(data).fit(data.X, lazy)
+    masked = np.ma.masked_equal(y, -9.0)
+    with pytest.raises(ValueError, match=r"`y` must have no masked entries; got 44 masked of"):
+        model(data).fit(data.X, masked)
+
+
+def test_packed_datasets_are_refused_before_anything_is_read(data):
+    y = Guard(data.y)
+    y.attrs = {"scale_factor": 0.01}
+    with pytest.raises(ValueError, match=r"packed with scale_factor = 0\.01.*Unpack it first"):
+        model(data).fit(data.X, y)
+    assert not y.reads
+
+
+def test_not_a_number_at_a_date(data):
+    days = np.arange(21).astype("datetime64[D]")
+    y = data.y.copy()
+    y[0, 2] = np.nan
+    with pytest.raises(ValueError, match=r"trajectory 0 at times\[2\] = 1970-01-03"):
+        StoredRows(y, infer_layout(y.shape, days, data.points)).read(2)
+
+
 def test_what_does_not_fit_is_refused_before_anything_is_read(data):
     y = Guard(data.y)
     with pytest.raises(ValueError, match="X has 5 rows and y has 6 trajectories"):

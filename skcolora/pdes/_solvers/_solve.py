@@ -10,8 +10,8 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_scalar
 from tqdm import tqdm
 
-from skcolora._snapshots import Array, Grid, check_points, check_times
-from skcolora.pdes._checks import check_definition, check_grid
+from skcolora._snapshots import Array, Grid, as_real_floats, check_points, check_times
+from skcolora.pdes._checks import check_definition, check_grid, check_result, check_well_posed
 from skcolora.pdes._solvers._errors import SolverError, TrajectoryError
 from skcolora.pdes._solvers._finite_volume import ConservationLaw, solve_finite_volume
 from skcolora.pdes._solvers._lines import solve_lines
@@ -48,6 +48,8 @@ def solve_many(
     if method == "exact":
         rows = _solve_exact(pde, parameters, checked_times, grid)
         return rows[..., 0] if pde.n_fields == 1 else rows
+    if method != "finite_volume":
+        check_well_posed(pde, parameters, checked_times)
     arguments = (checked_times, grid, n_points, method, rtol, atol)
     outcomes = Parallel(n_jobs=n_jobs, return_as="generator")(
         delayed(_try_to_solve)(pde, row, *arguments) for row in parameters
@@ -105,13 +107,15 @@ def _solve_exact(pde: PDE, parameters: Array, times: Array, grid: Grid) -> Array
     mu = parameters.T.reshape(parameters.shape[1], len(parameters), 1, *ones)
     solution = pde.exact(times.reshape(-1, *ones), points, mu)
     fields = (solution,) if pde.n_fields == 1 else tuple(solution)
+    for field in fields:
+        check_result(field, pde, "exact")
     shape = (len(parameters), len(times), *grid.shape)
     return np.stack([np.broadcast_to(field, shape) for field in fields], axis=-1)
 
 
 def _check_parameters(pde: PDE, mu: ArrayLike) -> Array:
     """Parameters as an array (n, n_parameters), or a ValueError."""
-    array = np.asarray(mu, dtype=np.float64)
+    array = as_real_floats(mu, "mu")
     n = len(pde.parameter_names)
     given = array.shape
     array = array[:, None] if array.ndim == 1 and n == 1 else array
@@ -120,8 +124,6 @@ def _check_parameters(pde: PDE, mu: ArrayLike) -> Array:
             f"{type(pde).__name__} has {n} parameter(s), {', '.join(pde.parameter_names)}; `mu` "
             f"must have shape (n, {n}), with one row for each trajectory, but has shape {given}."
         )
-    if not np.isfinite(array).all():
-        raise ValueError("`mu` must be finite; got NaN or infinity.")
     return array
 
 
