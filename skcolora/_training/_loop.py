@@ -163,7 +163,7 @@ def train_in_stages(
     total = None if deadline.limited else stages[-1].last_step
     device = next(model.parameters()).device
     bar = tqdm(total=total, disable=verbose <= 0, unit="step")
-    with bar, chosen_threads(device) as threads:
+    with bar, chosen_threads(device, evaluate) as threads:
         training = _Training(best, result, threads, deadline, bar)
         ends = [deadline.share(stage.time_share) for stage in stages]
         try:
@@ -244,10 +244,10 @@ class _Training:
                 break
             elapsed_share = 1 - end.remaining / available if end.limited else 0.0
             start = time.perf_counter()
-            with self._threads.step():
-                loss = phase.step(max(n / n_steps, elapsed_share), step_factor)
+            loss = phase.step(max(n / n_steps, elapsed_share), step_factor)
             durations.append(time.perf_counter() - start)
             self._result.losses.append(loss)
+            self._threads.record(durations[-1])
             self._bar.update()
             # The evaluations need their time too.
             if n % CHECK_EVERY != CHECK_EVERY - 1 or self._no_time_for(0.0, end):
