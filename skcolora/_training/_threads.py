@@ -50,10 +50,15 @@ class ThreadChoice:
         self.current = n_threads
         self._cost = 0.0
         self._recent: deque[float] = deque(maxlen=self.N_CHANGED)
-        self.restart()
+        self._clear()
 
     def restart(self) -> None:
-        """Forget the durations of the steps, because the next steps are of another kind."""
+        """Begin steps of another kind; the first call measures before any step."""
+        self._clear()
+        if not self._cost and len(self.candidates) > 1:
+            self.measure()
+
+    def _clear(self) -> None:
         self._usual: float | None = None
         self._elapsed = 0.0
         self._recent.clear()
@@ -68,8 +73,6 @@ class ThreadChoice:
             self.measure()
 
     def _measurement_is_due(self) -> bool:
-        if not self._cost:
-            return True
         if len(self._recent) == self.N_CHANGED:
             if self._usual is None:
                 self._usual = statistics.median(self._recent)
@@ -91,7 +94,7 @@ class ThreadChoice:
             self.current = self._decide(times)
         set_num_threads(self.current)
         self._cost = time.perf_counter() - start
-        self.restart()
+        self._clear()
 
     def _run(self, times: dict[int, list[float]]) -> None:
         """Run the work once with each number, the smallest first: it is never extremely slow."""
