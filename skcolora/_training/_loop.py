@@ -236,6 +236,7 @@ class _Training:
         phase.model.to(phase.dtype)
         phase.restart()
         self._threads.restart()
+        best.duration = min(best.duration, self._threads.work_seconds)
         available = end.remaining
         durations: deque[float] = deque([0.0], self.N_RECENT)
         step_factor, n_checks_since_best = 1.0, 0

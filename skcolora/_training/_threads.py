@@ -48,6 +48,8 @@ class ThreadChoice:
         while self.candidates[-1] > 1:
             self.candidates.append(self.candidates[-1] // 2)
         self.current = n_threads
+        self.work_seconds = float("inf")
+        """Duration of the work with the current number of threads, where it was measured"""
         self._cost = 0.0
         self._recent: deque[float] = deque(maxlen=self.N_CHANGED)
         self._clear()
@@ -93,6 +95,7 @@ class ThreadChoice:
                 self._run(times)
             self.current = self._decide(times)
         set_num_threads(self.current)
+        self.work_seconds = statistics.median(times[self.current])
         self._cost = time.perf_counter() - start
         self._clear()
 
