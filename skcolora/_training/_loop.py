@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 import warnings
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -18,6 +19,10 @@ from skcolora._training._first_order import FirstOrderPhase
 from skcolora._training._natural_gradient import NaturalGradientPhase
 from skcolora._training._phase import Phase
 from skcolora._training._sampling import Batch, SnapshotSampler
+from skcolora._training._threads import ThreadChoice, chosen_threads
+from skcolora.utils._deadline import Deadline
+from skcolora.utils._sklearn import in_search
+from skcolora.utils._stack import caller_stacklevel
 
 DEFAULT_STEPS, UNLIMITED = 3000, 10**9
 # Largest share of the steps and of the seconds for the first phase, and its largest number of
@@ -36,7 +41,7 @@ class TrainingResult:
     losses: list[Tensor] = field(default_factory=list)
     """Sampled relative error of each step, kept on the device so that no step waits for it."""
     error: float = math.inf
-    """Relative error of the final weights on a fixed sample."""
+    """Relative error of the returned model on a fixed sample, in the precision of the model."""
     n_setbacks: int = 0
     """Number of times that the best weights were restored because the error had risen."""
     interrupted: bool = False
@@ -53,15 +58,16 @@ def train(
     *,
     validation: SnapshotSampler | None = None,
     max_iter: int | None = None,
-    max_time: float | None = None,
+    deadline: Deadline | None = None,
     target_error: float = 0.0,
     n_iter_no_change: int = 250,
     refine_only: bool = False,
+    dtype: torch.dtype = torch.float64,
     verbose: int = 0,
 ) -> TrainingResult:
     """Train a model in place, first with SOAP and then with natural-gradient steps.
 
-    The model keeps the best weights, in float64.
+    The model keeps the best weights.
 
     Parameters
     ----------
@@ -71,16 +77,20 @@ def train(
         Sampler of trajectories that are not used for training.  If it is given, its error
         selects the best weights and ends the second phase when it no longer decreases.
     max_iter : int or None
-        Number of steps of both phases.  None: `DEFAULT_STEPS`, or as many as ``max_time``
+        Number of steps of both phases.  None: `DEFAULT_STEPS`, or as many as ``deadline``
         allows.
-    max_time : float or None
-        Time limit in seconds.  The step-size schedule ends at the limit that is reached first.
+    deadline : Deadline or None
+        Time limit of the call that the training belongs to.  The step-size schedule adapts to the
+        time that is left, and ends at the limit that is reached first.  The training ends before
+        the time limit if another step, with the last evaluations, would exceed it.
     target_error : float
         Relative error on a fixed sample at which the training stops.
     n_iter_no_change : int
         Number of steps without a smaller error on ``validation`` that end the second phase.
     refine_only : bool
         Whether to skip the first phase, for a model that has already been trained.
+    dtype : torch.dtype
+        Precision of the returned model, in which its error is computed at the end.
     verbose : int
         A positive value shows a progress bar.
 
@@ -92,9 +102,12 @@ def train(
     ------
     FloatingPointError
         If the error was not finite in any step.
+    KeyboardInterrupt
+        If the user interrupts a training inside a search; otherwise the best weights are kept.
     """
+    deadline = deadline or Deadline()
     if max_iter is None:
-        max_iter = DEFAULT_STEPS if max_time is None else UNLIMITED
+        max_iter = UNLIMITED if deadline.limited else DEFAULT_STEPS
     n_first = 0 if refine_only else min(round(FIRST_PHASE_STEPS * max_iter), FIRST_PHASE_ENOUGH)
     monitored = sampler if validation is None else validation
     sample = monitored.draw(256, 32, torch.float64)
@@ -107,8 +120,9 @@ def train(
         model,
         stages,
         lambda: _relative_error(sample, model),
-        max_time=max_time,
+        deadline=deadline,
         target_error=target_error,
+        dtype=dtype,
         verbose=verbose,
     )
 
@@ -130,43 +144,48 @@ def train_in_stages(
     stages: Sequence[Stage],
     evaluate: Callable[[], float],
     *,
-    max_time: float | None = None,
+    deadline: Deadline | None = None,
     target_error: float = 0.0,
+    dtype: torch.dtype = torch.float64,
     verbose: int = 0,
 ) -> TrainingResult:
     """Run phases one after the other, and keep the weights with the smallest error.
 
-    ``evaluate`` computes the error of the current weights.  The other parameters, the result and
-    the exception are as in `train`.
+    ``evaluate`` computes the error of the model, which is in the precision of a phase, in float64
+    or in ``dtype``.  The other parameters, the result and the exceptions are as in `train`.
     """
+    deadline = deadline or Deadline()
     result = TrainingResult()
+    model.to(torch.float64)
     best = _Best(model, evaluate, target_error)
     best.update()
-    training_start = time.perf_counter()
-    budget = math.inf if max_time is None else max_time
     # With a time limit the number of steps is not known in advance.
-    total = stages[-1].last_step if max_time is None else None
-    with tqdm(total=total, disable=verbose <= 0, unit="step") as bar:
+    total = None if deadline.limited else stages[-1].last_step
+    device = next(model.parameters()).device
+    bar = tqdm(total=total, disable=verbose <= 0, unit="step")
+    with bar, chosen_threads(device, evaluate) as threads:
+        training = _Training(best, result, threads, deadline, bar)
+        ends = [deadline.share(stage.time_share) for stage in stages]
         try:
-            for stage in stages:
+            for stage, end in zip(stages, ends, strict=True):
                 n_steps = stage.last_step - len(result.losses)
                 if n_steps > 0 and not best.good_enough:
-                    deadline = training_start + stage.time_share * budget
-                    _run_phase(stage.phase(), n_steps, deadline, best, stage.patience, result, bar)
+                    training.run(stage.phase(), n_steps, end, stage.patience)
         except KeyboardInterrupt:
+            if in_search():
+                raise
             result.interrupted = True
-            best.update()
-            best.restore()
+            best.finish()
             warnings.warn(
                 f"Training was interrupted after {len(result.losses)} steps; the best weights so "
                 f"far are kept (sampled relative error {best.error:.2g}).",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=caller_stacklevel(),
             )
-    model.to(torch.float64)
-    result.error = best.error
+        model.to(dtype)
+        result.error = best.error if dtype == torch.float64 else evaluate()
     # The initial weights may have a finite error although no step has a finite loss.
-    if not math.isfinite(best.error) or not _any_finite(result.losses):
+    if not math.isfinite(result.error) or not _any_finite(result.losses):
         raise FloatingPointError(
             "The training error was not finite in any step; rescale y, whose values are too large "
             "or too small for float32."
@@ -176,10 +195,13 @@ def train_in_stages(
 
 @torch.no_grad()
 def _relative_error(sample: Batch, model: CoLoRAModel) -> float:
-    """Mean relative error of the model on a sample."""
+    """Mean relative error of the model on a sample in float64.
+
+    The model computes in its own precision.
+    """
     dtype = next(model.parameters()).dtype
-    x, u, inputs, weights = (t.to(dtype) for t in sample[:4])
-    squared = (weights * (model(x, inputs) - u)).square().sum((1, 2))
+    predicted = model(sample.x.to(dtype), sample.inputs.to(dtype)).double()
+    squared = (sample.weights * (predicted - sample.u)).square().sum((1, 2))
     return float(squared.sqrt().mean())
 
 
@@ -188,48 +210,74 @@ def _any_finite(losses: list[Tensor]) -> bool:
     return not losses or bool(torch.isfinite(torch.stack(losses)).any())
 
 
-def _run_phase(
-    phase: Phase,
-    n_steps: int,
-    deadline: float,
-    best: _Best,
-    patience: float,
-    result: TrainingResult,
-    bar: tqdm[None],
-) -> None:
-    """Run one phase, and restore the best weights at its end."""
-    phase.model.to(phase.dtype)
-    phase.restart()
-    phase_start = time.perf_counter()
-    available = max(deadline - phase_start, 1e-9)
-    step_factor, n_checks_since_best = 1.0, 0
-    for n in range(n_steps):
-        elapsed_share = (
-            0.0 if math.isinf(deadline) else (time.perf_counter() - phase_start) / available
-        )
-        if elapsed_share >= 1:
-            break
-        result.losses.append(phase.step(max(n / n_steps, elapsed_share), step_factor))
-        bar.update()
-        if n % CHECK_EVERY != CHECK_EVERY - 1:
-            continue
-        before, error = best.error, best.update()
-        bar.set_postfix_str(f"error {best.error:.2e}", refresh=False)
-        if not error <= phase.max_rise * best.error:
-            best.restore()
-            phase.restart()
-            step_factor *= 0.5
-            result.n_setbacks += 1
-        n_checks_since_best = 0 if best.error < before else n_checks_since_best + 1
-        if best.good_enough or n_checks_since_best >= patience:
-            break
-    best.update()
-    best.restore()
-    phase.model.zero_grad(set_to_none=True)
+class _Training:
+    """What the phases of a training share: best weights, result, threads and time limit."""
+
+    # Number of steps whose longest one is the expected duration of the next step.
+    N_RECENT = 5
+
+    def __init__(
+        self,
+        best: _Best,
+        result: TrainingResult,
+        threads: ThreadChoice,
+        deadline: Deadline,
+        bar: tqdm[None],
+    ) -> None:
+        self._best, self._result, self._threads, self._bar = best, result, threads, bar
+        self._deadline = deadline
+
+    def run(self, phase: Phase, n_steps: int, end: Deadline, patience: float) -> None:
+        """Run one phase, and restore the best weights at its end.
+
+        The phase ends when ``end`` has passed, or before the time limit of the training.
+        """
+        best = self._best
+        phase.model.to(phase.dtype)
+        phase.restart()
+        self._threads.restart()
+        best.duration = min(best.duration, self._threads.work_seconds)
+        available = end.remaining
+        durations: deque[float] = deque([0.0], self.N_RECENT)
+        step_factor, n_checks_since_best = 1.0, 0
+        for n in range(n_steps):
+            if self._no_time_for(max(durations), end):
+                break
+            elapsed_share = 1 - end.remaining / available if end.limited else 0.0
+            start = time.perf_counter()
+            loss = phase.step(max(n / n_steps, elapsed_share), step_factor)
+            durations.append(time.perf_counter() - start)
+            self._result.losses.append(loss)
+            self._threads.record(durations[-1])
+            self._bar.update()
+            # The evaluations need their time too.
+            if n % CHECK_EVERY != CHECK_EVERY - 1 or self._no_time_for(0.0, end):
+                continue
+            before, error = best.error, best.update()
+            self._bar.set_postfix_str(f"error {best.error:.2e}", refresh=False)
+            if not error <= phase.max_rise * best.error:
+                best.restore()
+                phase.restart()
+                step_factor *= 0.5
+                self._result.n_setbacks += 1
+            n_checks_since_best = 0 if best.error < before else n_checks_since_best + 1
+            if best.good_enough or n_checks_since_best >= patience:
+                break
+        best.finish()
+        phase.model.zero_grad(set_to_none=True)
+
+    def _no_time_for(self, seconds: float, end: Deadline) -> bool:
+        """Whether the phase is over, or ``seconds`` and the last evaluations exceed the limit."""
+        evaluations = self._best.N_LAST * self._best.duration
+        return end.passed or self._deadline.remaining < seconds + evaluations
 
 
 class _Best:
     """Best weights so far, by an error that is always computed on the same sample."""
+
+    # Largest number of evaluations after the last step: of the last weights, of the best weights
+    # in float64, and of the returned model.
+    N_LAST = 3
 
     def __init__(
         self, model: CoLoRAModel, evaluate: Callable[[], float], target_error: float
@@ -237,6 +285,8 @@ class _Best:
         self.model, self._evaluate, self._target_error = model, evaluate, target_error
         self._weights = self._copy()
         self.error = math.inf
+        self.duration = 0.0
+        """Seconds of the last evaluation with its copy of the weights"""
 
     @property
     def good_enough(self) -> bool:
@@ -247,12 +297,24 @@ class _Best:
 
     def update(self) -> float:
         """Evaluate the error, and keep a copy of the weights if it is the smallest one."""
+        start = time.perf_counter()
         error = self._evaluate()
         if error < self.error:
             self.error, self._weights = error, self._copy()
+        self.duration = time.perf_counter() - start
         return error
 
     @torch.no_grad()
     def restore(self) -> None:
         for parameter, best in zip(self.model.parameters(), self._weights, strict=True):
             parameter.copy_(best)
+
+    def finish(self) -> None:
+        """Restore the best weights at the end of a phase, and judge them in float64."""
+        single = next(self.model.parameters()).dtype != torch.float64
+        self.update()
+        self.restore()
+        self.model.to(torch.float64)
+        if single:
+            self.error = math.inf
+            self.update()

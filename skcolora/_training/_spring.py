@@ -11,6 +11,9 @@ from torch.nn.functional import pad
 
 from skcolora._nn import Factor
 
+# Mean of the diagonal of a Gram matrix below which there is nothing to solve.
+_TINY = 1e-290
+
 
 class SPRING:
     """Second-order optimiser of the second training phase [1]_.
@@ -141,19 +144,18 @@ def _flatten(factors: Sequence[Factor], shape: torch.Size) -> list[Factor]:
     return [Factor(f.parameter, rows(f.left), rows(f.right)) for f in factors]
 
 
-def gram(rows: Sequence[Factor], *, block: int = 128) -> Tensor:
+def gram(rows: Sequence[Factor], *, tile: int = 128) -> Tensor:
     """Lower triangle of ``J Jᵀ``, (n_rows, n_rows), from the factors of J.
 
     By ``(l ⊗ r)·(l' ⊗ r') = (l·l')(r·r')``, only small Gram matrices are needed; factors with
-    the same right side are summed first.  Each thread processes one block of rows at a time, to
-    keep the block in its cache.
+    the same right side are summed first.  The matrix is computed in tiles of a fixed size, one row
+    of tiles at a time: they fit into the cache, and no sum depends on the number of threads.
     """
     n_rows = next(len(side) for factor in rows for side in factor[1:] if side is not None)
-    n_blocks = min(torch.get_num_threads(), -(-n_rows // block))
-    n_together = n_blocks * block
 
-    def pad_rows(sides: Sequence[Tensor]) -> Tensor:
-        return pad(torch.cat(list(sides), -1), (0, 0, 0, -n_rows % n_together))
+    def tiles(sides: Sequence[Tensor]) -> Tensor:
+        padded = pad(torch.cat(list(sides), -1), (0, 0, 0, -n_rows % tile))
+        return padded.unflatten(0, (-1, tile))
 
     groups = defaultdict(list)
     for _, left, right in rows:
@@ -162,26 +164,24 @@ def gram(rows: Sequence[Factor], *, block: int = 128) -> Tensor:
         elif right is not None:
             groups[right].append(right.new_ones(n_rows, 1))
     sides = [
-        [pad_rows(lefts), *([] if right is None else [pad_rows([right])])]
+        [tiles(lefts), *([] if right is None else [tiles([right])])]
         for right, lefts in groups.items()
     ]
     n = len(sides[0][0])
-    out = sides[0][0].new_zeros(n, n)
-    # One buffer for all blocks, because repeated allocation is slow.
-    scratch = out.new_empty(2, n_together * n)
-    for start in range(0, n, n_together):
-        stop = start + n_together
-        out_block = out[start:stop, :stop].unflatten(0, (n_blocks, block))
-        products = scratch[:, : out_block.numel()].view(2, *out_block.shape)
+    out = sides[0][0].new_zeros(n, tile, n, tile)
+    # One buffer for all rows, because repeated allocation is slow.
+    scratch = out.new_empty(2, n, tile, tile)
+    for i in range(n):
+        out_tiles = out[i, :, : i + 1].transpose(0, 1)
+        products = scratch[:, : i + 1]
         for pair in sides:
             for side, product in zip(pair, products, strict=False):
-                side_block = side[start:stop].unflatten(0, (n_blocks, block))
-                torch.bmm(side_block, side[:stop].T.expand(n_blocks, -1, -1), out=product)
+                torch.bmm(side[i].expand(i + 1, -1, -1), side[: i + 1].mT, out=product)
             if len(pair) == 2:
-                out_block.addcmul_(*products)
+                out_tiles.addcmul_(*products)
             else:
-                out_block.add_(products[0])
-    return out[:n_rows, :n_rows]
+                out_tiles.add_(products[0])
+    return out.view(n * tile, n * tile)[:n_rows, :n_rows]
 
 
 def _product(left: Tensor | None, right: Tensor | None, direction: Tensor) -> Tensor:
@@ -194,8 +194,15 @@ def _product(left: Tensor | None, right: Tensor | None, direction: Tensor) -> Te
 def _transposed_product(left: Tensor | None, right: Tensor | None, v: Tensor) -> Tensor:
     """Entries of Jᵀ v for one weight."""
     if left is None or right is None:
-        return v @ _single_side(left, right)
-    return left.T @ (v.unsqueeze(-1) * right)
+        return _sum_over_rows(v.unsqueeze(-1), _single_side(left, right)).squeeze(0)
+    return _sum_over_rows(left, v.unsqueeze(-1) * right)
+
+
+def _sum_over_rows(left: Tensor, right: Tensor, block: int = 128) -> Tensor:
+    """``leftᵀ right``, summed in blocks of rows that do not depend on the number of threads."""
+    n = len(left) // block * block
+    blocks = [side[:n].unflatten(0, (-1, block)) for side in (left, right)]
+    return torch.bmm(blocks[0].mT, blocks[1]).sum(0).addmm_(left[n:].T, right[n:])
 
 
 def _single_side(left: Tensor | None, right: Tensor | None) -> Tensor:
@@ -206,14 +213,41 @@ def _single_side(left: Tensor | None, right: Tensor | None) -> Tensor:
 
 
 def _solve(lower: Tensor, rhs: Tensor, damping: float) -> Tensor:
-    """Solve with the damped Gram matrix.
+    """Solve with the damped Gram matrix, given by its lower triangle.
 
-    The damping is increased until the matrix is positive definite.
+    The damping is increased until the matrix is positive definite.  The solution is zero where
+    no damping makes it so: for a matrix that is zero or not finite.
     """
-    mean = lower.diagonal().mean()
-    while True:
+    mean = float(lower.diagonal().mean())
+    if not mean > _TINY:
+        return torch.zeros_like(rhs)
+    while damping <= 10:
         lower.diagonal().add_(damping * mean)
-        factor, info = torch.linalg.cholesky_ex(lower)
-        if not info.item() or damping > 1:
+        factor = cholesky(lower)
+        if factor is not None:
             return torch.cholesky_solve(rhs.unsqueeze(-1), factor).squeeze(-1)
         damping *= 10
+    return torch.zeros_like(rhs)
+
+
+def cholesky(lower: Tensor, *, block: int = 64) -> Tensor | None:
+    """Cholesky factor of a matrix, given by its lower triangle; None if it is not positive.
+
+    LAPACK's routine rounds differently for each number of threads.  This one divides the
+    matrix into blocks of a fixed size; its speed is the same.
+    """
+    factor = lower.tril()
+    for start in range(0, len(factor), block):
+        columns = factor[start:, start : start + block]
+        width = columns.shape[1]
+        for before in range(0, start, block):
+            left = factor[start:, before : before + block]
+            columns.addmm_(left, left[:width].T, alpha=-1)
+        corner, info = torch.linalg.cholesky_ex(columns[:width])
+        if info.item():
+            return None
+        columns[:width] = corner
+        columns[width:] = torch.linalg.solve_triangular(
+            corner.T, columns[width:], upper=True, left=False
+        )
+    return factor

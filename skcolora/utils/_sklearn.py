@@ -1,4 +1,4 @@
-"""Private names of scikit-learn, which only this module imports."""
+"""Private names of scikit-learn, which only this module imports; whether a search calls."""
 
 from sklearn.base import _fit_context as fit_context
 from sklearn.model_selection._search import BaseSearchCV
@@ -8,4 +8,26 @@ from sklearn.utils._param_validation import (
     StrOptions,
 )
 
-__all__ = ["BaseSearchCV", "HasMethods", "Interval", "StrOptions", "fit_context"]
+from skcolora.utils._stack import called_from
+
+__all__ = ["BaseSearchCV", "HasMethods", "Interval", "StrOptions", "fit_context", "in_search"]
+
+# Modules that fit many estimators.
+_SEARCHES = (
+    "sklearn.model_selection",
+    "sklearn.ensemble",
+    "sklearn.multioutput",
+    "sklearn.feature_selection",
+    "sklearn.inspection",
+    "sklearn.utils.parallel",
+    "joblib",
+)
+
+
+def in_search() -> bool:
+    """Whether the current call comes from a search, which fits many estimators.
+
+    A search is a function or class of `sklearn.model_selection`, an ensemble, or a worker of
+    joblib.  `Pipeline.fit` and `TransformedTargetRegressor.fit` are no searches.
+    """
+    return called_from(_SEARCHES)

@@ -1,14 +1,19 @@
-"""Devices, precisions and conversion of numpy arrays to torch."""
+"""Devices, precisions, settings of torch, and conversion of numpy arrays to torch."""
 
 from __future__ import annotations
 
-from typing import Any
+import contextlib
+import functools
+from collections.abc import Callable, Iterator
+from typing import Any, ParamSpec, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+_P = ParamSpec("_P")
+_R = TypeVar("_R")
 _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 
 
@@ -43,3 +48,39 @@ def as_tensor(
     if not contiguous.flags.writeable:
         contiguous = contiguous.copy()
     return torch.from_numpy(contiguous).to(device=device, dtype=dtype)
+
+
+@contextlib.contextmanager
+def default_torch_settings() -> Iterator[None]:
+    """Context in which torch has the settings that the package relies on.
+
+    Gradients are recorded, inference mode and automatic mixed precision are off, and new tensors
+    are on the CPU in float32 where the code does not say otherwise.  The user's settings are
+    restored at the end.  A setting that is as required is not touched.  The default dtype is that
+    of the whole process, so other threads see float32 too while the context is open.
+    """
+    with contextlib.ExitStack() as stack:
+        if torch.is_inference_mode_enabled():
+            stack.enter_context(torch.inference_mode(False))
+        if not torch.is_grad_enabled():
+            stack.enter_context(torch.enable_grad())
+        if torch.is_autocast_enabled("cpu"):
+            stack.enter_context(torch.autocast("cpu", enabled=False))
+        if torch.get_default_device().type != "cpu":
+            stack.enter_context(torch.device("cpu"))
+        dtype = torch.get_default_dtype()
+        if dtype != torch.float32:
+            stack.callback(torch.set_default_dtype, dtype)
+            torch.set_default_dtype(torch.float32)
+        yield
+
+
+def with_default_torch_settings(method: Callable[_P, _R]) -> Callable[_P, _R]:
+    """Decorator that runs a public method in `default_torch_settings`."""
+
+    @functools.wraps(method)
+    def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> _R:
+        with default_torch_settings():
+            return method(*args, **kwargs)
+
+    return wrapper

@@ -1,9 +1,17 @@
 """The loop: budgets, the best weights, interruption, recovery."""
 
 import math
+import time
+import warnings
 
+import numpy as np
 import pytest
 import torch
+from sklearn.base import BaseEstimator, RegressorMixin
+from sklearn.ensemble import BaggingRegressor
+from sklearn.model_selection import GridSearchCV, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from skcolora._nn._hypernetwork import Hypernetwork
 from skcolora._nn._model import CoLoRAModel
@@ -14,6 +22,8 @@ from skcolora._training._loop import train
 from skcolora._training._natural_gradient import NaturalGradientPhase
 from skcolora._training._phase import batch_shape
 from skcolora._training._sampling import SnapshotSampler
+from skcolora.utils._deadline import Deadline
+from skcolora.utils._torch import default_torch_settings
 
 
 def make_case(device="cpu"):
@@ -54,10 +64,49 @@ def test_second_phase_reaches_what_the_first_does_not():
     assert error_of(model, sampler) < 0.2 * min(result.losses[:320])
 
 
-def test_time_is_kept_and_the_schedule_runs_to_its_end(monkeypatch):
-    model, sampler = make_case()
-    clock = iter(range(10**6))
-    monkeypatch.setattr(_loop.time, "perf_counter", lambda: next(clock) * 0.01)
+class Clock:
+    """A clock that goes on only where the test says so."""
+
+    def __init__(self):
+        self.now = 100.0
+
+    def __call__(self):
+        return self.now
+
+    def slow(self, function, seconds):
+        """The function, which takes some seconds of this clock."""
+
+        def slow(*args, **options):
+            self.now += seconds
+            return function(*args, **options)
+
+        return slow
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr(time, "perf_counter", clock)
+    return clock
+
+
+@pytest.fixture
+def slow_training(monkeypatch, clock):
+    """Sets what the steps of both phases and an evaluation take."""
+
+    def set_seconds(first=0.1, second=0.4, evaluation=0.2):
+        for owner, name, seconds in (
+            (FirstOrderPhase, "step", first),
+            (NaturalGradientPhase, "step", second),
+            (_loop, "_relative_error", evaluation),
+        ):
+            monkeypatch.setattr(owner, name, clock.slow(getattr(owner, name), seconds))
+
+    return set_seconds
+
+
+def test_schedule_runs_to_its_end_within_the_time_that_is_left(monkeypatch, clock, slow_training):
+    slow_training()
     progress = []
     step = NaturalGradientPhase.step
 
@@ -66,10 +115,42 @@ def test_time_is_kept_and_the_schedule_runs_to_its_end(monkeypatch):
         return step(self, share, step_factor)
 
     monkeypatch.setattr(NaturalGradientPhase, "step", spy)
-    result = train(model, sampler, max_iter=10**6, max_time=2.0)
-    assert 50 < len(result.losses) < 200
+    model, sampler = make_case()
+    deadline = Deadline(30.0)
+    clock.now += 10.0  # other work of the same call
+    result = train(model, sampler, max_iter=10**6, deadline=deadline)
+    assert 0 <= deadline.remaining < 1.5
+    assert 80 < len(result.losses) - len(progress) < 110  # half of the 20 seconds
     assert progress[0] < 0.1
-    assert progress[-1] > 0.9
+    assert progress[-1] > 0.85
+
+
+@pytest.mark.parametrize(("step", "evaluation"), [(1.7, 0.1), (0.1, 1.1), (1.3, 0.7)])
+def test_long_steps_and_evaluations_keep_the_time_limit(clock, slow_training, step, evaluation):
+    slow_training(step, step, evaluation)
+    model, sampler = make_case()
+    deadline = Deadline(12.0)
+    result = train(model, sampler, max_iter=10**6, deadline=deadline)
+    assert deadline.remaining >= -1e-6
+    assert len(result.losses) >= 2
+
+
+def test_time_for_later_work_is_reserved(clock, slow_training):
+    slow_training()
+    model, sampler = make_case()
+    deadline = Deadline(10.0)
+    train(model, sampler, max_iter=10**6, deadline=deadline.earlier(4.0))
+    assert 4.0 <= deadline.remaining < 5.5
+
+
+def test_no_step_is_taken_when_the_time_has_passed(clock):
+    model, sampler = make_case()
+    before = error_of(model, sampler)
+    deadline = Deadline(1.0)
+    clock.now += 2.0
+    result = train(model, sampler, deadline=deadline)
+    assert result.loss_curve == []
+    assert error_of(model, sampler) == pytest.approx(before)
 
 
 def test_interruption_keeps_the_best_weights_and_warns(monkeypatch):
@@ -160,3 +241,148 @@ def test_batches_are_no_larger_than_the_data():
     _, sampler = make_case()
     assert batch_shape(sampler, 8192, 128) == (8, 20)
     assert batch_shape(sampler, 1024, 16) == (64, 16)
+
+
+class Interrupted(RegressorMixin, BaseEstimator):
+    """An estimator whose training the user interrupts."""
+
+    def __init__(self, width=1):
+        self.width = width
+
+    def fit(self, X, y):
+        self.result_ = train(*make_case(), max_iter=20)
+        return self
+
+    def predict(self, X):
+        return np.zeros(len(X))
+
+
+@pytest.fixture
+def interruptions(monkeypatch):
+    """The number of trainings that were interrupted, each in its third step."""
+    calls = []
+
+    def interrupted(self, progress, step_factor):
+        calls.append(progress)
+        if len(calls) % 3 == 0:
+            raise KeyboardInterrupt
+        return torch.tensor(1.0)
+
+    monkeypatch.setattr(FirstOrderPhase, "step", interrupted)
+    return lambda: len(calls) / 3
+
+
+X, y = np.arange(6.0)[:, None], np.arange(6.0)
+
+
+@pytest.mark.parametrize("wrap", [lambda e: e, lambda e: make_pipeline(StandardScaler(), e)])
+def test_an_interrupted_fit_by_hand_warns_at_the_line_of_the_user(interruptions, wrap):
+    with pytest.warns(UserWarning, match="interrupted after 2 steps") as caught:
+        wrap(Interrupted()).fit(X, y)
+    # The estimator of this test is the first code outside the package.
+    assert caught[0].filename == __file__
+    assert interruptions() == 1
+
+
+SEARCHES = {
+    "grid": lambda e: GridSearchCV(e, {"width": [1, 2]}, cv=2).fit(X, y),
+    "pipeline": lambda e: GridSearchCV(
+        make_pipeline(StandardScaler(), e), {"interrupted__width": [1, 2]}, cv=2
+    ).fit(X, y),
+    "validation": lambda e: cross_val_score(e, X, y, cv=3),
+    "nested": lambda e: cross_val_score(GridSearchCV(e, {"width": [1, 2]}, cv=2), X, y, cv=2),
+    "ensemble": lambda e: BaggingRegressor(e, n_estimators=3).fit(X, y),
+}
+
+
+@pytest.mark.parametrize("search", SEARCHES.values(), ids=SEARCHES)
+def test_an_interruption_ends_a_search(interruptions, search):
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        with pytest.raises(KeyboardInterrupt):
+            search(Interrupted())
+    assert interruptions() == 1
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_the_error_is_that_of_the_returned_model(dtype):
+    model, sampler = make_case()
+    sample = {}
+    draw = sampler.draw
+
+    def spy(n_snapshots, *args, **options):
+        batch = draw(n_snapshots, *args, **options)
+        if n_snapshots == 256:
+            sample["batch"] = batch
+        return batch
+
+    sampler.draw = spy
+    result = train(model, sampler, max_iter=300, dtype=dtype)
+    assert next(model.parameters()).dtype == dtype
+    batch = sample["batch"]
+    with torch.no_grad():
+        u = model(batch.x.to(dtype), batch.inputs.to(dtype)).double()
+    error = (batch.weights * (u - batch.u)).square().sum((1, 2)).sqrt().mean().item()
+    assert result.error == pytest.approx(error, rel=1e-12)
+
+
+def test_an_error_of_float32_is_no_bar_for_the_phase_in_float64(monkeypatch):
+    """An evaluation that is too low in float32 must not keep the weights of the first phase."""
+    judge = _loop._relative_error
+
+    def flattering(sample, model):
+        single = next(model.parameters()).dtype == torch.float32
+        return judge(sample, model) * (1e-3 if single else 1.0)
+
+    monkeypatch.setattr(_loop, "_relative_error", flattering)
+    model, sampler = make_case()
+    before_second = []
+    restart = NaturalGradientPhase.restart
+
+    def spy(self):
+        before_second.append(error_of(self.model, sampler))
+        restart(self)
+
+    monkeypatch.setattr(NaturalGradientPhase, "restart", spy)
+    train(model, sampler, max_iter=200)
+    assert error_of(model, sampler) < 0.8 * before_second[0]
+
+
+@pytest.mark.parametrize("of_judge_only", [False, True])
+def test_training_without_anything_to_learn_ends(of_judge_only):
+    model, sampler = make_case()
+    draw = sampler.draw
+
+    def weightless(n_snapshots, *args, **options):
+        batch = draw(n_snapshots, *args, **options)
+        if of_judge_only and n_snapshots == 256:
+            return batch
+        return batch._replace(weights=torch.zeros_like(batch.weights))
+
+    sampler.draw = weightless
+    before = error_of(model, sampler)
+    result = train(model, sampler, max_iter=60)
+    assert error_of(model, sampler) == pytest.approx(before)
+    if not of_judge_only:
+        assert result.error == 0
+        assert result.loss_curve == []
+
+
+def test_default_dtype_and_device_of_the_user_change_nothing():
+    def trained():
+        model, sampler = make_case()
+        with default_torch_settings():
+            train(model, sampler, max_iter=40)
+        return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+    expected = trained()
+    model, sampler = make_case()
+    torch.set_default_dtype(torch.float64)
+    torch.set_default_device("meta")
+    try:
+        with torch.inference_mode(), default_torch_settings():
+            train(model, sampler, max_iter=40)
+    finally:
+        torch.set_default_device(None)
+        torch.set_default_dtype(torch.float32)
+    assert torch.equal(torch.cat([p.detach().flatten() for p in model.parameters()]), expected)

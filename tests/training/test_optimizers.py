@@ -6,7 +6,7 @@ from torch import nn
 
 from skcolora._nn._layers import Factor
 from skcolora._training._soap import SOAP
-from skcolora._training._spring import SPRING, gram
+from skcolora._training._spring import SPRING, _solve, _transposed_product, cholesky, gram
 
 
 @pytest.fixture
@@ -77,12 +77,33 @@ def factors_and_jacobian(generator, n_rows=7):
     return [W, A, b, c], factors, torch.cat([*outer, shared, plain], dim=1)
 
 
-@pytest.mark.parametrize("block", [2, 256])
-@pytest.mark.parametrize("n_threads", [1, 3])
-def test_gram_matrix_without_the_jacobian(generator, monkeypatch, block, n_threads):
-    monkeypatch.setattr(torch, "get_num_threads", lambda: n_threads)
+@pytest.mark.parametrize("tile", [2, 256])
+def test_gram_matrix_without_the_jacobian(generator, tile):
     _, factors, J = factors_and_jacobian(generator)
-    assert torch.allclose(gram(factors, block=block).tril(), (J @ J.T).tril())
+    assert torch.allclose(gram(factors, tile=tile).tril(), (J @ J.T).tril())
+
+
+@pytest.mark.parametrize("block", [2, 3, 64])
+def test_cholesky_factor_from_the_lower_triangle(generator, block):
+    J = random(7, 9, generator=generator)
+    lower = (J @ J.T).tril() + 5 * torch.ones(7, 7, dtype=torch.float64).triu(1)
+    assert torch.allclose(cholesky(lower, block=block), torch.linalg.cholesky(J @ J.T))
+    lower[5, 5] = -1.0
+    assert cholesky(lower, block=block) is None
+
+
+@pytest.mark.parametrize("diagonal", [0.0, 1e-300, float("nan"), float("inf")])
+def test_a_gram_matrix_without_a_solution_gives_no_step(diagonal):
+    r = torch.ones(3, dtype=torch.float64)
+    assert torch.equal(_solve(diagonal * torch.eye(3).double(), r, 1e-6), torch.zeros_like(r))
+
+
+@pytest.mark.parametrize("n_rows", [7, 130, 300])
+def test_products_with_the_transposed_jacobian(generator, n_rows):
+    _, factors, J = factors_and_jacobian(generator, n_rows)
+    v = random(n_rows, generator=generator)
+    products = [_transposed_product(left, right, v).flatten() for _, left, right in factors]
+    assert torch.allclose(torch.cat(products), J.T @ v)
 
 
 def linear(parameters, factors, r):
