@@ -11,7 +11,8 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.metrics import r2_score
 
-from skcolora._snapshots import Array, SnapshotLayout, check_real, stack_level
+from skcolora._snapshots import Array, SnapshotLayout, check_real
+from skcolora.utils._stack import caller_stacklevel
 
 # Stands in the docstring of a class where the class has these parameters.
 _GRID_PLACE = "{times, points, period}"
@@ -138,7 +139,7 @@ class SnapshotRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # typ
                     current_version=current,
                     original_version=original,
                 ),
-                stacklevel=stack_level(),
+                stacklevel=caller_stacklevel(),
             )
         super().__setstate__(state)
 

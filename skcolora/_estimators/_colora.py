@@ -36,6 +36,7 @@ from skcolora._snapshots import (
     validate_rows,
 )
 from skcolora._training import SnapshotSampler, encode_fields, make_sampler, train
+from skcolora.utils._deadline import Deadline
 from skcolora.utils._sklearn import Interval, StrOptions, fit_context
 from skcolora.utils._torch import as_tensor, resolve_device, resolve_dtype
 
@@ -68,7 +69,7 @@ class CoLoRARegressor(SnapshotRegressor):
     max_iter : int, default=None
         Number of training steps.  None: 3000, or as many as fit into ``max_time``.
     max_time : float, default=None
-        Seconds that the training may take.  The schedule of the training adapts to them.
+        Seconds that ``fit`` may take.  The schedule of the training adapts to them.
     target_error : float, default=0.0
         The training stops as soon as the relative error, on a fixed sample of snapshots and
         points, is at most ``target_error``.  With 0 the training uses its whole budget.
@@ -90,8 +91,9 @@ class CoLoRARegressor(SnapshotRegressor):
     dtype : {"auto", "float32", "float64"}, default="auto"
         Precision of the fitted network and of its predictions.  "auto" is the precision of y.
     random_state : int, RandomState instance or None, default=None
-        Seed of the initial weights and of the samples.  With an int the fit is the same each
-        time on the same machine, unless ``max_time`` ends it.
+        Seed of the initial weights and of the samples.  With an int, and the same number of torch
+        threads, the fit is the same each time on the same machine, unless ``max_time`` ends it or
+        other processes keep the cores busy: then fewer threads are used, which round differently.
     verbose : int, default=0
         A positive number shows a progress bar.
 
@@ -266,6 +268,7 @@ class CoLoRARegressor(SnapshotRegressor):
         scikit-learn's cross-validation copies the trajectories of a fold into memory.  Dask
         arrays (``dask.array.from_array(dataset)``) are sliced lazily instead.
         """
+        deadline = Deadline(self.max_time)
         adapted_layers = self._check_architecture()
         device = resolve_device(self.device)
         X, rows, layout = validate_rows(self, X, y, times=self.times, points=self.points)
@@ -300,10 +303,11 @@ class CoLoRARegressor(SnapshotRegressor):
                 training,
                 validation=validation,
                 max_iter=self.max_iter,
-                max_time=self.max_time,
+                deadline=deadline,
                 target_error=self.target_error,
                 n_iter_no_change=self.n_iter_no_change,
                 refine_only=continued,
+                dtype=resolve_dtype(self.dtype, rows.dtype),
                 verbose=int(self.verbose),
             )
         if result.error > self.target_error > 0 and not result.interrupted:
@@ -317,7 +321,7 @@ class CoLoRARegressor(SnapshotRegressor):
         earlier = self.loss_curve_ if continued else []
         model.network.mute(~units.fields.varies)
         self._units = units
-        self._set_model(model.to(resolve_dtype(self.dtype, rows.dtype)))
+        self._set_model(model)
         self._set_history(result.loss_curve, result.error)
         self.loss_curve_ = earlier + self.loss_curve_
         self._layout, self._X, self._fitted_signature = layout, X, signature

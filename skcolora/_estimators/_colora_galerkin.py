@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from collections.abc import Mapping, Sequence
 from functools import partial
 from numbers import Integral, Real
@@ -40,6 +41,7 @@ from skcolora._snapshots import (
     validate_rows,
 )
 from skcolora.pdes import PDE
+from skcolora.utils._deadline import Deadline
 from skcolora.utils._sklearn import HasMethods, Interval, StrOptions, fit_context
 
 # The default tolerance of the steps: this part of the training error, within this range.
@@ -261,6 +263,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
 
     def _set_equation(self, X: Array) -> None:
         """The latent equation, with collocation points and starts from these parameters."""
+        started = time.perf_counter()
         params, inner = self._fitted_params, find_regressor(self.regressor_)
         model = TrainedModel(
             network=copy.deepcopy(inner.network_).cpu().double(),
@@ -286,6 +289,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
             max_steps=params.max_steps,
         )
         self.collocation_ = self._equation.collocation.points.numpy()
+        self._equation_seconds = time.perf_counter() - started
         self._layout, self._X = model.layout, X
 
     def predict(
@@ -461,7 +465,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         max_iter : int, default=300
             Number of training steps.
         max_time : float, default=None
-            Seconds after which the training ends at the latest.
+            Seconds that the call may take.
 
         Returns
         -------
@@ -488,6 +492,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         .. [1] M. Raissi, P. Perdikaris and G. E. Karniadakis, "Physics-informed neural
            networks", J. Comput. Phys. 378 (2019), 686-707.
         """
+        deadline = Deadline(max_time)
         pde = self._equation.pde
         if not pde.has_initial:
             raise ValueError(
@@ -498,18 +503,20 @@ class CoLoRAGalerkin(SnapshotRegressor):
         if max_time is not None:
             check_scalar(max_time, "max_time", Real, min_val=0, include_boundaries="neither")
         candidates = self._without_snapshots(X)
+        all_parameters = np.vstack([self._X, candidates])
         inner = find_regressor(self.regressor_)
+        # The new equation takes its time after the training.
+        reserve = self._equation_seconds * len(all_parameters) / len(self._X)
         networks, result = refine(
             pde,
             self._equation.model,
             self._X,
             candidates,
             max_iter=max_iter,
-            max_time=max_time,
+            deadline=deadline.earlier(min(reserve, deadline.remaining / 2)),
             seed=self._seed(),
             verbose=int(inner.verbose),
         )
-        all_parameters = np.vstack([self._X, candidates])
         inputs = self._equation.model.transform(all_parameters)
         refined = inner._with_model(networks, inputs, result.loss_curve, result.error)
         out = copy.copy(self)

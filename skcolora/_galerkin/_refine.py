@@ -21,11 +21,12 @@ from skcolora._training import (
     train_in_stages,
 )
 from skcolora.pdes import PDE
+from skcolora.utils._deadline import Deadline
 from skcolora.utils._torch import as_tensor
 
 # Limits of the samples of the network's fields: maximum numbers of times, points and values, and
 # minimum number of times.
-_MAX_TIMES, _MAX_POINTS, _MAX_VALUES, _MIN_TIMES = 48, 2**16, 2**25, 4
+_MAX_TIMES, _MAX_POINTS, _MAX_VALUES, _MIN_TIMES = 48, 2**13, 2**22, 4
 # Number of validation points, relative to the number of points in a step.
 _VALIDATION_FACTOR = 8
 # Residual, relative to the field, above which a warning is issued.
@@ -39,7 +40,7 @@ def refine(
     candidates: Array,
     *,
     max_iter: int,
-    max_time: float | None,
+    deadline: Deadline,
     seed: int,
     verbose: int,
 ) -> tuple[CoLoRAModel, TrainingResult]:
@@ -52,7 +53,7 @@ def refine(
     model : TrainedModel
     X, candidates : ndarray of shape (n, n_parameters)
         Training parameters, and parameters without snapshots.
-    max_iter, max_time, verbose
+    max_iter, deadline, verbose
         See `train_in_stages`.
     seed : int
         Seed of the samples.
@@ -87,7 +88,7 @@ def refine(
         networks,
         [Stage(lambda: phase, max_iter)],
         lambda: float(phase.residual(validation).norm()),
-        max_time=max_time,
+        deadline=deadline,
         verbose=verbose,
     )
     if result.error > _LARGE_ERROR:

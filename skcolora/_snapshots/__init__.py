@@ -1,6 +1,5 @@
 """Snapshots: layout, validation, storage, interpolation and units."""
 
-from skcolora._snapshots._caller import stack_level
 from skcolora._snapshots._grid import Grid, check_period, check_points
 from skcolora._snapshots._layout import SnapshotLayout, infer_layout, parameter_time_rows
 from skcolora._snapshots._packing import LEAVE_OUT, fill_values, packing
@@ -56,7 +55,6 @@ __all__ = [
     "parameter_time_rows",
     "read_times",
     "rows_among",
-    "stack_level",
     "validate_parameters",
     "validate_rows",
     "validate_snapshots",

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from skcolora._snapshots._caller import stack_level
 from skcolora._snapshots._real import Array as Array
 from skcolora._snapshots._real import as_real_floats
+from skcolora.utils._stack import caller_stacklevel
 
 # Dimensions of space up to which a list may hold fewer points than dimensions.
 _MOST_DIMS = 3
@@ -132,7 +132,7 @@ def _scattered(points: Any, n_dims: int | None) -> Grid:
                 f"`points` of shape {array.shape} {found}.  If the array is transposed, give "
                 f"points.T; if it holds axes, {_TUPLE}, that is tuple(points).",
                 UserWarning,
-                stacklevel=stack_level(),
+                stacklevel=caller_stacklevel(),
             )
     return Grid(array, (n,))
 

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skcolora._snapshots._caller import stack_level
 from skcolora._snapshots._grid import Grid, check_points
 from skcolora._snapshots._real import Array, check_real
 from skcolora._snapshots._times import Times, check_number, check_times, read_times
+from skcolora.utils._stack import caller_stacklevel
 
 # Largest plausible number of fields; a longer last axis is probably a grid axis.
 _MAX_FIELDS = 10
@@ -166,7 +166,7 @@ def infer_layout(shape: tuple[int, ...], times: ArrayLike | None, points: Any) -
                 f"{n_fields} fields each.  If the last axis is a grid axis, give `points` as a "
                 "tuple of two 1-D axes.",
                 UserWarning,
-                stacklevel=stack_level(),
+                stacklevel=caller_stacklevel(),
             )
     if space_shape != grid.shape:
         raise ValueError(
@@ -208,7 +208,7 @@ def _flattened_layout(
             "`points` of y; a tensor grid is a tuple of 1-D axes.  To say that there are so many "
             f"fields, give y the shape (n_trajectories, {full}).",
             UserWarning,
-            stacklevel=stack_level(),
+            stacklevel=caller_stacklevel(),
         )
     layout = SnapshotLayout(
         times=np.zeros(1) if times is None else times.numbers,

@@ -144,18 +144,19 @@ def _flatten(factors: Sequence[Factor], shape: torch.Size) -> list[Factor]:
     return [Factor(f.parameter, rows(f.left), rows(f.right)) for f in factors]
 
 
-def gram(rows: Sequence[Factor], *, tile: int = 128) -> Tensor:
+def gram(rows: Sequence[Factor], *, block: int = 128) -> Tensor:
     """Lower triangle of ``J Jᵀ``, (n_rows, n_rows), from the factors of J.
 
     By ``(l ⊗ r)·(l' ⊗ r') = (l·l')(r·r')``, only small Gram matrices are needed; factors with
-    the same right side are summed first.  The matrix is computed in tiles of a fixed size, one row
-    of tiles at a time: they fit into the cache, and no sum depends on the number of threads.
+    the same right side are summed first.  Each thread processes one block of rows at a time, to
+    keep the block in its cache.
     """
     n_rows = next(len(side) for factor in rows for side in factor[1:] if side is not None)
+    n_blocks = min(torch.get_num_threads(), -(-n_rows // block))
+    n_together = n_blocks * block
 
-    def tiles(sides: Sequence[Tensor]) -> Tensor:
-        padded = pad(torch.cat(list(sides), -1), (0, 0, 0, -n_rows % tile))
-        return padded.unflatten(0, (-1, tile))
+    def pad_rows(sides: Sequence[Tensor]) -> Tensor:
+        return pad(torch.cat(list(sides), -1), (0, 0, 0, -n_rows % n_together))
 
     groups = defaultdict(list)
     for _, left, right in rows:
@@ -164,24 +165,26 @@ def gram(rows: Sequence[Factor], *, tile: int = 128) -> Tensor:
         elif right is not None:
             groups[right].append(right.new_ones(n_rows, 1))
     sides = [
-        [tiles(lefts), *([] if right is None else [tiles([right])])]
+        [pad_rows(lefts), *([] if right is None else [pad_rows([right])])]
         for right, lefts in groups.items()
     ]
     n = len(sides[0][0])
-    out = sides[0][0].new_zeros(n, tile, n, tile)
-    # One buffer for all rows, because repeated allocation is slow.
-    scratch = out.new_empty(2, n, tile, tile)
-    for i in range(n):
-        out_tiles = out[i, :, : i + 1].transpose(0, 1)
-        products = scratch[:, : i + 1]
+    out = sides[0][0].new_zeros(n, n)
+    # One buffer for all blocks, because repeated allocation is slow.
+    scratch = out.new_empty(2, n_together * n)
+    for start in range(0, n, n_together):
+        stop = start + n_together
+        out_block = out[start:stop, :stop].unflatten(0, (n_blocks, block))
+        products = scratch[:, : out_block.numel()].view(2, *out_block.shape)
         for pair in sides:
             for side, product in zip(pair, products, strict=False):
-                torch.bmm(side[i].expand(i + 1, -1, -1), side[: i + 1].mT, out=product)
+                side_block = side[start:stop].unflatten(0, (n_blocks, block))
+                torch.bmm(side_block, side[:stop].T.expand(n_blocks, -1, -1), out=product)
             if len(pair) == 2:
-                out_tiles.addcmul_(*products)
+                out_block.addcmul_(*products)
             else:
-                out_tiles.add_(products[0])
-    return out.view(n * tile, n * tile)[:n_rows, :n_rows]
+                out_block.add_(products[0])
+    return out[:n_rows, :n_rows]
 
 
 def _product(left: Tensor | None, right: Tensor | None, direction: Tensor) -> Tensor:
@@ -194,15 +197,8 @@ def _product(left: Tensor | None, right: Tensor | None, direction: Tensor) -> Te
 def _transposed_product(left: Tensor | None, right: Tensor | None, v: Tensor) -> Tensor:
     """Entries of Jᵀ v for one weight."""
     if left is None or right is None:
-        return _sum_over_rows(v.unsqueeze(-1), _single_side(left, right)).squeeze(0)
-    return _sum_over_rows(left, v.unsqueeze(-1) * right)
-
-
-def _sum_over_rows(left: Tensor, right: Tensor, block: int = 128) -> Tensor:
-    """``leftᵀ right``, summed in blocks of rows that do not depend on the number of threads."""
-    n = len(left) // block * block
-    blocks = [side[:n].unflatten(0, (-1, block)) for side in (left, right)]
-    return torch.bmm(blocks[0].mT, blocks[1]).sum(0).addmm_(left[n:].T, right[n:])
+        return v @ _single_side(left, right)
+    return left.T @ (v.unsqueeze(-1) * right)
 
 
 def _single_side(left: Tensor | None, right: Tensor | None) -> Tensor:
@@ -223,31 +219,8 @@ def _solve(lower: Tensor, rhs: Tensor, damping: float) -> Tensor:
         return torch.zeros_like(rhs)
     while damping <= 10:
         lower.diagonal().add_(damping * mean)
-        factor = cholesky(lower)
-        if factor is not None:
+        factor, info = torch.linalg.cholesky_ex(lower)
+        if not info.item():
             return torch.cholesky_solve(rhs.unsqueeze(-1), factor).squeeze(-1)
         damping *= 10
     return torch.zeros_like(rhs)
-
-
-def cholesky(lower: Tensor, *, block: int = 64) -> Tensor | None:
-    """Cholesky factor of a matrix, given by its lower triangle; None if it is not positive.
-
-    LAPACK's routine rounds differently for each number of threads.  This one divides the
-    matrix into blocks of a fixed size; its speed is the same.
-    """
-    factor = lower.tril()
-    for start in range(0, len(factor), block):
-        columns = factor[start:, start : start + block]
-        width = columns.shape[1]
-        for before in range(0, start, block):
-            left = factor[start:, before : before + block]
-            columns.addmm_(left, left[:width].T, alpha=-1)
-        corner, info = torch.linalg.cholesky_ex(columns[:width])
-        if info.item():
-            return None
-        columns[:width] = corner
-        columns[width:] = torch.linalg.solve_triangular(
-            corner.T, columns[width:], upper=True, left=False
-        )
-    return factor
