@@ -1,8 +1,9 @@
-"""Random choice of the points of a snapshot, with more points where |u - ū| is large.
+"""Random choice of the points of a snapshot, with more points where the field is unusual.
 
-Neighbouring points form cells, and a cell is drawn in proportion to |u - ū|.  The number of cells
-is bounded, so neither memory nor the cost of a draw grows with the grid.  All points of a cell have
-the same probability, which is known exactly, so that weighted estimates are unbiased.
+Neighbouring points form cells, and a cell is drawn in proportion to the distance of the field from
+its usual value.  The number of cells is bounded, so neither memory nor the cost of a draw grows
+with the grid.  All points of a cell have the same probability, which is known exactly, so that
+weighted estimates are unbiased.
 """
 
 from __future__ import annotations
@@ -68,7 +69,7 @@ class PointCells:
         Parameters
         ----------
         magnitude : Tensor of shape (n_snapshots, n_points)
-            Non-negative values, such as |u - ū|.
+            Non-negative values, such as the distance from the usual value.
         importance : float
             Share of the points that is drawn in proportion to the magnitude; the other points
             are drawn uniformly.

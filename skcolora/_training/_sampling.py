@@ -2,7 +2,7 @@
 
 The cost of a training step must not depend on the grid, so a batch consists of a few
 snapshots with a few points each.  Snapshots and points are stratified.  Points are drawn more
-often where the field is far from its mean (`PointCells`) and where the network has had large
+often where the field is far from its usual value (`PointCells`) and where the network has had large
 errors.  The weights of the samples keep all estimates unbiased.
 """
 
@@ -22,6 +22,8 @@ from skcolora.utils._torch import as_tensor
 
 # Number of field values that are processed at once, to fit into the cache.
 _BLOCK = 2**18
+# Number of values, evenly spread, whose median is the usual value of a field.
+_MEDIAN_OF = 2**16
 
 
 class Batch(NamedTuple):
@@ -57,7 +59,7 @@ class SnapshotSampler:
     generator : torch.Generator
     importance : float, default=0.7
         Share of the points that is drawn in proportion to the distance of the scaled field from
-        its mean; the others are drawn uniformly.
+        its median; the others are drawn uniformly.
     scale : Scale, optional
         Scale of the fields.  None: that of these snapshots.
 
@@ -70,7 +72,8 @@ class SnapshotSampler:
     -----
     The error of a snapshot is relative to its variation ``‖(u - ū) / σ‖``, with the mean ū and
     the standard deviation σ of each field over all snapshots and points.  Thus it does not depend
-    on the units, and all fields count equally.
+    on the units, and all fields count equally.  Points are drawn by the distance from the median:
+    around a narrow structure the field differs from its mean, but hardly from its median.
     """
 
     # Share of the points that is drawn in proportion to recorded misfits, and weight of the old
@@ -95,6 +98,10 @@ class SnapshotSampler:
         # The slope of a constant field is 0, and so is its weight.
         self._slope = as_tensor(self.scale.slope, device=fields.device)
         self._varies = as_tensor(self.scale.varies.astype(np.float64), device=fields.device)
+        some = self.fields.reshape(-1, self.n_fields)
+        some = some[:: -(-len(some) // _MEDIAN_OF)]
+        self._median = self._scaled(some).median(0).values
+
         self._cells = PointCells(points)
         self._norms = fields.new_empty(self.n_snapshots, dtype=torch.float64)
         self._cdf = fields.new_empty(self.n_snapshots, self._cells.n_cells + 1, dtype=torch.float32)
@@ -110,9 +117,10 @@ class SnapshotSampler:
 
     def _update_distribution(self, rows: slice) -> None:
         """Update the norms and the point distributions of some snapshots."""
-        squared = self._scaled(self.fields[rows]).square_().sum(-1)
-        self._norms[rows] = squared.sum(-1).sqrt()
-        self._cdf[rows] = self._cells.distribution(squared.sqrt_(), self.importance)
+        scaled = self._scaled(self.fields[rows])
+        self._norms[rows] = scaled.square().sum((1, 2)).sqrt()
+        distance = scaled.sub_(self._median).square_().sum(-1).sqrt_()
+        self._cdf[rows] = self._cells.distribution(distance, self.importance)
 
     def _scaled(self, fields: Tensor) -> Tensor:
         """Scaled fields in float64."""
