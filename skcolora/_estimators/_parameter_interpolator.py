@@ -248,9 +248,7 @@ class ParameterInterpolator(SnapshotRegressor):
         order = np.argsort(nodes)
         return np.asarray(make_interp_spline(nodes[order], identity[order], k=degree)(at))
 
-    def _warn_of_other_directions(
-        self, X: Array, rest: Array, names: Any, stacklevel: int
-    ) -> None:
+    def _warn_of_other_directions(self, X: Array, rest: Array, names: Any, stacklevel: int) -> None:
         """Warn if parameters change in a direction in which the training parameters are equal."""
         distances = np.linalg.norm(rest, axis=1)
         i = int(np.argmax(distances))
@@ -263,8 +261,7 @@ class ParameterInterpolator(SnapshotRegressor):
                 stacklevel=stacklevel + 1,
             )
 
-    def _warn_of_amplification(self, X: Array, weights: Array, names: Any, stacklevel: int
-    ) -> None:
+    def _warn_of_amplification(self, X: Array, weights: Array, names: Any, stacklevel: int) -> None:
         """Warn if errors of the snapshots grow without bounds in a prediction."""
         sums = np.abs(weights).sum(axis=1)
         if (sums <= _LARGEST_SUM).all():

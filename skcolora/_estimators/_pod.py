@@ -15,7 +15,6 @@ from skcolora._estimators._parameter_interpolator import ParameterInterpolator
 from skcolora._snapshots import (
     Array,
     check_period,
-    interpolate_in_space,
     parameter_time_rows,
     validate_parameters,
     validate_snapshots,
@@ -204,9 +203,7 @@ class PODRegressor(SnapshotRegressor):
         layout = self._layout.at(times, points)
         if self.regressor is None:
             names = getattr(self, "feature_names_in_", None)
-            coefficients = self.regressor_._interpolate(
-                X, names, layout.times, None, stacklevel=3
-            )
+            coefficients = self.regressor_._interpolate(X, names, layout.times, None, stacklevel=3)
         else:
             coefficients = self.regressor_.predict(parameter_time_rows(X, layout.times))
         pod = self._pod

@@ -86,9 +86,7 @@ def merge_equal(points: Array, values: Array) -> tuple[Array, Array]:
     return distinct, sums / counts.reshape(-1, *[1] * (values.ndim - 1))
 
 
-def _box(
-    points: Array, period: tuple[float | None, ...]
-) -> tuple[Array, Array, NDArray[np.bool_]]:
+def _box(points: Array, period: tuple[float | None, ...]) -> tuple[Array, Array, NDArray[np.bool_]]:
     """Lower ends and widths of the box of points, and the periodic dimensions.
 
     The width is the period in a periodic dimension, and 0 if all coordinates are equal.
