@@ -37,7 +37,8 @@ class SnapshotDisplay:
 
     Snapshots in one dimension are shown as lines at a few times, or as a map of space and time.
     Snapshots in two dimensions are shown as images at a few times.  The title gives the relative
-    L2 error over all times.  Create a display with `from_estimator` or `from_predictions`.
+    L2 error over all times, and after it the error relative to the variation of the field.
+    Create a display with `from_estimator` or `from_predictions`.
 
     Parameters
     ----------
@@ -56,6 +57,8 @@ class SnapshotDisplay:
     ----------
     error_ : float
         Relative L2 error of the field over all times.
+    centered_error_ : float
+        Error relative to the variation of the field about its mean over all times and points.
     ax_ : matplotlib Axes
         Axes with the lines, or the first panel of other kinds.
     axes_ : ndarray of matplotlib Axes
@@ -100,7 +103,9 @@ class SnapshotDisplay:
         self.points = points
         self.label = label
         self.symbol = symbol
-        self.error_ = relative_l2_error(self.y_true[None], self.y_pred[None])
+        both = self.y_true[None], self.y_pred[None]
+        self.error_ = relative_l2_error(*both)
+        self.centered_error_ = relative_l2_error(*both, centered=True)
         layout = infer_layout((1, *self.y_true.shape), times, points)
         if layout.n_fields > 1:
             raise ValueError(
@@ -345,4 +350,5 @@ class SnapshotDisplay:
 
     def _title(self) -> str:
         error = f"relative $L^2$ error {format_error(self.error_)}"
+        error += f" (of variation {format_error(self.centered_error_)})"
         return f"{self.label}:  {error}" if self.label else error

@@ -36,7 +36,19 @@ def test_small_errors_do_not_cancel():
     assert errors == pytest.approx([0.8e-11], rel=0.05)
 
 
-def test_zero_snapshots_have_no_error(advection, pod):
+def test_several_fields_in_their_own_units(advection):
+    y = np.stack([advection.y, 300 + 1e3 * advection.y[::-1]], axis=-1)
+    fitted = PODRegressor(**advection.grid, n_components=6).fit(advection.X, y)
+    errors = ErrorDecayDisplay.from_estimator(fitted, y[:2]).errors
+    for n in (1, 6):
+        smaller = PODRegressor(**advection.grid, n_components=n).fit(advection.X, y)
+        expected = relative_l2_error(y[:2], smaller.project(y[:2]))
+        assert errors[n - 1] == pytest.approx(expected, rel=1e-9)
+
+
+def test_zero_snapshots_have_no_error_in_a_space_with_zero(advection):
+    pod = PODRegressor(**advection.grid, n_components=3, center=False)
+    pod.fit(advection.X, advection.y)
     errors = ErrorDecayDisplay.from_estimator(pod, np.zeros_like(advection.y)).errors
     assert (errors == 0).all()
 
