@@ -102,8 +102,8 @@ def relative_l2_error(
     if multioutput != "joint":
         if true.ndim < 3:
             raise ValueError(
-                f"`multioutput={multioutput!r}` needs snapshots (n_trajectories, ..., n_fields); got "
-                f"shape {true.shape}.  Reshape flattened snapshots to (n_trajectories, -1, "
+                f"`multioutput={multioutput!r}` needs snapshots (n_trajectories, ..., n_fields); "
+                f"got shape {true.shape}.  Reshape flattened snapshots to (n_trajectories, -1, "
                 "n_fields)."
             )
         n_fields = true.shape[-1]
