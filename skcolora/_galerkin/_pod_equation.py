@@ -156,13 +156,15 @@ class PODEquation:
         path[:n_done] = start
         if not later.size:
             return path, None
+        # In shares of the last time, because the first step of solve_ivp depends on the unit.
+        last = float(later[-1])
         with np.errstate(all="ignore"):
             solution = solve_ivp(
-                lambda t, a: self.rate(t, a, mu),
-                (0.0, later[-1]),
+                lambda share, a: last * self.rate(last * share, a, mu),
+                (0.0, 1.0),
                 start,
                 method=method,
-                t_eval=later,
+                t_eval=later / last,
                 events=unstable,
                 rtol=rtol,
                 atol=rtol * scale,
@@ -174,5 +176,5 @@ class PODEquation:
             return path, None
         event = solution.t_events[0]
         if len(event):
-            return path, f"at t = {event[0]:.4g}"
+            return path, f"at t = {last * event[0]:.4g}"
         return path, f"after t = {times[n_done - 1]:.4g}"

@@ -345,6 +345,4 @@ class SnapshotDisplay:
             If ffmpeg is missing.
         """
         require_matplotlib("SnapshotDisplay.save_animation")
-        save_animation(
-            Path(path), self._trajectory, fps=fps, dpi=dpi, title=self._title, cmap=cmap
-        )
+        save_animation(Path(path), self._trajectory, fps=fps, dpi=dpi, title=self._title, cmap=cmap)

@@ -31,7 +31,7 @@ models = pytest.mark.parametrize("model", MODELS, ids=lambda model: type(model).
 sizes = st.floats(1e-3, 1e3)
 signed = st.builds(lambda a, sign: a * sign, sizes, st.sampled_from([-1.0, 1.0]))
 shifts = st.floats(-100.0, 100.0)  # in shares of the size
-few = settings(max_examples=8, deadline=None)
+few = settings(max_examples=6, deadline=None)
 
 
 def fitted(model, X=MU, y=Y, times=TIMES, points=POINTS, period=1.0):
@@ -188,7 +188,7 @@ def carried():
 
 @pytest.mark.parametrize("n_samples", [None, 8])
 @pytest.mark.parametrize("single", [False, True])
-@settings(max_examples=5, deadline=None)
+@settings(max_examples=3, deadline=None)
 @given(sizes, shifts, sizes, signed, shifts)
 def test_an_equation_in_other_units(carried, n_samples, single, length, left, time, unit, offset):
     def answer(y, length=1.0, left=0.0, time=1.0, unit=1.0, offset=0.0):
@@ -222,7 +222,7 @@ def test_an_equation_in_other_units(carried, n_samples, single, length, left, ti
 def test_a_zero_initial_field_is_not_missed(carried):
     """Nor is one that is the mean of the snapshots; a field outside the modes is."""
     y = np.concatenate([carried, -carried])
-    X = np.vstack([SPEEDS, SPEEDS + [0.1, 0.0]])
+    X = np.vstack([SPEEDS, SPEEDS + np.array([0.1, 0.0])])
     model = PODGalerkin(Carried(), times=TIMES, points=X_AXIS, n_components=4).fit(X, y)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
