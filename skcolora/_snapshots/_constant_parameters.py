@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from skcolora._snapshots._grid import Array
 from skcolora._snapshots._units import Scale, is_constant
@@ -29,7 +30,7 @@ def warn_of_constant_parameters(
     """
     constant = np.broadcast_to(scale.center, X.shape)
     other = ~(scale.varies | _same(X, constant))
-    for j in np.flatnonzero(other.any(axis=0)):
+    for j in np.flatnonzero(other.any(axis=0)).tolist():
         row = int(np.argmax(other[:, j]))
         name = f"Parameter {j}" if names is None else f"The parameter {names[j]!r}"
         warnings.warn(
@@ -41,7 +42,7 @@ def warn_of_constant_parameters(
         )
 
 
-def _same(a: Array, b: Array) -> Array:
+def _same(a: Array, b: Array) -> NDArray[np.bool_]:
     """Whether values agree to rounding, or one of them is the other in single precision."""
     with np.errstate(over="ignore"):
         single = (a == b.astype(np.float32)) | (b == a.astype(np.float32))

@@ -65,18 +65,18 @@ def interpolate_in_space(
     flat -= base
     axes = (grid.points[:, 0],) if grid.n_dims == 1 else grid.axes
     if axes is None:
-        points = merge_close(_in_box(grid.points, low, width, periodic))
-        points, flat = merge_equal(points, flat)
+        inside = merge_close(_in_box(grid.points, low, width, periodic))
+        points, flat = merge_equal(inside, flat)
         varies = np.ptp(points, axis=0) > 0
         moved = interpolate_scattered(
             points[:, varies], flat, new[:, varies], periodic[varies], new_points
         )
     else:
-        inside = [
+        boxed = [
             _in_box(axis[:, None], low[[d]], width[[d]], periodic[[d]])
             for d, axis in enumerate(axes)
         ]
-        moved = _interpolate_on_axes(inside, flat, new, periodic)
+        moved = _interpolate_on_axes(boxed, flat, new, periodic)
     return np.asarray((moved + base).reshape(-1, *values.shape[1:]))
 
 
