@@ -66,7 +66,7 @@ class PODEquation:
         """Mean (n_fields, n_points) and modes (n_modes, n_fields, n_points), interpolated to the
         points of a grid."""
         interpolant = MeshInterpolant(self.mesh, grid)
-        values = interpolant(
+        values: Array = interpolant(
             np.concatenate([self.mean[None], self.modes]).reshape(-1, *self.mesh.shape)
         )
         values = values.reshape(1 + len(self.modes), self.pde.n_fields, -1)
@@ -83,7 +83,7 @@ class PODEquation:
         """Time derivative of the coefficients, (n_modes,)."""
         if self.sampled is None:
             modes = self.flat_modes
-            values = (a @ modes).reshape(self.pde.n_fields, -1) * self.scale[:, None]
+            values: Array = (a @ modes).reshape(self.pde.n_fields, -1) * self.scale[:, None]
             values += self.mean.reshape(self.pde.n_fields, -1)
             return np.asarray(modes @ self.full_rate(t, values, mu).ravel())
         field = SampledField(self.sampled, a)
@@ -106,7 +106,7 @@ class PODEquation:
         mean, flat = mean.reshape(field.shape), modes.reshape(len(modes), -1)
         scaled = ((field - mean) * self.slope[:, None]).ravel()
         if field.size == self.mean.size and modes is self.modes:
-            start = flat @ scaled
+            start: Array = flat @ scaled
         else:
             start = np.linalg.lstsq(flat.T, scaled, rcond=1e-10)[0]
         variation = (field - field.mean(axis=1, keepdims=True)) * self.slope[:, None]

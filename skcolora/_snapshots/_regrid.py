@@ -59,7 +59,7 @@ def interpolate_in_space(
     low, width, periodic = _box(grid.points, period)
     _check_range(grid.points, new_points, periodic)
     new = _in_box(new_points, low, width, periodic)
-    flat = values.reshape(len(values), -1).astype(np.float64)
+    flat: Array = values.reshape(len(values), -1).astype(np.float64)
     # Differences from a value are exact for constants, and have fewer digits to lose.
     base = flat[0].copy()
     flat -= base
