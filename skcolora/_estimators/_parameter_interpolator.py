@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,15 +14,25 @@ from skcolora._estimators._base import SnapshotRegressor
 from skcolora._snapshots import (
     Array,
     check_period,
+    column_scale,
     interpolate_in_space,
     interpolate_in_time,
+    merge_close,
     validate_parameters,
     validate_snapshots,
 )
+from skcolora._snapshots._constant_parameters import warn_of_constant_parameters
 from skcolora.utils._sklearn import StrOptions, fit_context
 
 # A polynomial through more nodes than this oscillates; a spline takes over.
 _MAX_NODES = 12
+# Largest sum of the absolute weights without a warning: single precision keeps three digits, and
+# a polynomial through twelve uniform nodes may be used up to a tenth of their range outside it.
+_LARGEST_SUM = 1e4
+# Distance from the line or plane of the training parameters that is more than rounding.
+_OFF_THE_PLANE = 1e-6
+# Nodes closer than this share of the usual distance are nearly equal.
+_CLOSE = 0.01
 
 
 class ParameterInterpolator(SnapshotRegressor):
@@ -57,6 +68,9 @@ class ParameterInterpolator(SnapshotRegressor):
     Outside the range of the training parameters the formulas are extrapolated.  The error of the
     polynomial then grows fast.  Where a parameter varies over orders of magnitude, interpolate
     in its logarithm, with a :class:`~sklearn.preprocessing.FunctionTransformer` in front.
+
+    Parameters that agree to rounding, or to 1e-10 of their range, are one parameter with the mean
+    of their snapshots.  A parameter that is constant in ``fit`` takes no part.
 
     The period matters only for predictions at other points.
 
@@ -113,13 +127,12 @@ class ParameterInterpolator(SnapshotRegressor):
             self, X, y, times=self.times, points=self.points, min_trajectories=2
         )
         self._period = check_period(self.period, layout.grid.n_dims)
-        nodes, owner = np.unique(X, axis=0, return_inverse=True)
+        nodes, owner = np.unique(merge_close(X), axis=0, return_inverse=True)
         # Repeated parameters count with the mean of their snapshots.
         share = (owner.reshape(-1) == np.arange(len(nodes))[:, None]).astype(float)
         self._share = share / share.sum(axis=1, keepdims=True)
-        self._center = nodes.mean(axis=0)
-        self._scale = np.where(np.ptp(nodes, axis=0) > 0, nodes.std(axis=0), 1.0)
-        scaled = (nodes - self._center) / self._scale
+        self._parameters, self._scale = nodes, column_scale(nodes)
+        scaled = self._scale.apply(nodes)
         # The directions in which the parameters vary at all.
         _, sizes, directions = np.linalg.svd(scaled, full_matrices=False)
         self._directions = directions[sizes > 1e-10 * max(sizes[0], 1e-300)].T
@@ -165,15 +178,34 @@ class ParameterInterpolator(SnapshotRegressor):
         ------
         ValueError
             If X does not fit the model, or times or points lie outside the ranges of ``fit``.
+
+        Warns
+        -----
+        UserWarning
+            If a prediction amplifies errors of the snapshots more than 10,000 times, a parameter
+            that was constant in ``fit`` has another value, or parameters that were on a line or a
+            plane in ``fit`` leave it.
         """
         X = validate_parameters(self, X)
+        names = getattr(self, "feature_names_in_", None)
+        return self._interpolate(X, names, times, points, stacklevel=3)
+
+    def _interpolate(
+        self, X: Array, names: Any, times: Any, points: Any, *, stacklevel: int
+    ) -> Array:
+        """Fields at validated parameters, with warnings at the ``stacklevel``."""
         layout = self._layout.at(times, points)
-        weights = self._weights((X - self._center) / self._scale @ self._directions) @ self._share
+        warn_of_constant_parameters(self._scale, X, names, stacklevel=stacklevel)
+        scaled = self._scale.apply(X)
+        z = scaled @ self._directions
+        self._warn_of_other_directions(X, scaled - z @ self._directions.T, names, stacklevel)
+        weights = self._weights(z)
+        self._warn_of_amplification(X, weights, names, stacklevel)
         out = np.empty(
             (len(X), layout.n_times, layout.grid.n_points, layout.n_fields), self._rows.dtype
         )
-        for trajectory, w in zip(out, weights, strict=True):
-            values = np.tensordot(w.astype(self._rows.dtype), self._rows, axes=1)
+        for trajectory, w in zip(out, weights @ self._share, strict=True):
+            values = self._combine(w)
             values = interpolate_in_time(self._layout.times, values, layout.times)
             if points is not None:
                 in_front = np.moveaxis(values, 1, 0)
@@ -183,6 +215,18 @@ class ParameterInterpolator(SnapshotRegressor):
                 values = np.moveaxis(moved, 0, 1)
             trajectory[...] = values
         return layout.from_rows(out)
+
+    def _combine(self, weights: Array) -> Array:
+        """Weighted sum of the snapshots in float64, for weights (n_trajectories,) of sum 1.
+
+        Only differences are summed, so that a constant is reproduced exactly.
+        """
+        first = self._rows[0].astype(np.float64)
+        total = np.zeros_like(first)
+        for row, weight in zip(self._rows[1:], weights[1:], strict=True):
+            if weight:
+                total += weight * (row - first)
+        return np.asarray(first + total)
 
     def _weights(self, z: Array) -> Array:
         """Share of each node in the prediction at z, (n, n_nodes): all methods are linear."""
@@ -203,3 +247,60 @@ class ParameterInterpolator(SnapshotRegressor):
         degree = 1 if self.method_ == "linear" else min(3, n_nodes - 1)
         order = np.argsort(nodes)
         return np.asarray(make_interp_spline(nodes[order], identity[order], k=degree)(at))
+
+    def _warn_of_other_directions(self, X: Array, rest: Array, names: Any, stacklevel: int) -> None:
+        """Warn if parameters change in a direction in which the training parameters are equal."""
+        distances = np.linalg.norm(rest, axis=1)
+        i = int(np.argmax(distances))
+        if distances[i] > _OFF_THE_PLANE * (1 + np.linalg.norm(self._scale.apply(X[i]))):
+            warnings.warn(
+                f"ParameterInterpolator: the training parameters depend on each other linearly, "
+                f"but {_describe(X[i], names)} does not follow this dependence; only its "
+                "projection counts.  Fit on parameters that vary independently.",
+                UserWarning,
+                stacklevel=stacklevel + 1,
+            )
+
+    def _warn_of_amplification(self, X: Array, weights: Array, names: Any, stacklevel: int) -> None:
+        """Warn if errors of the snapshots grow without bounds in a prediction."""
+        sums = np.abs(weights).sum(axis=1)
+        if (sums <= _LARGEST_SUM).all():
+            return
+        i = int(np.argmax(sums))
+        low, high = self._parameters.min(axis=0), self._parameters.max(axis=0)
+        outside = ((X[i] < low) | (X[i] > high)) & self._scale.varies
+        distances = np.linalg.norm(self._nodes[:, None] - self._nodes, axis=2)
+        np.fill_diagonal(distances, np.inf)
+        nearest = distances.min(axis=1)
+        close = bool(nearest.min() < _CLOSE * np.median(nearest))
+        # The straight lines between different nodes never amplify.
+        other = ", or give method='linear'" if self._nodes.shape[1] == 1 else ""
+        reasons = []
+        if close:
+            pair = np.unravel_index(np.argmin(distances), distances.shape)
+            one, two = (_describe(self._parameters[k], names) for k in pair)
+            reasons.append(
+                f"the training parameters {one} and {two} are nearly equal (give equal numbers "
+                "for equal parameters, and their snapshots are averaged; or leave one out)"
+            )
+        if outside.any():
+            reasons.append(
+                "it is far outside the range of the training parameters (fit on parameters "
+                f"around it{other})"
+            )
+        if not reasons:
+            cure = "give method='spline'" if self._nodes.shape[1] == 1 else "fit on more parameters"
+            reasons.append(f"the interpolant oscillates between the parameters ({cure})")
+        warnings.warn(
+            f"ParameterInterpolator: the prediction for {_describe(X[i], names)} amplifies errors "
+            f"of the snapshots {sums[i]:.1g} times, because {'; and '.join(reasons)}.",
+            UserWarning,
+            stacklevel=stacklevel + 1,
+        )
+
+
+def _describe(row: Array, names: Any) -> str:
+    """Parameters of a trajectory for messages, with as many digits as tell neighbours apart."""
+    if names is None:
+        return f"[{', '.join(f'{value:.12g}' for value in row)}]"
+    return ", ".join(f"{name} = {value:.12g}" for name, value in zip(names, row, strict=True))

@@ -7,7 +7,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy.linalg import svd
 from sklearn.base import clone
 from sklearn.utils.validation import check_is_fitted
 
@@ -16,26 +15,33 @@ from skcolora._estimators._parameter_interpolator import ParameterInterpolator
 from skcolora._snapshots import (
     Array,
     check_period,
-    interpolate_in_space,
     parameter_time_rows,
     validate_parameters,
     validate_snapshots,
 )
+from skcolora._snapshots._pod import POD, decompose
 from skcolora.utils._sklearn import HasMethods, Interval, fit_context
 
 
 class PODRegressor(SnapshotRegressor):
     """Proper orthogonal decomposition with regression of the coefficients.
 
-    The leading singular vectors of the snapshots, the POD modes, span a linear space.  A
-    regressor gives the coefficients in this space from parameters and time [1]_.
+    The fields are approximated as ``ū + s Σ aᵢ vᵢ`` with the mean snapshot ū, the scale s of each
+    field, and the POD modes vᵢ, the leading singular vectors of the centred and scaled
+    snapshots.  A regressor gives the coefficients aᵢ from parameters and time [1]_.
 
     Parameters
     ----------
     {times, points, period}
     n_components : int or float, default=10
         Number of POD modes, at most the number of snapshots or of points.  A float in (0, 1) is
-        the share of the energy of the snapshots that the modes keep.
+        the share of the energy of the centred and scaled snapshots that the modes keep.
+    center : bool, default=True
+        Subtract the mean snapshot, which is the mean over all trajectories and times at each
+        point.  With False, the modes also represent the mean, which takes one of them or more.
+    scale : bool, default=True
+        Divide each field by its root mean square, after the mean is subtracted, so that all
+        fields count equally whatever their units are.
     regressor : estimator, default=None
         Regressor from (μ, t), one row for each snapshot, to the coefficients.  None: the
         coefficients are interpolated as in `ParameterInterpolator`.
@@ -43,11 +49,16 @@ class PODRegressor(SnapshotRegressor):
     Attributes
     ----------
     components_ : ndarray of shape (`n_components_`, n_points * n_fields)
-        POD modes, orthonormal.
+        POD modes of the centred and scaled snapshots, orthonormal.
+    mean_ : ndarray of shape (n_points * n_fields,)
+        Mean snapshot; zeros for ``center=False``.
+    scale_ : ndarray of shape (n_fields,)
+        Scale of each field; ones for ``scale=False``.  It is 0 for a field that is the same in all
+        snapshots; such a field is predicted as its mean.
     singular_values_ : ndarray
-        All singular values of the snapshots.
+        All singular values of the centred and scaled snapshots.
     n_components_ : int
-        Number of modes in use.
+        Number of modes in use, without those within the rounding of the snapshots.
     regressor_ : estimator
         The fitted regressor.
     n_features_in_ : int
@@ -62,6 +73,9 @@ class PODRegressor(SnapshotRegressor):
 
     Notes
     -----
+    All is computed in float64, and predictions are in the dtype of y.  The predictions do not
+    depend on the units of the parameters, the times, the points and each field.
+
     The period matters only for predictions at other points.
 
     References
@@ -85,6 +99,8 @@ class PODRegressor(SnapshotRegressor):
             Interval(Integral, 1, None, closed="left"),
             Interval(Real, 0, 1, closed="neither"),
         ],
+        "center": ["boolean"],
+        "scale": ["boolean"],
         "regressor": [None, HasMethods(["fit", "predict"])],
     }
 
@@ -95,12 +111,16 @@ class PODRegressor(SnapshotRegressor):
         points: Any = None,
         period: Any = None,
         n_components: int | float = 10,
+        center: bool = True,
+        scale: bool = True,
         regressor: Any = None,
     ) -> None:
         self.times = times
         self.points = points
         self.period = period
         self.n_components = n_components
+        self.center = center
+        self.scale = scale
         self.regressor = regressor
 
     @fit_context(prefer_skip_nested_validation=False)  # type: ignore[untyped-decorator]
@@ -130,11 +150,14 @@ class PODRegressor(SnapshotRegressor):
         )
         self._period = check_period(self.period, layout.grid.n_dims)
         n, n_times = rows.shape[:2]
-        snapshots = rows.reshape(n * n_times, -1)
-        _, self.singular_values_, modes = svd(snapshots, full_matrices=False)
-        self.n_components_ = self._number_of_modes()
-        self.components_ = modes[: self.n_components_]
-        coefficients = snapshots @ self.components_.T
+        snapshots = rows.reshape(n * n_times, *rows.shape[2:])
+        pod, self.singular_values_ = decompose(
+            snapshots, self.n_components, center=self.center, scale=self.scale
+        )
+        self.n_components_ = len(pod.modes)
+        self.components_ = pod.modes.reshape(self.n_components_, -1)
+        self.mean_, self.scale_ = pod.mean.ravel(), pod.scale
+        coefficients = pod.encode(snapshots)
         if self.regressor is None:
             self.regressor_ = ParameterInterpolator(times=layout.times)
             self.regressor_.fit(X, coefficients.reshape(n, n_times, -1))
@@ -142,14 +165,15 @@ class PODRegressor(SnapshotRegressor):
             self.regressor_ = clone(self.regressor)
             target = coefficients[:, 0] if self.n_components_ == 1 else coefficients
             self.regressor_.fit(parameter_time_rows(X, layout.times), target)
-        self._layout = layout
+        self._layout, self._dtype = layout, rows.dtype
         return self
 
-    def _number_of_modes(self) -> int:
-        if isinstance(self.n_components, Integral):
-            return int(min(self.n_components, len(self.singular_values_)))
-        energy = np.cumsum(self.singular_values_.astype(np.float64) ** 2)
-        return int(np.searchsorted(energy, self.n_components * energy[-1])) + 1
+    @property
+    def _pod(self) -> POD:
+        """Mean, scale and modes, as arrays of points and fields."""
+        shape = (self._layout.grid.n_points, self._layout.n_fields)
+        modes = self.components_.reshape(-1, *shape)
+        return POD(self.mean_.reshape(shape), self.scale_, modes)
 
     def predict(self, X: ArrayLike, *, times: ArrayLike | None = None, points: Any = None) -> Array:
         """Fields at new parameters.
@@ -178,24 +202,22 @@ class PODRegressor(SnapshotRegressor):
         X = validate_parameters(self, X)
         layout = self._layout.at(times, points)
         if self.regressor is None:
-            coefficients = self.regressor_.predict(X, times=layout.times)
+            names = getattr(self, "feature_names_in_", None)
+            coefficients = self.regressor_._interpolate(X, names, layout.times, None, stacklevel=3)
         else:
             coefficients = self.regressor_.predict(parameter_time_rows(X, layout.times))
-        modes = self.components_
+        pod = self._pod
         if points is not None:
-            grid = self._layout.grid
-            values = modes.T.reshape(grid.n_points, layout.n_fields, -1)
-            moved = interpolate_in_space(grid, values, layout.grid.points, self._period)
-            modes = moved.reshape(-1, self.n_components_).T
-        flat = coefficients.reshape(len(X) * layout.n_times, -1).astype(modes.dtype) @ modes
-        rows = flat.reshape(len(X), layout.n_times, layout.grid.n_points, layout.n_fields)
-        return layout.from_rows(rows)
+            pod = pod.at(self._layout.grid, layout.grid.points, self._period)
+        flat = pod.decode(np.reshape(coefficients, (len(X), layout.n_times, -1)))
+        return layout.from_rows(flat.astype(self._dtype, copy=False))
 
     def project(self, y: ArrayLike) -> Array:
-        """Best approximation of snapshots in the space of the modes.
+        """Best approximation of snapshots by the mean and the modes.
 
-        No model in this space can be more accurate.  The projection error is the linear
-        baseline of the literature.
+        It is best in the norm in which each field is divided by its scale.  No model with these
+        modes can be more accurate.  The projection error is the linear baseline of the
+        literature.
 
         Parameters
         ----------
@@ -205,7 +227,7 @@ class PODRegressor(SnapshotRegressor):
         Returns
         -------
         y : ndarray
-            Projected snapshots, in the shape of ``y``.
+            Projected snapshots, in the shape and the dtype of ``y``.
 
         Raises
         ------
@@ -214,6 +236,6 @@ class PODRegressor(SnapshotRegressor):
         """
         check_is_fitted(self)
         rows = self._layout.check_rows(y)
-        flat = rows.reshape(rows.shape[0] * rows.shape[1], -1)
-        projected = flat @ self.components_.T @ self.components_
-        return np.asarray(projected.reshape(np.shape(y)))
+        pod = self._pod
+        projected = pod.decode(pod.encode(rows))
+        return np.asarray(projected.reshape(np.shape(y)), dtype=np.result_type(rows, np.float32))

@@ -9,7 +9,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.linalg import svd
 from sklearn.exceptions import ConvergenceWarning
 
 from skcolora._estimators._base import SnapshotRegressor
@@ -28,7 +27,8 @@ from skcolora._snapshots import (
     validate_parameters,
     validate_snapshots,
 )
-from skcolora.pdes import PDE, Mesh
+from skcolora._snapshots._pod import decompose
+from skcolora.pdes import PDE
 from skcolora.pdes._checks import check_grid
 from skcolora.utils._sklearn import Interval, StrOptions, fit_context
 
@@ -41,10 +41,11 @@ _MOST_RATES = 400
 class PODGalerkin(SnapshotRegressor):
     """Galerkin projection of an equation onto POD modes.
 
-    The solution is approximated as ``u ≈ Σ aᵢ(t) vᵢ`` with the POD modes vᵢ of the snapshots.
-    The coefficients follow ``ȧᵢ = ⟨vᵢ, f(t, Σ aⱼvⱼ; μ)⟩`` from the projection of the initial
-    field.  With ``n_samples``, f is evaluated at a few points of the grid, which are chosen by
-    pivoted QR (Q-DEIM [1]_), and the cost of a step does not depend on the grid.
+    The solution is approximated as ``u ≈ ū + s Σ aᵢ(t) vᵢ`` with the mean snapshot ū, the scale s
+    of each field, and the POD modes vᵢ of the centred and scaled snapshots.  The coefficients
+    follow ``ȧᵢ = ⟨vᵢ, f(t, ū + s Σ aⱼvⱼ; μ) / s⟩`` from the projection of the initial field.
+    With ``n_samples``, f is evaluated at a few points of the grid, which are chosen by pivoted QR
+    (Q-DEIM [1]_), and the cost of a step does not depend on the grid.
 
     Parameters
     ----------
@@ -53,6 +54,12 @@ class PODGalerkin(SnapshotRegressor):
     {times, points, period}
     n_components : int, default=10
         Number of POD modes, at most the number of snapshots or of points.
+    center : bool, default=True
+        Subtract the mean snapshot, which is the mean over all trajectories and times at each
+        point.  With False, the modes also represent the mean, which takes one of them or more.
+    scale : bool, default=True
+        Divide each field by its root mean square, after the mean is subtracted, so that all
+        fields count equally whatever their units are.
     n_samples : int or None, default=None
         Number of points at which f is evaluated, at least ``n_components``.  More points are
         more accurate and more stable.  None: all points of the grid.
@@ -65,11 +72,16 @@ class PODGalerkin(SnapshotRegressor):
     Attributes
     ----------
     components_ : ndarray of shape (`n_components_`, n_fields, n_0, ...)
-        POD modes, orthonormal over the grid.
+        POD modes of the centred and scaled snapshots, orthonormal over the grid.
+    mean_ : ndarray of shape (n_fields, n_0, ...)
+        Mean snapshot; zeros for ``center=False``.
+    scale_ : ndarray of shape (n_fields,)
+        Scale of each field; ones for ``scale=False``.  It is 0 for a field that is the same in all
+        snapshots; such a field remains at its mean.
     singular_values_ : ndarray
-        All singular values of the snapshots.
+        All singular values of the centred and scaled snapshots.
     n_components_ : int
-        Number of modes in use.
+        Number of modes in use, without those within the rounding of the snapshots.
     sample_points_ : ndarray of shape (n_samples,) or None
         Indices of the sampled points in the flattened grid, without the repeated ends of periods.
     n_features_in_ : int
@@ -84,7 +96,7 @@ class PODGalerkin(SnapshotRegressor):
     -----
     Times start at 0 or later.  The points must be a uniform grid on the whole domain of the
     equation, with or without the repeated ends of its periods, and the period must be that of the
-    equation.
+    equation.  All is computed in float64, and predictions are in the dtype of y.
 
     References
     ----------
@@ -105,6 +117,8 @@ class PODGalerkin(SnapshotRegressor):
         "pde": [PDE],
         **SnapshotRegressor._grid_constraints,
         "n_components": [Interval(Integral, 1, None, closed="left")],
+        "center": ["boolean"],
+        "scale": ["boolean"],
         "n_samples": [None, Interval(Integral, 1, None, closed="left")],
         "method": [StrOptions({"DOP853", "RK45", "RK23", "Radau", "BDF", "LSODA"})],
         "rtol": [Interval(Real, 0, 1, closed="neither")],
@@ -118,6 +132,8 @@ class PODGalerkin(SnapshotRegressor):
         points: Any = None,
         period: Any = None,
         n_components: int = 10,
+        center: bool = True,
+        scale: bool = True,
         n_samples: int | None = None,
         method: str = "RK45",
         rtol: float = 1e-6,
@@ -127,6 +143,8 @@ class PODGalerkin(SnapshotRegressor):
         self.points = points
         self.period = period
         self.n_components = n_components
+        self.center = center
+        self.scale = scale
         self.n_samples = n_samples
         self.method = method
         self.rtol = rtol
@@ -160,39 +178,54 @@ class PODGalerkin(SnapshotRegressor):
                 f"`n_samples` must be at least `n_components`; got n_samples={self.n_samples}, "
                 f"n_components={self.n_components}."
             )
-        mesh, self._from_mesh = _mesh_of(self.pde, layout)
-        self._to_mesh = np.full(mesh.points[0].size, -1)
-        self._to_mesh[self._from_mesh] = np.arange(len(self._from_mesh))
-        # Fields first and points last, without the repeated ends of periods.
-        states = np.moveaxis(rows[:, :, self._to_mesh].astype(np.float64), -1, 2)
-        flat = states.reshape(len(X) * layout.n_times, -1)
-        _, self.singular_values_, modes = svd(flat, full_matrices=False)
-        self.n_components_ = int(min(self.n_components, len(modes)))
-        modes = modes[: self.n_components_]
-        self.components_ = modes.reshape(-1, self.pde.n_fields, *mesh.shape)
-        largest = float(np.linalg.norm(flat @ modes.T, axis=1).max())
-        self._equation = PODEquation(self.pde, mesh, self.components_, None, largest)
+        shape, from_mesh = _mesh_of(self.pde, layout)
+        # Without the repeated ends of periods.
+        states = rows[:, :, _to_mesh(from_mesh)].reshape(len(X) * layout.n_times, -1, rows.shape[3])
+        pod, self.singular_values_ = decompose(
+            states, self.n_components, center=self.center, scale=self.scale
+        )
+        self.n_components_ = len(pod.modes)
+        # Fields first and points last.
+        self.components_ = np.moveaxis(pod.modes, 2, 1).reshape(self.n_components_, -1, *shape)
+        self.mean_, self.scale_ = pod.mean.T.reshape(-1, *shape), pod.scale
+        variation = (states - states.mean(axis=1, keepdims=True, dtype=np.float64)) * pod.slope
+        self._equation = PODEquation(
+            self.pde,
+            self.mean_,
+            self.scale_,
+            self.components_,
+            None,
+            max_norm=float(np.linalg.norm(pod.encode(states), axis=1).max()),
+            max_variation=float(np.linalg.norm(variation, axis=(1, 2)).max()),
+        )
         self.sample_points_: NDArray[np.integer[Any]] | None = None
         if self.n_samples is not None:
-            sampled = self._sampled_modes(X, flat, layout.times)
+            sampled = self._sampled_modes(X, np.swapaxes(states, 1, 2), layout.times)
             self.sample_points_ = sampled.indices
             self._equation = replace(self._equation, sampled=sampled)
-        self._layout = layout
+        self._layout, self._dtype = layout, rows.dtype
         self._solver: dict[str, Any] = {"method": self.method, "rtol": self.rtol}
         return self
 
-    def _sampled_modes(self, X: Array, flat: Array, times: Array) -> SampledModes:
-        """The modes at the points that determine the leading modes of f best."""
-        mesh, n_states, n_times = self._equation.mesh, len(flat), len(times)
-        n_samples = min(int(self.n_samples or 0), mesh.points[0].size)
+    def _sampled_modes(self, X: Array, states: Array, times: Array) -> SampledModes:
+        """The modes at the points that determine the leading modes of f best.
+
+        The states are of shape (n_states, n_fields, n_points).
+        """
+        equation, n_states, n_times = self._equation, len(states), len(times)
+        n_samples = min(int(self.n_samples or 0), states.shape[2])
         chosen = np.unique(np.linspace(0, n_states - 1, min(n_states, _MOST_RATES)).astype(int))
         rates = np.stack(
             [
-                self._equation.full_rate(times[i % n_times], flat[i], X[i // n_times]).ravel()
+                equation.full_rate(
+                    times[i % n_times], states[i].astype(np.float64), X[i // n_times]
+                ).ravel()
                 for i in chosen
             ]
         )
-        return sample_modes(mesh, self.components_, rates, n_samples)
+        return sample_modes(
+            equation.mesh, self.mean_, self.scale_, self.components_, rates, n_samples
+        )
 
     def predict(
         self,
@@ -245,15 +278,21 @@ class PODGalerkin(SnapshotRegressor):
         if layout.times[0] < 0:
             raise ValueError(f"`times` must not be negative; got {layout.times[0]:g}.")
         starts = self._starts(X, initial)
-        modes, places = self.components_, self._from_mesh
-        if points is not None:
+        if points is None:
+            mean, modes = self.mean_, self.components_
+            places = _mesh_of(pde, layout)[1]
+        else:
             check_grid(pde, layout.grid)
-            modes, places = equation.modes_at(layout.grid), np.arange(layout.grid.n_points)
+            mean, modes = equation.at(layout.grid)
+            places = np.arange(layout.grid.n_points)
+        mean = mean.reshape(layout.n_fields, -1)
         modes = modes.reshape(self.n_components_, layout.n_fields, -1)
-        rows = np.empty((len(X), layout.n_times, layout.grid.n_points, layout.n_fields))
+        shape = (len(X), layout.n_times, layout.grid.n_points, layout.n_fields)
+        rows = np.empty(shape, self._dtype)
         for row, mu, start in zip(rows, X, starts, strict=True):
             path, ended = equation.integrate(mu, start, layout.times, **self._solver)
-            row[...] = np.moveaxis(np.tensordot(path, modes, axes=1), 1, 2)[:, places]
+            fields = mean + self.scale_[:, None] * np.tensordot(path, modes, axes=1)
+            row[...] = np.moveaxis(fields, 1, 2)[:, places]
             if ended is not None:
                 _warn(
                     f"PODGalerkin of {pde!r} became unstable for {pde.describe(mu)} {ended}; the "
@@ -270,7 +309,7 @@ class PODGalerkin(SnapshotRegressor):
         observations at other points the modes are fitted by least squares.
         """
         equation, pde = self._equation, self._equation.pde
-        modes, inverse = equation.flat_modes, equation.flat_modes
+        mean, modes = self.mean_, self.components_
         if initial is None:
             if not pde.has_initial:
                 raise ValueError(f"{type(pde).__name__} defines no `initial`; give `initial`.")
@@ -280,20 +319,18 @@ class PODGalerkin(SnapshotRegressor):
             assert known is not None
             points, values = known
             if points is self._layout.grid.points:
-                values = values[:, self._to_mesh]
+                values = values[:, _to_mesh(_mesh_of(pde, self._layout)[1])]
             else:
-                modes = equation.modes_at(check_points(points)).reshape(self.n_components_, -1)
-                inverse = np.linalg.pinv(modes).T
+                mean, modes = equation.at(check_points(points))
             fields = [field.T for field in values]
         starts: list[Array] = []
         for mu, field in zip(X, fields, strict=True):
-            start = inverse @ field.ravel()
-            size = max(float(np.linalg.norm(field)), 1e-300)
-            missed = float(np.linalg.norm(field.ravel() - start @ modes)) / size
+            start, missed = equation.project(field.reshape(pde.n_fields, -1), mean, modes)
             if missed > _LARGE_MISS:
                 _warn(
                     f"PODGalerkin of {pde!r}: {self.n_components_} modes miss {missed:.0%} of the "
-                    f"initial field for {pde.describe(mu)}; take more modes, or a nonlinear model.",
+                    f"variation of the initial field for {pde.describe(mu)}; take more modes, or "
+                    "a nonlinear model.",
                     stacklevel=3,
                 )
             starts.append(start)
@@ -321,9 +358,15 @@ def _check_period(pde: PDE, period: Any) -> None:
             )
 
 
-def _mesh_of(pde: PDE, layout: SnapshotLayout) -> tuple[Mesh, NDArray[np.integer[Any]]]:
-    """The equation's mesh of which the layout's points are a copy, with or without the ends
-    of periods, and for each of the points its index in the flattened mesh; or a ValueError."""
+def _to_mesh(from_mesh: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
+    """Index of a snapshot's point for each point of the mesh, from the inverse indices."""
+    return np.unique(from_mesh, return_index=True)[1]
+
+
+def _mesh_of(pde: PDE, layout: SnapshotLayout) -> tuple[tuple[int, ...], NDArray[np.integer[Any]]]:
+    """Shape of the equation's mesh of which the layout's points are a copy, with or without the
+    ends of periods, and for each of the points its index in the flattened mesh; or a
+    ValueError."""
     grid = layout.grid
     axes = grid.axes or ((grid.points[:, 0],) if grid.n_dims == 1 else ())
     shape, places = [], []
@@ -343,4 +386,4 @@ def _mesh_of(pde: PDE, layout: SnapshotLayout) -> tuple[Mesh, NDArray[np.integer
             "`points` as a tuple of 1-D axes."
         )
     where = np.ravel_multi_index(tuple(np.meshgrid(*places, indexing="ij")), tuple(shape))
-    return pde.mesh(tuple(shape)), np.asarray(where).ravel()
+    return tuple(shape), np.asarray(where).ravel()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.linalg import svd
 
 from skcolora._galerkin._qdeim import qdeim_points
@@ -13,16 +15,43 @@ from skcolora._snapshots import Array
 from skcolora.pdes import GridField, Mesh
 
 
-def sample_modes(mesh: Mesh, modes: Array, rates: Array, n_samples: int) -> SampledModes:
+@dataclass(frozen=True, eq=False)
+class SampledModes:
+    """Mean and modes with their derivatives at the sample points, in the user's units.
+
+    The last axis of the arrays holds the mean snapshot, and then the modes times the scales.
+    """
+
+    indices: NDArray[np.integer[Any]]
+    """Indices of the points in the flattened mesh, (n_samples,)"""
+    points: Array
+    """Coordinates, (n_dims, n_samples)"""
+    weights: Array
+    """Matrix (n_modes, n_fields * n_samples) that maps f at the points to ``⟨vᵢ, f / s⟩``."""
+    value: Array
+    """(n_fields, n_samples, 1 + n_modes)"""
+    grad: Array
+    """First derivatives, (n_dims, n_fields, n_samples, 1 + n_modes)"""
+    laplacian: Array
+    """(n_fields, n_samples, 1 + n_modes)"""
+
+
+def sample_modes(
+    mesh: Mesh, mean: Array, scale: Array, modes: Array, rates: Array, n_samples: int
+) -> SampledModes:
     """Choose sample points for the leading POD modes of f by Q-DEIM.
 
     Parameters
     ----------
     mesh : Mesh
+    mean : ndarray of shape (n_fields, *mesh.shape)
+        Mean snapshot.
+    scale : ndarray of shape (n_fields,)
+        Scales of the fields.
     modes : ndarray of shape (n_modes, n_fields, *mesh.shape)
         Orthonormal POD modes v of the solution.
     rates : ndarray of shape (n_rates, n_fields * n_points)
-        Values of the right-hand side f at training states.
+        Values of the scaled right-hand side ``f / s`` at training states.
     n_samples : int
         Number of sample points.
 
@@ -37,45 +66,23 @@ def sample_modes(mesh: Mesh, modes: Array, rates: Array, n_samples: int) -> Samp
     # ⟨v, f⟩ for the least-squares fit of the modes of f to the values at the points.
     fit = np.linalg.lstsq(sampled.T, np.eye(sampled.shape[1]), rcond=1e-10)[0]
     weights = modes.reshape(len(modes), -1) @ basis.T @ fit
-    return SampledModes(mesh, [GridField(mesh, mode) for mode in modes], indices, weights)
+    slope = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
+    weights *= np.repeat(slope, len(indices))
+    in_units = modes * scale.reshape(-1, *[1] * len(mesh.shape))
+    fields = [GridField(mesh, values) for values in (mean, *in_units)]
 
+    def at_points(arrays: list[Array]) -> Array:
+        flat = [a.reshape(*a.shape[: -len(mesh.shape)], -1)[..., indices] for a in arrays]
+        return np.stack(flat, axis=-1)
 
-class SampledModes:
-    """POD modes and their derivatives at the sample points, computed on first access.
-
-    Parameters
-    ----------
-    mesh : Mesh
-    fields : list of GridField
-        POD modes of the solution.
-    indices : ndarray of shape (n_samples,)
-        Indices of the points in the flattened mesh.
-    weights : ndarray of shape (n_modes, n_fields * n_samples)
-        Matrix that maps the values of f at the points to ``⟨vᵢ, f⟩``.
-    """
-
-    def __init__(self, mesh: Mesh, fields: list[GridField], indices: Any, weights: Array) -> None:
-        self._fields, self.indices, self.weights = fields, indices, weights
-        self.points = mesh.points.reshape(len(mesh.shape), -1)[:, indices]
-
-    def _stack(self, arrays: list[Array]) -> Array:
-        n = len(self._fields[0].mesh.shape)
-        return np.stack([a.reshape(*a.shape[:-n], -1)[..., self.indices] for a in arrays], axis=-1)
-
-    @cached_property
-    def value(self) -> Array:
-        """Values of the modes, (n_fields, n_samples, n_modes)."""
-        return self._stack([field.value for field in self._fields])
-
-    @cached_property
-    def grad(self) -> Array:
-        """First derivatives of the modes, (n_dims, n_fields, n_samples, n_modes)."""
-        return self._stack([field.grad for field in self._fields])
-
-    @cached_property
-    def laplacian(self) -> Array:
-        """Laplacians of the modes, (n_fields, n_samples, n_modes)."""
-        return self._stack([field.laplacian for field in self._fields])
+    return SampledModes(
+        indices=indices,
+        points=mesh.points.reshape(len(mesh.shape), -1)[:, indices],
+        weights=weights,
+        value=at_points([field.value for field in fields]),
+        grad=at_points([field.grad for field in fields]),
+        laplacian=at_points([field.laplacian for field in fields]),
+    )
 
 
 class SampledField:
@@ -84,7 +91,7 @@ class SampledField:
     xp = np
 
     def __init__(self, modes: SampledModes, coefficients: Array) -> None:
-        self._modes, self._coefficients = modes, coefficients
+        self._modes, self._coefficients = modes, np.append(1.0, coefficients)
         self.points = modes.points
 
     @cached_property

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from functools import cached_property
+from typing import Any
 
 import numpy as np
 from scipy.integrate import solve_ivp
@@ -14,44 +16,110 @@ from skcolora.pdes._interpolant import MeshInterpolant
 
 # Growth of the coefficients, relative to the snapshots, that counts as an instability.
 _UNSTABLE = 2.0
+# Variation of an initial field, relative to the snapshots, below which misses are not relative to
+# it: a zero field has no variation.
+_LEAST_VARIATION = 0.1
 
 
 @dataclass(frozen=True, eq=False)
 class PODEquation:
-    """``ȧᵢ = ⟨vᵢ, f(t, Σ aⱼ vⱼ; μ)⟩`` for POD coefficients a and orthonormal POD modes v."""
+    """``ȧᵢ = ⟨vᵢ, f(t, ū + s Σ aⱼ vⱼ; μ) / s⟩`` for the coefficients a of POD modes v.
+
+    ū is the mean snapshot and s the scale of each field.  f is evaluated in the user's units, and
+    projected in scaled ones.
+    """
 
     pde: PDE
-    mesh: Mesh
+    mean: Array
+    """Mean snapshot, (n_fields, n_0, ...)"""
+    scale: Array
+    """Scales, (n_fields,); 0 for a field that remains at its mean"""
     modes: Array
-    """POD modes, (n_modes, n_fields, n_0, ...)"""
+    """Orthonormal POD modes, (n_modes, n_fields, n_0, ...)"""
     sampled: SampledModes | None
     """Modes at the sample points.  None: f is evaluated at all points."""
     max_norm: float
     """Largest norm of the coefficients over all snapshots"""
+    max_variation: float
+    """Largest norm of the scaled snapshots about the mean of each field"""
+
+    def __getstate__(self) -> dict[str, Any]:
+        # Without the mesh, which holds arrays on the whole grid.
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @cached_property
+    def mesh(self) -> Mesh:
+        """The mesh of the modes."""
+        return self.pde.mesh(self.mean.shape[1:])
+
+    @property
+    def slope(self) -> Array:
+        """``1 / scale``, and 0 where the scale is 0, (n_fields,)."""
+        return np.divide(1.0, self.scale, out=np.zeros_like(self.scale), where=self.scale > 0)
 
     @property
     def flat_modes(self) -> Array:
         """Modes as rows, (n_modes, n_fields * n_points)."""
         return self.modes.reshape(len(self.modes), -1)
 
-    def modes_at(self, grid: Grid) -> Array:
-        """Modes interpolated to the points of a grid, (n_modes, n_fields, n_points)."""
+    def at(self, grid: Grid) -> tuple[Array, Array]:
+        """Mean (n_fields, n_points) and modes (n_modes, n_fields, n_points), interpolated to the
+        points of a grid."""
         interpolant = MeshInterpolant(self.mesh, grid)
-        values = interpolant(self.modes.reshape(-1, *self.mesh.shape))
-        return values.reshape(len(self.modes), self.pde.n_fields, -1)
+        values: Array = interpolant(
+            np.concatenate([self.mean[None], self.modes]).reshape(-1, *self.mesh.shape)
+        )
+        values = values.reshape(1 + len(self.modes), self.pde.n_fields, -1)
+        return values[0], values[1:]
 
     def full_rate(self, t: float, values: Array, mu: Array) -> Array:
-        """Right-hand side f on the whole mesh, (n_fields, n_0, ...), for a field in any shape."""
+        """Scaled right-hand side ``f / s`` on the whole mesh, (n_fields, n_points), for a field
+        in the user's units, of any shape."""
         field = GridField(self.mesh, values.reshape(self.pde.n_fields, *self.mesh.shape))
-        return np.asarray(self.pde.rate(t, field, mu))
+        rate = np.asarray(self.pde.rate(t, field, mu)).reshape(self.pde.n_fields, -1)
+        return rate * self.slope[:, None]
 
     def rate(self, t: float, a: Array, mu: Array) -> Array:
         """Time derivative of the coefficients, (n_modes,)."""
         if self.sampled is None:
             modes = self.flat_modes
-            return np.asarray(modes @ self.full_rate(t, a @ modes, mu).ravel())
+            values: Array = (a @ modes).reshape(self.pde.n_fields, -1) * self.scale[:, None]
+            values += self.mean.reshape(self.pde.n_fields, -1)
+            return np.asarray(modes @ self.full_rate(t, values, mu).ravel())
         field = SampledField(self.sampled, a)
         return np.asarray(self.sampled.weights @ self.pde.rate(t, field, mu).ravel())
+
+    def project(self, field: Array, mean: Array, modes: Array) -> tuple[Array, float]:
+        """Coefficients of a field that fit it best, and the share of its variation that is missed.
+
+        Parameters
+        ----------
+        field : ndarray of shape (n_fields, n_points)
+        mean, modes : ndarray
+            Mean and modes at the points of the field.
+
+        Returns
+        -------
+        coefficients : ndarray of shape (n_modes,)
+        missed : float
+        """
+        mean, flat = mean.reshape(field.shape), modes.reshape(len(modes), -1)
+        scaled = ((field - mean) * self.slope[:, None]).ravel()
+        if field.size == self.mean.size and modes is self.modes:
+            start: Array = flat @ scaled
+        else:
+            start = np.linalg.lstsq(flat.T, scaled, rcond=1e-10)[0]
+        variation = (field - field.mean(axis=1, keepdims=True)) * self.slope[:, None]
+        # Sums of squares grow with the number of points.
+        least = self.max_variation * np.sqrt(field.size / self.mean.size)
+        size = max(float(np.linalg.norm(variation)), _LEAST_VARIATION * least)
+        missed = float(np.linalg.norm(scaled - start @ flat)) / size if size else 0.0
+        constant = self.scale == 0
+        largest = np.maximum(np.abs(field), np.abs(mean))[constant]
+        if largest.any():
+            lost = np.linalg.norm((field - mean)[constant]) / np.linalg.norm(largest)
+            missed = max(missed, float(lost))
+        return start, missed
 
     def integrate(
         self, mu: Array, start: Array, times: Array, *, method: str, rtol: float
@@ -74,10 +142,12 @@ class PODEquation:
         ended : str or None
             Time of the instability for messages, such as "at t = 0.5"; None if there was none.
         """
-        scale = max(self.max_norm, float(np.linalg.norm(start)))
+        # Constant snapshots have no variation and no rate; 1 stands for any positive number.
+        scale = max(self.max_norm, float(np.linalg.norm(start))) or 1.0
+        limit = _UNSTABLE * max(scale, self.max_variation)
 
         def unstable(_: float, a: Array) -> float:
-            return float(np.linalg.norm(a)) - _UNSTABLE * scale
+            return float(np.linalg.norm(a)) - limit
 
         unstable.terminal = True  # type: ignore[attr-defined]
         path = np.full((len(times), len(start)), np.nan)
@@ -86,13 +156,15 @@ class PODEquation:
         path[:n_done] = start
         if not later.size:
             return path, None
+        # In shares of the last time, because the first step of solve_ivp depends on the unit.
+        last = float(later[-1])
         with np.errstate(all="ignore"):
             solution = solve_ivp(
-                lambda t, a: self.rate(t, a, mu),
-                (0.0, later[-1]),
+                lambda share, a: last * self.rate(last * share, a, mu),
+                (0.0, 1.0),
                 start,
                 method=method,
-                t_eval=later,
+                t_eval=later / last,
                 events=unstable,
                 rtol=rtol,
                 atol=rtol * scale,
@@ -104,5 +176,5 @@ class PODEquation:
             return path, None
         event = solution.t_events[0]
         if len(event):
-            return path, f"at t = {event[0]:.4g}"
+            return path, f"at t = {last * event[0]:.4g}"
         return path, f"after t = {times[n_done - 1]:.4g}"

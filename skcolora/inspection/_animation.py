@@ -124,7 +124,7 @@ def _start_lines(figure: Any, trajectory: Trajectory, cmap: Any) -> Update:
     ax.set(xlabel="$x$", ylabel=trajectory.symbol, ylim=(low - margin, high + margin))
     ax.margins(x=0)
     ax.spines[["top", "right"]].set_visible(False)
-    figure.legend(loc="outside right upper", frameon=False)
+    figure.legend(loc="outside right center", frameon=False)
 
     def update(i: int) -> None:
         true.set_ydata(trajectory.true[i, order])

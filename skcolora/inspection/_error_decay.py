@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from skcolora._estimators._unwrap import find_model
 from skcolora._snapshots import Array
+from skcolora._snapshots._pod import POD
 from skcolora.inspection._matplotlib import axes_for, require_matplotlib, whole_figure
 
 if TYPE_CHECKING:
@@ -113,14 +114,12 @@ class ErrorDecayDisplay:
         """
         require_matplotlib("ErrorDecayDisplay.from_estimator")
         model, _ = find_model(estimator)
-        modes = getattr(model, "components_", None)
-        if modes is None:
+        if not hasattr(model, "project"):
             raise TypeError(
-                f"{type(model).__name__} has no modes (attribute `components_`); give its errors "
-                "to `ErrorDecayDisplay(n_components, errors)`."
+                f"{type(model).__name__} has no modes to project on (method `project`); give its "
+                "errors to `ErrorDecayDisplay(n_components, errors)`."
             )
-        rows = model._layout.check_rows(y)
-        errors = _projection_errors(np.asarray(modes), rows.reshape(*rows.shape[:2], -1))
+        errors = _projection_errors(model._pod, model._layout.check_rows(y))
         display = cls(np.arange(1, len(errors) + 1), errors, label)
         return display.plot(ax, line_kwargs=line_kwargs)
 
@@ -168,19 +167,19 @@ class ErrorDecayDisplay:
         return self
 
 
-def _projection_errors(modes: Array, snapshots: Array) -> Array:
-    """Mean projection errors of snapshots (n, n_times, n_values) onto 1, 2, … modes, (n_modes,).
+def _projection_errors(pod: POD, snapshots: Array) -> Array:
+    """Mean relative errors of the projection onto the mean and 1, 2, … modes, (n_modes,).
 
-    The squared error for n modes is the sum of the squared coefficients of all later modes and
-    the squared remainder.  The small terms are summed first, which avoids cancellation.
+    The modes are subtracted from the snapshots (n, n_times, n_points, n_fields) one after the
+    other, which avoids cancellation.
     """
-    basis, _ = np.linalg.qr(modes.T.astype(np.float64))
-    errors = np.empty((len(snapshots), len(modes)))
-    for trajectory, error in zip(snapshots.astype(np.float64, copy=False), errors, strict=True):
-        coefficients = trajectory @ basis
-        rest = np.square(trajectory - coefficients @ basis.T).sum()
-        shares = np.square(coefficients).sum(axis=0)
-        after = np.append(np.cumsum(shares[:0:-1])[::-1], 0.0)
-        size = np.square(trajectory).sum()
-        error[:] = np.sqrt((rest + after) / size) if size > 0 else 0.0
+    errors = np.empty((len(snapshots), len(pod.modes)))
+    for trajectory, error in zip(snapshots, errors, strict=True):
+        coefficients = pod.encode(trajectory)
+        rest = trajectory - pod.mean
+        size = np.linalg.norm(trajectory.astype(np.float64))
+        for i, mode in enumerate(pod.modes):
+            rest -= coefficients[:, i, None, None] * (mode * pod.scale)
+            left = float(np.linalg.norm(rest))
+            error[i] = left / size if size > 0 else (np.inf if left > 0 else 0.0)
     return errors.mean(axis=0)

@@ -81,7 +81,13 @@ def _short(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, Real) else str(value)
 
 
-def format_error(error: float) -> str:
+def describe_errors(label: str | None, error: float, centered: float) -> str:
+    """Title with a label, the relative error, and that of the variation."""
+    errors = f"relative $L^2$ error {_power(error)} (of variation {_power(centered)})"
+    return f"{label}:  {errors}" if label else errors
+
+
+def _power(error: float) -> str:
     """Error with two digits, as a power of ten if it is below 0.01."""
     if not 0 < error < 0.01:
         return f"{error:.2g}"

@@ -19,8 +19,8 @@ from skcolora.inspection._matplotlib import axes_for, figure_for, require_matplo
 from skcolora.inspection._selection import (
     check_index,
     column_names,
+    describe_errors,
     describe_parameters,
-    format_error,
     take_row,
 )
 from skcolora.inspection._trajectory import Trajectory, draw_images, draw_lines, draw_map
@@ -37,7 +37,8 @@ class SnapshotDisplay:
 
     Snapshots in one dimension are shown as lines at a few times, or as a map of space and time.
     Snapshots in two dimensions are shown as images at a few times.  The title gives the relative
-    L2 error over all times.  Create a display with `from_estimator` or `from_predictions`.
+    L2 error over all times, and that of the variation.  Create a display with `from_estimator` or
+    `from_predictions`.
 
     Parameters
     ----------
@@ -56,6 +57,8 @@ class SnapshotDisplay:
     ----------
     error_ : float
         Relative L2 error of the field over all times.
+    centered_error_ : float
+        Error relative to the variation of the field about its mean over all times and points.
     ax_ : matplotlib Axes
         Axes with the lines, or the first panel of other kinds.
     axes_ : ndarray of matplotlib Axes
@@ -100,7 +103,10 @@ class SnapshotDisplay:
         self.points = points
         self.label = label
         self.symbol = symbol
-        self.error_ = relative_l2_error(self.y_true[None], self.y_pred[None])
+        both = self.y_true[None], self.y_pred[None]
+        self.error_ = relative_l2_error(*both)
+        self.centered_error_ = relative_l2_error(*both, centered=True)
+        self._title = describe_errors(label, self.error_, self.centered_error_)
         layout = infer_layout((1, *self.y_true.shape), times, points)
         if layout.n_fields > 1:
             raise ValueError(
@@ -290,7 +296,7 @@ class SnapshotDisplay:
         if kind == "lines":
             ax = axes_for(ax, (6.5, 3.6))
             draw_lines(ax, trajectory, shown, cmap)
-            ax.set_title(self._title(), fontsize="medium")
+            ax.set_title(self._title, fontsize="medium")
             axes = np.array([[ax]])
         else:
             if kind == "map":
@@ -301,7 +307,7 @@ class SnapshotDisplay:
                     ax, image_figure_size(trajectory.grid, len(shown)), "compressed"
                 )
                 axes = draw_images(figure, trajectory, shown, cmap)
-            figure.suptitle(self._title(), fontsize="medium")
+            figure.suptitle(self._title, fontsize="medium")
         self.ax_, self.axes_, self.figure_ = axes[0, 0], axes, whole_figure(axes[0, 0])
         return self
 
@@ -339,10 +345,4 @@ class SnapshotDisplay:
             If ffmpeg is missing.
         """
         require_matplotlib("SnapshotDisplay.save_animation")
-        save_animation(
-            Path(path), self._trajectory, fps=fps, dpi=dpi, title=self._title(), cmap=cmap
-        )
-
-    def _title(self) -> str:
-        error = f"relative $L^2$ error {format_error(self.error_)}"
-        return f"{self.label}:  {error}" if self.label else error
+        save_animation(Path(path), self._trajectory, fps=fps, dpi=dpi, title=self._title, cmap=cmap)

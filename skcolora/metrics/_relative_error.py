@@ -9,41 +9,72 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import make_scorer
 from sklearn.utils.validation import check_array, check_consistent_length
 
+_MULTIOUTPUT = ("joint", "uniform_average", "raw_values")
+
 
 @overload
 def relative_l2_error(
-    y_true: ArrayLike, y_pred: ArrayLike, *, average: Literal[True] = ...
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    average: Literal[True] = ...,
+    centered: bool = ...,
+    multioutput: Literal["joint", "uniform_average"] = ...,
 ) -> float: ...
 @overload
 def relative_l2_error(
-    y_true: ArrayLike, y_pred: ArrayLike, *, average: Literal[False]
-) -> NDArray[np.float64]: ...
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    average: bool = ...,
+    centered: bool = ...,
+    multioutput: str = ...,
+) -> Any: ...
 def relative_l2_error(
-    y_true: ArrayLike, y_pred: ArrayLike, *, average: bool = True
+    y_true: ArrayLike,
+    y_pred: ArrayLike,
+    *,
+    average: bool = True,
+    centered: bool = False,
+    multioutput: str = "joint",
 ) -> float | NDArray[np.float64]:
     """Relative L2 error of each trajectory, averaged over the trajectories.
 
-    The error of trajectory i is ``‖û_i - u_i‖₂ / ‖u_i‖₂`` with norms over all times, points and
-    fields [1]_.
+    The error of trajectory i is ``‖ûᵢ - uᵢ‖₂ / ‖uᵢ‖₂`` with norms over all times, points and
+    fields [1]_.  With ``centered`` it is ``‖ûᵢ - uᵢ‖₂ / ‖uᵢ - ūᵢ‖₂``, relative to the variation
+    of the field: the error does not depend on an offset of the field, such as that of a
+    temperature in kelvin, and a prediction by the mean ūᵢ has the error 1.
 
     Parameters
     ----------
     y_true, y_pred : array-like of shape (n_trajectories, ...)
-        Snapshots of equal shape, in any layout.
+        Snapshots of equal shape, in any layout.  Unless ``multioutput`` is "joint", the last axis
+        is that of the fields, (n_trajectories, ..., n_fields); add an axis to snapshots of one
+        field.
     average : bool, default=True
         Return the mean over the trajectories.
+    centered : bool, default=False
+        Relate the error to the variation.  ūᵢ is the mean of all true values of trajectory i.
+        Unless ``multioutput`` is "joint", each field has its own mean.
+    multioutput : {"joint", "uniform_average", "raw_values"}, default="joint"
+        "joint": one error, with norms over all fields together.  "raw_values": one error for
+        each field, with norms and means over its own values.  "uniform_average": the mean of
+        these; take it for several fields in different units.
 
     Returns
     -------
-    error : float or ndarray of shape (n_trajectories,)
-        The best value is 0.  If a true trajectory is zero everywhere, the error is 0 for a zero
-        prediction and infinity otherwise.  The error of a prediction with NaN or infinity is
-        infinity; such a prediction comes from a model that could not reach the last time.
+    error : float or ndarray
+        A float; of shape (n_trajectories,) for ``average=False``, (n_fields,) for
+        ``multioutput="raw_values"``, and (n_trajectories, n_fields) for both.  The best value
+        is 0.  If a true trajectory is zero everywhere, or constant with ``centered``, the error
+        is 0 for an exact prediction and infinity otherwise.  The error of a prediction with NaN
+        or infinity is infinity; such a prediction comes from a model that could not reach the
+        last time.
 
     Raises
     ------
     ValueError
-        If the shapes differ, or y_true is not finite.
+        If the shapes differ, y_true is not finite, or the last axis cannot be that of the fields.
 
     References
     ----------
@@ -54,6 +85,10 @@ def relative_l2_error(
     >>> from skcolora.metrics import relative_l2_error
     >>> relative_l2_error([[3.0, 4.0], [1.0, 0.0]], [[3.0, 4.5], [1.0, 0.0]])
     0.05
+    >>> relative_l2_error([[303.0, 297.0]], [[303.3, 297.0]])
+    0.0007070...
+    >>> relative_l2_error([[303.0, 297.0]], [[303.3, 297.0]], centered=True)
+    0.0707...
     """
     options: dict[str, Any] = {"ensure_2d": False, "allow_nd": True, "dtype": "numeric"}
     true = check_array(y_true, input_name="y_true", **options)
@@ -61,15 +96,37 @@ def relative_l2_error(
     check_consistent_length(true, predicted)
     if true.shape != predicted.shape:
         raise ValueError(f"y_true has shape {true.shape}, but y_pred has shape {predicted.shape}.")
-    true = true.reshape(len(true), -1).astype(np.float64, copy=False)
+    if multioutput not in _MULTIOUTPUT:
+        raise ValueError(f"`multioutput` must be one of {_MULTIOUTPUT}; got {multioutput!r}.")
+    n_fields = 1
+    if multioutput != "joint":
+        if true.ndim < 3:
+            raise ValueError(
+                f"`multioutput={multioutput!r}` needs snapshots (n_trajectories, ..., n_fields); "
+                f"got shape {true.shape}.  Reshape flattened snapshots to (n_trajectories, -1, "
+                "n_fields)."
+            )
+        n_fields = true.shape[-1]
+    true = true.reshape(len(true), -1, n_fields).astype(np.float64, copy=False)
     with np.errstate(invalid="ignore", over="ignore"):
         difference = np.linalg.norm(predicted.reshape(true.shape) - true, axis=1)
     difference = np.nan_to_num(difference, nan=np.inf, posinf=np.inf)
-    size = np.linalg.norm(true, axis=1)
-    errors = np.full(len(true), np.inf)
+    size = np.linalg.norm(_about_the_mean(true) if centered else true, axis=1)
+    errors = np.full(size.shape, np.inf)
     errors[difference == 0] = 0.0
     np.divide(difference, size, out=errors, where=size > 0)
-    return float(errors.mean()) if average else errors
+    errors = errors if multioutput == "raw_values" else errors.mean(axis=1)
+    if average:
+        errors = errors.mean(axis=0)
+    return errors if errors.ndim else float(errors)
+
+
+def _about_the_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Differences from the means over the second axis; exactly 0 where values are constant."""
+    # From the first value on: the mean of equal numbers may differ from them by rounding.
+    difference = values - values[:, :1]
+    difference -= difference.mean(axis=1, keepdims=True)
+    return difference
 
 
 neg_relative_l2_error = make_scorer(relative_l2_error, greater_is_better=False)

@@ -1,5 +1,7 @@
 """ParameterInterpolator reproduces what its formulas are exact for."""
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -62,7 +64,7 @@ def test_parameters_on_a_line_are_one_parameter():
 def test_repeated_parameters_are_averaged():
     X, y = np.array([[0.0], [1.0], [1.0]]), np.array([[0.0], [1.0], [3.0]])
     assert np.allclose(ParameterInterpolator().fit(X, y).predict([[1.0], [0.5]]), [[2], [1]])
-    assert np.allclose(ParameterInterpolator().fit(X[1:], y[1:]).predict([[7.0]]), 2)
+    assert np.allclose(ParameterInterpolator().fit(X[1:], y[1:]).predict([[1.0]]), 2)
 
 
 def test_other_times_and_points():
@@ -100,3 +102,50 @@ def test_changing_the_snapshots_after_fit_changes_nothing():
     before = model.predict([[0.5]], points=[[0.5]])
     X[:], y[:], points[:] = 7.0, 0.0, np.arange(4.0) * 3
     assert np.array_equal(model.predict([[0.5]], points=[[0.5]]), before)
+
+
+def test_parameters_a_last_bit_apart_are_averaged():
+    X = np.append(np.linspace(0.1, 0.7, 7), [0.1 * 3, 0.1 * 6, 0.2 + 1e-12])[:, None]
+    y = np.sin(X) + np.append(np.zeros(7), [1e-3, 1e-3, 1e-3])[:, None]
+    once = np.sin(X[:7]) + np.array([0, 0.5e-3, 0.5e-3, 0, 0, 0.5e-3, 0])[:, None]
+    for method in ("polynomial", "spline", "linear", "rbf"):
+        model = ParameterInterpolator(method=method)
+        expected = model.fit(X[:7], once).predict([[0.33]])
+        assert np.allclose(model.fit(X, y).predict([[0.33]]), expected, rtol=1e-9)
+
+
+def test_a_prediction_that_amplifies_errors_is_reported_with_its_cure():
+    X = np.append(np.linspace(0, 1, 7), 0.5 + 1e-7)[:, None]
+    random = np.random.RandomState(0)
+    y = np.sin(X + np.arange(3)) + 1e-6 * random.randn(8, 3)
+    with pytest.warns(UserWarning, match=r"\[0.58\].*\[0.5\] and \[0.5000001\] are nearly equal"):
+        bad = ParameterInterpolator().fit(X, y).predict([[0.58]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        cured = ParameterInterpolator().fit(X.round(4), y).predict([[0.58]])
+    exact = np.sin(0.58 + np.arange(3))
+    assert np.abs(bad - exact).max() > 1e-2
+    assert np.abs(cured - exact).max() < 1e-4
+    far = np.linspace(0, 1, 7)[:, None]
+    with pytest.warns(UserWarning, match=r"far outside the range .*method='linear'"):
+        ParameterInterpolator().fit(far, y[:7]).predict([[3.0]])
+    many = np.linspace(0, 1, 31)[:, None]
+    with pytest.warns(UserWarning, match=r"oscillates .*method='spline'"):
+        ParameterInterpolator(method="polynomial").fit(many, many).predict([[0.01]])
+
+
+@pytest.mark.parametrize("n", [2, 7, 12, 40])
+def test_no_warning_in_normal_use(n):
+    X = np.linspace(0, 1, n)[:, None]
+    plane = np.random.RandomState(0).rand(n + 3, 2)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ParameterInterpolator().fit(X, X).predict(np.linspace(-0.1, 1.1, 25)[:, None])
+        ParameterInterpolator().fit(plane, plane).predict([[0.5, 0.5], [1.2, -0.2]])
+
+
+def test_leaving_the_line_of_the_training_parameters_is_reported():
+    s = np.linspace(0, 1, 4)[:, None]
+    model = ParameterInterpolator().fit(np.hstack([s, 2 * s]), s)
+    with pytest.warns(UserWarning, match=r"\[0.3, 0.9\] does not follow this dependence"):
+        model.predict([[0.3, 0.9]])

@@ -54,7 +54,8 @@ def test_sampling_chooses_distinct_points_and_does_not_see_the_grid(burgers):
     model = PODGalerkin(train.pde, **train.grid, n_components=5, n_samples=20)
     model.fit(train.X, train.y)
     assert len(np.unique(model.sample_points_)) == 20
-    assert model._equation.sampled.grad.shape == (1, 1, 20, 5)
+    # The mean snapshot, and then the modes.
+    assert model._equation.sampled.grad.shape == (1, 1, 20, 1 + 5)
 
 
 def test_instability_is_reported_and_not_a_silent_wrong_answer():

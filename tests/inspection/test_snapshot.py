@@ -44,14 +44,22 @@ def test_title_tells_parameter_and_error(advection, pod):
     display = SnapshotDisplay.from_estimator(model, X, advection.y, trajectory=-1)
     error = relative_l2_error(advection.y, model.predict(X), average=False)[-1]
     assert display.error_ == pytest.approx(error)
-    assert display.ax_.get_title() == f"speed = 1.5:  relative $L^2$ error {error:.2g}"
+    of_variation = relative_l2_error(advection.y, model.predict(X), average=False, centered=True)[
+        -1
+    ]
+    assert display.centered_error_ == pytest.approx(of_variation)
+    assert display.ax_.get_title() == (
+        f"speed = 1.5:  relative $L^2$ error {error:.2g} (of variation {of_variation:.2g})"
+    )
 
 
 def test_small_errors_are_written_as_powers_of_ten():
-    y = np.ones((3, 4))
+    y = np.ones((3, 1)) * [1.0, 1.0, -1.0, -1.0]
     points = np.arange(4.0)
     display = SnapshotDisplay(y_true=y, y_pred=1.00012 * y, times=[0, 1, 2], points=points)
-    assert display.plot().ax_.get_title() == r"relative $L^2$ error $1.2\times10^{-4}$"
+    error = r"$1.2\times10^{-4}$"
+    title = f"relative $L^2$ error {error} (of variation {error})"
+    assert display.plot().ax_.get_title() == title
 
 
 def test_scattered_points_on_a_line_are_sorted():
@@ -190,7 +198,7 @@ def test_predictions_with_nan_are_drawn_in_one_dimension(advection, kind, n_fini
     display.figure_.canvas.draw()
     assert display.error_ == np.inf
     if kind == "lines":
-        assert display.ax_.get_title() == "relative $L^2$ error inf"
+        assert display.ax_.get_title() == "relative $L^2$ error inf (of variation inf)"
         assert np.isnan(display.ax_.lines[-1].get_ydata()).all()
     else:
         error = display.axes_[0, 2].collections[0]

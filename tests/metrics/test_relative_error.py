@@ -54,3 +54,49 @@ def test_scorer_is_minus_the_error():
 
     X = np.arange(1.0, 7.0).reshape(2, 3)
     assert neg_relative_l2_error(Twice(), X, X) == pytest.approx(-1)
+
+
+@given(st.floats(-1e4, 1e4), st.floats(1e-3, 1e3))
+def test_the_centered_error_does_not_depend_on_offset_and_unit(offset, unit):
+    random = np.random.RandomState(0)
+    true, noise = random.randn(3, 4, 5), 0.1 * random.randn(3, 4, 5)
+    plain = relative_l2_error(true, true + noise, centered=True)
+    moved = unit * true + offset, unit * (true + noise) + offset
+    rounding = 1e-13 * (1 + abs(offset) / unit)
+    assert relative_l2_error(*moved, centered=True) == pytest.approx(plain, rel=rounding)
+
+
+def test_the_mean_has_the_centered_error_one():
+    true = 300 + np.random.RandomState(0).randn(2, 3, 4, 2) * [1, 1e-3]
+    mean = np.broadcast_to(true.mean(axis=(1, 2), keepdims=True), true.shape)
+    errors = relative_l2_error(true, mean, centered=True, multioutput="raw_values", average=False)
+    assert errors.shape == (2, 2)
+    assert errors == pytest.approx(1, rel=1e-9)
+
+
+def test_one_error_for_each_field():
+    random = np.random.RandomState(0)
+    true = random.randn(3, 4, 5, 2) * [1e5, 1e-3]
+    predicted = true + random.randn(3, 4, 5, 2) * [1e2, 1e-4]
+    for centered in (False, True):
+        each = relative_l2_error(true, predicted, multioutput="raw_values", centered=centered)
+        alone = [
+            relative_l2_error(true[..., f], predicted[..., f], centered=centered) for f in range(2)
+        ]
+        assert each == pytest.approx(alone, rel=1e-12)
+        mean = relative_l2_error(true, predicted, multioutput="uniform_average", centered=centered)
+        assert mean == pytest.approx(np.mean(alone))
+
+
+def test_constant_trajectories_when_centered():
+    true = np.full((2, 30), 0.1)
+    predicted = true.copy()
+    predicted[1, 0] += 1e-9
+    assert list(relative_l2_error(true, predicted, centered=True, average=False)) == [0, np.inf]
+
+
+def test_fields_need_an_axis_of_their_own():
+    with pytest.raises(ValueError, match=r"needs snapshots .*got shape \(2, 6\).*Reshape"):
+        relative_l2_error(np.ones((2, 6)), np.ones((2, 6)), multioutput="raw_values")
+    with pytest.raises(ValueError, match="`multioutput` must be one of"):
+        relative_l2_error(np.ones((2, 6)), np.ones((2, 6)), multioutput="all")

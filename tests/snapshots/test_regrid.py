@@ -64,3 +64,78 @@ def test_interpolate_in_time(n_times):
     assert np.allclose(
         interpolate_in_time(times, times[:, None] ** degree, new), new[:, None] ** degree
     )
+
+
+def hills(points):
+    return np.sin(2 * np.pi * points[:, :1]) * np.cos(2 * np.pi * points[:, 1:2])
+
+
+@pytest.mark.parametrize("box", [[1.0, 1.0], [10.0, 1.0], [1e-3, 1.0], [1e6, 1e-6]])
+def test_scattered_points_in_a_box_of_any_shape(box):
+    random = np.random.default_rng(0)
+    points, new = random.random((500, 2)), random.uniform(0.1, 0.9, (50, 2))
+    moved = interpolate_in_space(check_points(points * box), hills(points), new * box, (None,) * 2)
+    assert np.linalg.norm(moved - hills(new)) < 5e-3 * np.linalg.norm(hills(new))
+
+
+@pytest.mark.parametrize("shape", [(100, 10), (10, 100), (200, 10)])
+def test_points_denser_along_an_axis(shape):
+    axes = [np.linspace(0, 1, n) for n in shape]
+    points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
+    new = np.random.default_rng(0).uniform(0.1, 0.9, (50, 2))
+    moved = interpolate_in_space(check_points(points), hills(points / 2), new, (None,) * 2)
+    assert np.linalg.norm(moved - hills(new / 2)) < 2e-2 * np.linalg.norm(hills(new / 2))
+
+
+def test_scattered_neighbours_across_the_period():
+    random = np.random.default_rng(0)
+    points, seam = random.random((500, 2)), random.uniform(-0.05, 0.05, (50, 2))
+    seam = np.column_stack([seam[:, 0] + 3, seam[:, 1]])
+    moved = interpolate_in_space(check_points(points), hills(points), seam, (1.0, 1.0))
+    assert np.linalg.norm(moved - hills(seam)) < 5e-3 * np.linalg.norm(hills(seam))
+
+
+def test_double_nodes_have_the_mean_of_their_values():
+    random = np.random.default_rng(0)
+    points, new = random.random((60, 2)), random.uniform(0.3, 0.7, (5, 2))
+    twice = np.vstack([points, points[:9], points[:4] + np.array([1.0, 0.0])])
+    spread = np.concatenate([np.full(9, 1.0), np.zeros(51), np.full(9, -1.0), np.zeros(4)])
+    spread[:4] += 1.0
+    spread[60:64] -= 1.0
+    values = np.vstack([hills(points), hills(points[:9]), hills(points[:4])])
+    wanted = interpolate_in_space(check_points(points), hills(points), new, (1.0, None))
+    found = interpolate_in_space(check_points(twice), values + spread[:, None], new, (1.0, None))
+    assert np.allclose(found, wanted)
+
+
+@pytest.mark.parametrize("period", [None, 1.0])
+def test_double_nodes_on_a_line_in_any_order(period):
+    x = np.random.default_rng(0).permutation(np.append(np.arange(32) / 32, [0.25, 0.25 + 1e-16]))
+    wave = np.cos(2 * np.pi * x)[:, None]
+    moved = interpolate_in_space(check_points(x), wave, np.array([[0.3], [0.77]]), (period,))
+    assert np.allclose(moved[:, 0], np.cos(2 * np.pi * np.array([0.3, 0.77])), atol=1e-4)
+
+
+def test_a_flat_axis_takes_no_part():
+    random = np.random.default_rng(0)
+    points, new = random.random((300, 2)), random.uniform(0.2, 0.8, (9, 2))
+    flat = check_points(np.column_stack([points, np.full(300, 0.3)]))
+    wanted = interpolate_in_space(check_points(points), hills(points), new, (None,) * 2)
+    new = np.column_stack([new, np.full(9, 0.1 + 0.2)])
+    assert np.allclose(interpolate_in_space(flat, hills(points), new, (None,) * 3), wanted)
+    with pytest.raises(ValueError, match=r"\[0.3, 0.3\] in dimension 2, .*; got \[0.5, 0.5\]"):
+        interpolate_in_space(flat, hills(points), new + np.array([0, 0, 0.2]), (None,) * 3)
+
+
+def test_points_on_a_slanted_line():
+    s, new = np.linspace(0, 1, 50), np.random.default_rng(0).random(20)
+    points, there = np.outer(s, [1.0, 0.7]), np.outer(new, [1.0, 0.7])
+    moved = interpolate_in_space(check_points(points), s[:, None] ** 2, there, (None,) * 2)
+    assert np.allclose(moved[:, 0], new**2, atol=1e-2)
+
+
+def test_a_hole_is_no_place_for_a_prediction():
+    points = np.random.default_rng(0).random((500, 2))
+    ring = points[np.hypot(*(points - 0.5).T) > 0.4]
+    with pytest.raises(ValueError, match=r"points\[0\] = \[0.5, 0.5\] is far from all of them"):
+        interpolate_in_space(check_points(ring), hills(ring), np.full((1, 2), 0.5), (None,) * 2)

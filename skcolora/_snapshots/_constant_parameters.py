@@ -1,0 +1,49 @@
+"""The warning that a parameter was constant in ``fit``, and therefore has no effect."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from skcolora._snapshots._grid import Array
+from skcolora._snapshots._units import Scale, is_constant
+
+
+def warn_of_constant_parameters(
+    scale: Scale, X: Array, names: Sequence[str] | None, *, stacklevel: int
+) -> None:
+    """Warn if a parameter that was constant in ``fit`` has another value in ``predict``.
+
+    Parameters
+    ----------
+    scale : Scale
+        Scale of the training parameters; its center is the value of a constant parameter.
+    X : ndarray of shape (n, n_parameters)
+        Parameters of ``predict``.
+    names : sequence of str or None
+        Names of the parameters.
+    stacklevel : int
+        As in `warnings.warn`, counted from the caller of this function.
+    """
+    constant = np.broadcast_to(scale.center, X.shape)
+    other = ~(scale.varies | _same(X, constant))
+    for j in np.flatnonzero(other.any(axis=0)).tolist():
+        row = int(np.argmax(other[:, j]))
+        name = f"Parameter {j}" if names is None else f"The parameter {names[j]!r}"
+        warnings.warn(
+            f"{name} was {scale.center[j]:g} in all trajectories of `fit`; the value "
+            f"{X[row, j]:.12g} in row {row} of X has no effect on the prediction.  Fit on several "
+            "values of this parameter to make it count.",
+            UserWarning,
+            stacklevel=stacklevel + 1,
+        )
+
+
+def _same(a: Array, b: Array) -> NDArray[np.bool_]:
+    """Whether values agree to rounding, or one of them is the other in single precision."""
+    with np.errstate(over="ignore"):
+        single = (a == b.astype(np.float32)) | (b == a.astype(np.float32))
+    return np.asarray(single | is_constant(np.minimum(a, b), np.maximum(a, b)))
