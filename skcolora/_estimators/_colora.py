@@ -34,10 +34,12 @@ from skcolora._snapshots import (
     check_period,
     validate_parameters,
     validate_rows,
+    warn_of_constant_parameters,
 )
 from skcolora._training import SnapshotSampler, encode_fields, make_sampler, train
 from skcolora.utils._deadline import Deadline
 from skcolora.utils._sklearn import Interval, StrOptions, fit_context
+from skcolora.utils._stack import caller_stacklevel
 from skcolora.utils._torch import as_tensor, resolve_device, resolve_dtype
 
 # Bytes of the pool of stored snapshots that the early-stopping error is computed on.
@@ -351,6 +353,10 @@ class CoLoRARegressor(SnapshotRegressor):
         """
         X = validate_parameters(self, X)
         layout = self._layout.at(times, points)
+        names = getattr(self, "feature_names_in_", None)
+        warn_of_constant_parameters(
+            self._units.parameters, X, names, stacklevel=caller_stacklevel()
+        )
         return layout.from_rows(self._evaluate(self._latent(X, layout.times), layout))
 
     def predict_latent(self, X: ArrayLike, *, times: ArrayLike | None = None) -> Array:

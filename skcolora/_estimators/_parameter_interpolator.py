@@ -126,7 +126,7 @@ class ParameterInterpolator(SnapshotRegressor):
         X, rows, layout = validate_snapshots(
             self, X, y, times=self.times, points=self.points, min_trajectories=2
         )
-        self._period = check_period(self.period, layout.grid.n_dims)
+        self._period = check_period(self.period, layout.grid)
         nodes, owner = np.unique(merge_close(X), axis=0, return_inverse=True)
         # Repeated parameters count with the mean of their snapshots.
         share = (owner.reshape(-1) == np.arange(len(nodes))[:, None]).astype(float)

@@ -148,7 +148,7 @@ class PODRegressor(SnapshotRegressor):
         X, rows, layout = validate_snapshots(
             self, X, y, times=self.times, points=self.points, min_trajectories=needed
         )
-        self._period = check_period(self.period, layout.grid.n_dims)
+        self._period = check_period(self.period, layout.grid)
         n, n_times = rows.shape[:2]
         snapshots = rows.reshape(n * n_times, *rows.shape[2:])
         pod, self.singular_values_ = decompose(

@@ -16,11 +16,14 @@ from skcolora._galerkin import (
     PODEquation,
     SampledModes,
     check_agreement,
+    check_grid_is_given,
     initial_fields,
+    parameter_order,
     sample_modes,
 )
 from skcolora._snapshots import (
     Array,
+    Grid,
     SnapshotLayout,
     check_period,
     check_points,
@@ -170,9 +173,12 @@ class PODGalerkin(SnapshotRegressor):
         ValueError
             If the arguments do not fit together or to the equation.
         """
+        check_grid_is_given(self.pde, self.times, self.points, "PODGalerkin(times=..., points=...)")
         X, rows, layout = validate_snapshots(self, X, y, times=self.times, points=self.points)
+        self._order = parameter_order(self.pde, getattr(self, "feature_names_in_", None))
+        X = X if self._order is None else X[:, self._order]
         check_agreement(self.pde, X, layout)
-        _check_period(self.pde, self.period)
+        _check_period(self.pde, self.period, layout.grid)
         if self.n_samples is not None and self.n_samples < self.n_components:
             raise ValueError(
                 f"`n_samples` must be at least `n_components`; got n_samples={self.n_samples}, "
@@ -273,6 +279,7 @@ class PODGalerkin(SnapshotRegressor):
             miss more than a tenth of the initial field.
         """
         X = validate_parameters(self, X)
+        X = X if self._order is None else X[:, self._order]
         equation, pde = self._equation, self._equation.pde
         layout = self._layout.at(times, points)
         if layout.times[0] < 0:
@@ -342,11 +349,11 @@ def _warn(message: str, stacklevel: int) -> None:
     warnings.warn(message, ConvergenceWarning, stacklevel=stacklevel + 1)
 
 
-def _check_period(pde: PDE, period: Any) -> None:
+def _check_period(pde: PDE, period: Any, grid: Grid) -> None:
     """A ValueError where a given period is not that of the equation."""
     if period is None:
         return
-    given = check_period(period, pde.n_dims)
+    given = check_period(period, grid)
     for d, (length, wanted) in enumerate(zip(given, pde.period, strict=True)):
         equal = length is wanted or (
             length is not None and wanted is not None and np.isclose(length, wanted)
