@@ -40,7 +40,12 @@ from skcolora._training import SnapshotSampler, encode_fields, make_sampler, tra
 from skcolora.utils._deadline import Deadline
 from skcolora.utils._sklearn import Interval, StrOptions, fit_context
 from skcolora.utils._stack import caller_stacklevel
-from skcolora.utils._torch import as_tensor, resolve_device, resolve_dtype
+from skcolora.utils._torch import (
+    as_tensor,
+    resolve_device,
+    resolve_dtype,
+    with_default_torch_settings,
+)
 
 # Bytes of the pool of stored snapshots that the early-stopping error is computed on.
 _VALIDATION_BYTES = 2**27
@@ -231,6 +236,7 @@ class CoLoRARegressor(SnapshotRegressor):
         self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @with_default_torch_settings
     def fit(self, X: ArrayLike, y: ArrayLike) -> CoLoRARegressor:
         """Train on snapshots.
 
@@ -329,6 +335,7 @@ class CoLoRARegressor(SnapshotRegressor):
         self._layout, self._X, self._fitted_signature = layout, X, signature
         return self
 
+    @with_default_torch_settings
     def predict(self, X: ArrayLike, *, times: ArrayLike | None = None, points: Any = None) -> Array:
         """Fields at new parameters, at any times and points.
 
@@ -359,6 +366,7 @@ class CoLoRARegressor(SnapshotRegressor):
         )
         return layout.from_rows(self._evaluate(self._latent(X, layout.times), layout))
 
+    @with_default_torch_settings
     def predict_latent(self, X: ArrayLike, *, times: ArrayLike | None = None) -> Array:
         """Latent states φ = h(μ, t) along the trajectories.
 
@@ -378,6 +386,7 @@ class CoLoRARegressor(SnapshotRegressor):
         latent = self._latent(X, self._layout.at(times, None).times)
         return np.asarray(latent.cpu().numpy())
 
+    @with_default_torch_settings
     def decode(self, latent: ArrayLike, *, points: Any = None) -> Array:
         """Fields of given latent states.
 
@@ -405,6 +414,7 @@ class CoLoRARegressor(SnapshotRegressor):
         rows = self._evaluate(latent_, layout)
         return layout.from_rows(rows)
 
+    @with_default_torch_settings
     def encode(self, y: ArrayLike) -> Array:
         """Latent states whose fields are nearest to given snapshots.
 
@@ -483,33 +493,23 @@ class CoLoRARegressor(SnapshotRegressor):
         return (*architecture, self.hyper_width, self.hyper_depth, *sizes, period)
 
     def _new_model(
-        self,
-        layout: SnapshotLayout,
-        units: Units,
-        adapted_layers: tuple[int, ...],
-        seed: int,
+        self, layout: SnapshotLayout, units: Units, adapted_layers: tuple[int, ...], seed: int
     ) -> CoLoRAModel:
         """A model with initial weights."""
-        generator = torch.Generator().manual_seed(seed)
-        network = CoLoRANetwork(
+        return CoLoRAModel.create(
+            self.n_features_in_,
             layout.grid.n_dims,
             layout.n_fields,
+            periodic=units.periodic,
             width=self.width,
             depth=self.depth,
             rank=self.rank,
             adaptation=self.adaptation,
             adapted_layers=adapted_layers,
-            periodic=units.periodic,
-            generator=generator,
+            hyper_width=self.hyper_width,
+            hyper_depth=self.hyper_depth,
+            seed=seed,
         )
-        hypernetwork = Hypernetwork(
-            self.n_features_in_ + 1,
-            network.n_latent,
-            width=self.hyper_width,
-            depth=self.hyper_depth,
-            generator=generator,
-        )
-        return CoLoRAModel(network, hypernetwork)
 
     def _on_device(self) -> tuple[CoLoRANetwork, Hypernetwork]:
         """The networks, on the device that ``device`` means on this machine."""
