@@ -26,10 +26,6 @@ from results import Record, argument_parser, parse
 GRIDS = {"1d": (1, 256), "square129": (2, 129), "cube32": (3, 32), "square401": (2, 401)}
 SPEEDS, NEW = np.linspace(0.5, 1.5, 5), np.array([0.6, 0.9, 1.15, 1.4])
 TIMES = np.linspace(0, 1, 11)
-    np.linspace(0.5, 1.5, 5),
-    np.array([0.6, 0.9, 1.15, 1.4]),
-    np.linspace(0, 1, 11),
-)
 
 
 def pulse(coordinates: Any, shift: Any) -> Any:
