@@ -78,8 +78,8 @@ class CoLoRARegressor(SnapshotRegressor):
     max_time : float, default=None
         Seconds that ``fit`` may take.  The schedule of the training adapts to them.
     target_error : float, default=0.0
-        The training stops as soon as the relative error, on a fixed sample of snapshots and
-        points, is at most ``target_error``.  With 0 the training uses its whole budget.
+        The training stops as soon as the error, on a fixed sample of snapshots and points, is at
+        most ``target_error``; see the Notes.  With 0 the training uses its whole budget.
     early_stopping : bool, default=False
         Set some trajectories aside and do not train on them.  Their error then decides which
         weights are kept, is compared with ``target_error``, and ends the training when it has
@@ -115,14 +115,14 @@ class CoLoRARegressor(SnapshotRegressor):
     n_weights_ : int
         Trained weights of both networks.
     loss_curve_ : list of float
-        Relative error of the samples in each training step.
+        Error of the samples in each training step; see the Notes.
     n_iter_ : int
         Number of steps of the last training.
     best_loss_ : float
-        Relative error of the kept weights on a fixed sample.  With ``early_stopping`` the sample
-        is from the trajectories that were set aside.  After `CoLoRAGalerkin.refine` these three
-        attributes describe the refinement, and the error is the violation of the equation; after
-        `CoLoRAGalerkin.distill` they describe the fit to the latent paths.
+        Error of the fitted model on a fixed sample, with ``early_stopping`` of the trajectories
+        set aside; see the Notes.  After `CoLoRAGalerkin.refine` these three attributes describe
+        the refinement and the violation of the equation, after `CoLoRAGalerkin.distill` the fit
+        to the latent paths.
     n_features_in_ : int
         Number of physics parameters.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -136,9 +136,12 @@ class CoLoRARegressor(SnapshotRegressor):
 
     Notes
     -----
-    Training first minimises the mean relative error of random samples with SOAP [2]_ in
-    float32, then takes natural-gradient steps (SPRING [3]_) in float64.  The cost of a
-    step does not depend on the grid.
+    Training first minimises the mean error of random samples with SOAP [2]_ in float32, then
+    takes natural-gradient steps (SPRING [3]_) in float64.  The cost of a step does not depend on
+    the grid.  The error is the mean over the snapshots of ``‖(û - u) / σ‖ / ‖(u - ū) / σ‖``, with
+    the mean ū and the standard deviation σ of each field; the divisor is at least a tenth of its
+    root mean square.  The networks see centred and scaled numbers, so that the fit does not
+    depend on units.  A constant parameter, axis or field takes no part.
 
     References
     ----------
