@@ -41,6 +41,7 @@ from skcolora.utils._deadline import Deadline
 from skcolora.utils._sklearn import Interval, StrOptions, fit_context
 from skcolora.utils._stack import caller_stacklevel
 from skcolora.utils._torch import (
+    any_weight,
     as_tensor,
     resolve_device,
     resolve_dtype,
@@ -413,7 +414,7 @@ class CoLoRARegressor(SnapshotRegressor):
                 f"{self.n_latent_})."
             )
         layout = self._layout.at_numbers(np.arange(float(states.shape[1])), points)
-        latent_ = as_tensor(states).to(_like(self._on_device()[0]))
+        latent_ = as_tensor(states).to(any_weight(self._on_device()[0]))
         rows = self._evaluate(latent_, layout)
         return layout.from_rows(rows)
 
@@ -437,7 +438,7 @@ class CoLoRARegressor(SnapshotRegressor):
         check_is_fitted(self)
         rows = self._layout.check_rows(y)
         network, _ = self._on_device()
-        dtype = _like(network).dtype
+        dtype = any_weight(network).dtype
         candidates = self._latent(self._X, self._layout.times).flatten(0, 1).double()
         if len(candidates) > 512:
             spread = torch.linspace(0, len(candidates) - 1, 512).long()
@@ -455,7 +456,7 @@ class CoLoRARegressor(SnapshotRegressor):
     ) -> CoLoRARegressor:
         """A copy with other networks, which were trained at ``inputs``, and their history."""
         out = copy.copy(self)
-        like = _like(self.network_)
+        like = any_weight(self.network_)
         out._set_model(model.to(device=like.device, dtype=like.dtype))
         out._set_history(loss_curve, error)
         out.hyper_width = model.hypernetwork.width
@@ -522,7 +523,7 @@ class CoLoRARegressor(SnapshotRegressor):
     def _latent(self, X: Array, times: Array) -> Tensor:
         """(n_trajectories, n_times, n_latent)"""
         _, hypernetwork = self._on_device()
-        inputs = as_tensor(self._units.inputs(X, times)).to(_like(hypernetwork))
+        inputs = as_tensor(self._units.inputs(X, times)).to(any_weight(hypernetwork))
         return evaluate_latent(hypernetwork, inputs)
 
     def _evaluate(self, latent: Tensor, layout: SnapshotLayout) -> Array:
@@ -536,11 +537,6 @@ class CoLoRARegressor(SnapshotRegressor):
             if name in state and next(state[name].parameters()).device.type != "cpu":
                 state[name] = copy.deepcopy(state[name]).cpu()
         return state
-
-
-def _like(module: torch.nn.Module) -> Tensor:
-    """A weight of the module, which has its device and its dtype."""
-    return next(module.parameters())
 
 
 def _set_aside(n: int, fraction: float | None, seed: int) -> NDArray[np.bool_]:
