@@ -289,7 +289,8 @@ class CoLoRARegressor(SnapshotRegressor):
         fraction = self.validation_fraction if self.early_stopping else None
         aside = _set_aside(len(X), fraction, seed)
         units = Units.of(X[~aside], layout.times, layout.grid.points, period, layout.n_fields)
-        signature = self._signature(layout, period, adapted_layers)
+        # A field that was constant is not learnt, so that the model would not continue with it.
+        signature = self._signature(layout, period, adapted_layers) + units.varying
         continued = self.warm_start and signature == getattr(self, "_fitted_signature", None)
         units = self._units if continued else units
         with contextlib.ExitStack() as readers:
@@ -336,7 +337,8 @@ class CoLoRARegressor(SnapshotRegressor):
         self._set_model(model)
         self._set_history(result.loss_curve, result.error)
         self.loss_curve_ = earlier + self.loss_curve_
-        self._layout, self._X, self._fitted_signature = layout, X, signature
+        self._layout, self._X = layout, X
+        self._fitted_signature = signature if all(units.fields.varies) else ()
         return self
 
     @with_default_torch_settings

@@ -143,11 +143,11 @@ def parameter_scale(X: Array) -> Scale:
     is at most 0.15.  Otherwise the latent states vary too strongly between a few training
     parameters.
     """
-    plain = column_scale(X)
-    distinct = np.unique(plain.apply(merge_close(X)), axis=0)
-    factor = 1.0
+    # Repeated parameters count once.
+    distinct = np.unique(merge_close(X), axis=0)
+    plain, factor = column_scale(distinct), 1.0
     if len(distinct) > 1:
-        nearest = NearestNeighbors(n_neighbors=1).fit(distinct).kneighbors()[0]
+        nearest = NearestNeighbors(n_neighbors=1).fit(plain.apply(distinct)).kneighbors()[0]
         factor = max(1.0, float(np.median(nearest)) / _PARAMETER_SPACING)
     return Scale(plain.center, plain.scale * factor)
 
@@ -205,10 +205,10 @@ class Units:
         return VARIATION_FLOOR * math.sqrt(int(self.fields.varies.sum()))
 
     @property
-    def signature(self) -> tuple[bytes, ...]:
-        """Which quantities vary; models with other signatures have other inputs."""
+    def varying(self) -> tuple[bool, ...]:
+        """Which parameters, times, dimensions and fields vary."""
         scales = (self.parameters, self.times, self.points, self.fields)
-        return tuple(scale.varies.tobytes() for scale in scales)
+        return tuple(np.concatenate([scale.varies for scale in scales]).tolist())
 
     def inputs(self, X: Array, times: Array) -> Array:
         """Scaled (μ, t), (n, n_times, n_parameters + 1)."""
