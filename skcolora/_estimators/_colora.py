@@ -77,7 +77,7 @@ class CoLoRARegressor(SnapshotRegressor):
     max_iter : int, default=None
         Number of training steps.  None: 3000, or as many as fit into ``max_time``.
     max_time : float, default=None
-        Seconds that ``fit`` may take.  The schedule of the training adapts to them.
+        Seconds that the whole call of ``fit`` may take.  The schedule of the training adapts.
     target_error : float, default=0.0
         The training stops as soon as the error, on a fixed sample of snapshots and points, is at
         most ``target_error``; see the Notes.  With 0 the training uses its whole budget.
@@ -141,8 +141,8 @@ class CoLoRARegressor(SnapshotRegressor):
     takes natural-gradient steps (SPRING [3]_) in float64.  The cost of a step does not depend on
     the grid.  The error is the mean over the snapshots of ``‖(û - u) / σ‖ / ‖(u - ū) / σ‖``, with
     the mean ū and the standard deviation σ of each field; the divisor is at least a tenth of its
-    root mean square.  The networks see centred and scaled numbers, so that the fit does not
-    depend on units.  A constant parameter, axis or field takes no part.
+    root mean square over all snapshots.  The networks see centred and scaled numbers, so that
+    the fit does not depend on units.  A constant parameter, coordinate or field takes no part.
 
     References
     ----------
@@ -268,7 +268,8 @@ class CoLoRARegressor(SnapshotRegressor):
         ConvergenceWarning
             If the budget ended before the error fell to ``target_error``.
         UserWarning
-            If the training is interrupted (Ctrl-C); the best weights so far are kept.
+            If the training is interrupted (Ctrl-C); the best weights so far are kept.  In a search
+            the interruption ends the search.
 
         Notes
         -----

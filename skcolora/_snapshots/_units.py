@@ -1,6 +1,6 @@
 """Units: affine maps between a user's numbers and numbers of order one, in float64.
 
-All models compute with numbers of order one, and only this module makes them.  Hence a model
+The networks compute with numbers of order one, and only this module makes them.  Hence a model
 does not depend on the units of times, points, parameters and fields, and nothing is rounded
 before its mean has been subtracted.
 """
@@ -78,7 +78,8 @@ def column_scale(values: Array) -> Scale:
 def field_scale(fields: Array) -> Scale:
     """Mean and standard deviation of each field of an array (n, n_points, n_fields).
 
-    They are computed in float64 and in blocks.  Rounding of the array's own dtype is no spread.
+    They are computed in float64 and in blocks.  A spread within the rounding of the array's own
+    dtype counts as none.
     """
     n_fields = fields.shape[-1]
     low, high = np.full(n_fields, np.inf), np.full(n_fields, -np.inf)
@@ -206,7 +207,7 @@ class Units:
 
     @property
     def varying(self) -> tuple[bool, ...]:
-        """Which parameters, times, dimensions and fields vary."""
+        """Which parameters, times, dimensions and fields vary; others take no part."""
         scales = (self.parameters, self.times, self.points, self.fields)
         return tuple(np.concatenate([scale.varies for scale in scales]).tolist())
 
