@@ -379,6 +379,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         n_solves: int | None = None,
         hyper_width: int | None = None,
         max_iter: int = 300,
+        max_time: float | None = None,
     ) -> Any:
         """A data-driven regressor that has learnt the paths found by the equation.
 
@@ -401,6 +402,8 @@ class CoLoRAGalerkin(SnapshotRegressor):
             hypernetwork, from whose weights the fit starts.  None: at least 20.
         max_iter : int, default=300
             Number of Levenberg–Marquardt iterations, rejected ones included.
+        max_time : float, default=None
+            Seconds that the call may take.  Some candidates may then be left out.
 
         Returns
         -------
@@ -417,8 +420,10 @@ class CoLoRAGalerkin(SnapshotRegressor):
         Warns
         -----
         ConvergenceWarning
-            If the hypernetwork misses the paths by more than a hundredth of the field.
+            If the hypernetwork misses the paths by more than a hundredth of the field, or
+            ``max_time`` is not enough to solve the equation everywhere.
         """
+        deadline = _limit(max_time)
         inner = find_regressor(self.regressor_)
         if hyper_width is None:
             hyper_width = max(20, inner.hyper_width)
@@ -436,6 +441,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
             hyper_width=hyper_width,
             max_iter=max_iter,
             seed=self._seed(),
+            deadline=deadline,
         )
         networks = CoLoRAModel(copy.deepcopy(inner.network_), found.hypernetwork)
         out = inner._with_model(networks, found.inputs, found.errors[1:], found.errors[-1])
@@ -492,23 +498,15 @@ class CoLoRAGalerkin(SnapshotRegressor):
         .. [1] M. Raissi, P. Perdikaris and G. E. Karniadakis, "Physics-informed neural
            networks", J. Comput. Phys. 378 (2019), 686-707.
         """
-        deadline = Deadline(max_time)
-        pde = self._equation.pde
-        if not pde.has_initial:
-            raise ValueError(
-                f"{type(pde).__name__} defines no `initial`, and without initial fields the "
-                "equation does not determine its solutions; define `initial` to use `refine`."
-            )
+        deadline = _limit(max_time)
         check_scalar(max_iter, "max_iter", Integral, min_val=1)
-        if max_time is not None:
-            check_scalar(max_time, "max_time", Real, min_val=0, include_boundaries="neither")
         candidates = self._without_snapshots(X)
         all_parameters = np.vstack([self._X, candidates])
         inner = find_regressor(self.regressor_)
         # The new equation takes its time after the training.
         reserve = self._equation_seconds * len(all_parameters) / len(self._X)
         networks, result = refine(
-            pde,
+            self._equation.pde,
             self._equation.model,
             self._X,
             candidates,
@@ -535,6 +533,13 @@ class CoLoRAGalerkin(SnapshotRegressor):
         """Rows of X that the regressor was not trained on."""
         candidates = self._in_order(validate_parameters(self, X))
         return candidates[~rows_among(candidates, self._X)]
+
+
+def _limit(max_time: float | None) -> Deadline:
+    """Time limit of a call, to be made first."""
+    if max_time is not None:
+        check_scalar(max_time, "max_time", Real, min_val=0, include_boundaries="neither")
+    return Deadline(max_time)
 
 
 def _step_tolerance(training_error: float) -> float:

@@ -49,7 +49,7 @@ def refine(
     Parameters
     ----------
     pde : PDE
-        Equation with an initial field.
+        The equation.
     model : TrainedModel
     X, candidates : ndarray of shape (n, n_parameters)
         Training parameters, and parameters without snapshots.
@@ -67,8 +67,14 @@ def refine(
     Raises
     ------
     ValueError
-        If the right-hand side is not finite for the fields before the training.
+        If the equation has no initial field, or its right-hand side is not finite for the fields
+        before the training.
     """
+    if not pde.has_initial:
+        raise ValueError(
+            f"{type(pde).__name__} defines no `initial`, and without initial fields the equation "
+            "does not determine its solutions; define `initial` to use `refine`."
+        )
     networks = copy.deepcopy(CoLoRAModel(model.network, model.hypernetwork))
     networks.double().requires_grad_(True)
     all_parameters = np.vstack([X, candidates])

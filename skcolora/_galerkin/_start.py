@@ -26,6 +26,7 @@ from skcolora._snapshots import (
 )
 from skcolora._training import encode_fields
 from skcolora.pdes import PDE
+from skcolora.utils._deadline import Deadline
 
 # Number of training states among the starting points of an encoding.
 _MOST_CANDIDATES = 64
@@ -163,6 +164,7 @@ def find_start(
     guesses: Sequence[Tensor],
     *,
     good_defect: Tensor,
+    deadline: Deadline | None = None,
 ) -> Start:
     """Encode the initial fields of n trajectories independently.
 
@@ -179,6 +181,8 @@ def find_start(
         Guesses in order of preference.  The candidate with the nearest field is used.
     good_defect : Tensor of shape (n,)
         Defects below which no further guess is tried.
+    deadline : Deadline, optional
+        Time limit, after which no further guess is tried.
 
     Returns
     -------
@@ -189,6 +193,8 @@ def find_start(
     latent = guesses[0][:, 0].expand(n, -1).clone()
     misfit, defect = (fields.new_full((n,), torch.inf) for _ in range(2))
     for guess, small_gain in itertools.product(guesses, _SMALL_GAINS):
+        if deadline is not None and deadline.passed:
+            break
         candidates = guess.expand(n, -1, -1)
         usable = torch.isfinite(candidates).all(2).all(1) & bool(candidates.shape[1])
         trajectories = (usable & ~(defect <= good_defect)).nonzero().squeeze(1)

@@ -243,7 +243,8 @@ def test_a_right_hand_side_that_is_not_finite(regressor):
 
 
 @pytest.mark.parametrize(
-    ("X", "message"), [([[0.7, 0.1]], "2 features"), ([["a"]], "convert"), ([0.7], "2D array")]
+    ("X", "message"),
+    [([[0.7, 0.1]], "2 features"), ([["a"]], "must be numeric"), ([0.7], "2D array")],
 )
 def test_bad_parameters(model, X, message):
     with pytest.raises(ValueError, match=message):
