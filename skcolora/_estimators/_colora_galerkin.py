@@ -261,7 +261,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         self._set_equation(X)
         return self
 
-    def _set_equation(self, X: Array) -> None:
+    def _set_equation(self, X: Array, **limits: Any) -> None:
         """The latent equation, with collocation points and starts from these parameters."""
         started = time.perf_counter()
         params, inner = self._fitted_params, find_regressor(self.regressor_)
@@ -287,9 +287,11 @@ class CoLoRAGalerkin(SnapshotRegressor):
             rtol=self.rtol_,
             substeps=params.substeps,
             max_steps=params.max_steps,
+            **limits,
         )
         self.collocation_ = self._equation.collocation.points.numpy()
-        self._equation_seconds = time.perf_counter() - started
+        if limits.get("collocation") is None:
+            self._equation_seconds = time.perf_counter() - started
         self._layout, self._X = model.layout, X
 
     def predict(
@@ -503,15 +505,16 @@ class CoLoRAGalerkin(SnapshotRegressor):
         candidates = self._without_snapshots(X)
         all_parameters = np.vstack([self._X, candidates])
         inner = find_regressor(self.regressor_)
-        # The new equation takes its time after the training.
+        # The new equation takes its time after the training.  If time is short, the points stay.
         reserve = self._equation_seconds * len(all_parameters) / len(self._X)
+        points = self._equation.collocation if reserve > deadline.remaining / 3 else None
         networks, result = refine(
             self._equation.pde,
             self._equation.model,
             self._X,
             candidates,
             max_iter=max_iter,
-            deadline=deadline.earlier(min(reserve, deadline.remaining / 2)),
+            deadline=deadline.earlier(min(reserve, deadline.remaining / 3)),
             seed=self._seed(),
             verbose=int(inner.verbose),
         )
@@ -519,7 +522,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         refined = inner._with_model(networks, inputs, result.loss_curve, result.error)
         out = copy.copy(self)
         out.regressor_ = replace_regressor(self.regressor_, refined)
-        out._set_equation(all_parameters)
+        out._set_equation(all_parameters, collocation=points, deadline=deadline)
         return out
 
     def _seed(self) -> int:

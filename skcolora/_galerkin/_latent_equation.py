@@ -14,6 +14,7 @@ from skcolora._galerkin._checks import check_norm, conserved_densities
 from skcolora._galerkin._collocation import Collocation, grid_collocation, grid_quadrature
 from skcolora._galerkin._conservation import Conservation
 from skcolora._galerkin._diagnosis import diagnose
+from skcolora._galerkin._initial_fields import initial_fields
 from skcolora._galerkin._integration import (
     Path,
     integrate,
@@ -28,7 +29,6 @@ from skcolora._galerkin._start import (
     TrainedStarts,
     encoding_candidates,
     find_start,
-    initial_fields,
     trained_starts,
     unfitted_start,
 )
@@ -200,6 +200,8 @@ def build_equation(
     n_points: int | None,
     norm: str,
     rng: np.random.RandomState,
+    collocation: Collocation | None = None,
+    deadline: Deadline | None = None,
     **options: Any,
 ) -> LatentEquation:
     """The latent equation of a trained model, with collocation points and starts.
@@ -214,20 +216,25 @@ def build_equation(
         The parameters ``collocation``, ``n_collocation`` and ``norm`` of `CoLoRAGalerkin`.
     rng : RandomState
         Random numbers for the choice of the points.
+    collocation : Collocation, optional
+        Points and weights that replace the choice.
+    deadline : Deadline, optional
+        Time limit of the encoding of the starts.
     **options
         Other entries of `LatentEquation`.
     """
     grid, inputs, mu = model.layout.grid, model.transform(X), as_tensor(X)
-    collocation = choose_collocation(
-        rule,
-        n_points,
-        check_norm(pde, grid, norm),
-        Projection(model.network, model.units, pde, mu, grid_collocation(pde, grid), 0.0),
-        grid,
-        as_tensor(model.layout.times),
-        model.latent(inputs, model.layout.times),
-        rng,
-    )
+    if collocation is None:
+        collocation = choose_collocation(
+            rule,
+            n_points,
+            check_norm(pde, grid, norm),
+            Projection(model.network, model.units, pde, mu, grid_collocation(pde, grid), 0.0),
+            grid,
+            as_tensor(model.layout.times),
+            model.latent(inputs, model.layout.times),
+            rng,
+        )
     regularization = options["regularization"]
     starts = trained_starts(
         Projection(model.network, model.units, pde, mu, collocation, regularization),
@@ -235,6 +242,7 @@ def build_equation(
         inputs,
         model.latent(inputs, np.zeros(1))[:, 0],
         model.states,
+        deadline,
     )
     return LatentEquation(
         pde=pde,

@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from skcolora._galerkin._advice import warn_of_doubts
+from skcolora._galerkin._initial_fields import initial_fields
 from skcolora._galerkin._latent_equation import LatentEquation
 from skcolora._galerkin._projection import Projection
 from skcolora._galerkin._solution import GalerkinSolution, Status, concatenate
-from skcolora._galerkin._start import Start, initial_fields
+from skcolora._galerkin._start import Start
 from skcolora._snapshots import Array, column_scale
 from skcolora.utils._deadline import Deadline
 from skcolora.utils._torch import as_tensor
