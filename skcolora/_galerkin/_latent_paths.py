@@ -133,21 +133,23 @@ def _solve(
     """Solve the equation, in batches if time is limited."""
     chain = _Chain(equation, X, before)
     groups, size = [list(range(len(X)))], len(X)
+    most = max(1, min(_MAX_BATCH, _BATCH_POINTS // len(equation.collocation.points)))
     if deadline.limited:
         groups = [groups[0][:n_training], groups[0][n_training:]]
-        size = max(1, min(_MAX_BATCH, _BATCH_POINTS // len(equation.collocation.points)))
+        size = 1
     batches: list[_Solved] = []
     seconds = 0.0
     for left in groups:
         while left and not deadline.passed and seconds <= deadline.remaining:
             started = time.perf_counter()
             starts: dict[int, Start] = {}
-            while left and len(starts) < size and not deadline.passed:
+            while left and len(starts) < size and not (starts and deadline.passed):
                 starts |= [chain.next(left, deadline)]
             batch = _solve_batch(equation, X, dict(sorted(starts.items())), deadline)
             if batch is not None:
                 batches.append(batch)
             seconds = time.perf_counter() - started
+            size = min(2 * size, most)
     return batches
 
 
