@@ -27,12 +27,18 @@ def model():
         depth=4,
         adapted_layers=range(4),
         rank=1,
-        max_iter=200,
+        max_iter=100,
         random_state=0,
     ).fit(DATA.X, DATA.y)
-    return CoLoRAGalerkin(DATA.pde, regressor=FrozenEstimator(network), random_state=0).fit(
+    return CoLoRAGalerkin(DATA.pde, regressor=FrozenEstimator(network), rtol=1e-3).fit(
         DATA.X, DATA.y
     )
+
+
+@pytest.fixture(autouse=True)
+def no_path_is_dropped(monkeypatch):
+    monkeypatch.setattr(_latent_paths, "_MAX_RESIDUAL", np.inf)
+    monkeypatch.setattr(_latent_paths, "_MAX_OUTSIDE", np.inf)
 
 
 class Clock:
@@ -88,7 +94,7 @@ def test_what_does_not_fit_into_the_time_is_left_out(model, needed, clock, share
     n_solved = int(late[0].split(" of 9 parameters")[0].split()[-1])
     assert 0 < n_solved < 9
     # The training parameters come first; they are kept in any case.
-    assert 3 <= len(learnt._X) <= 3 + max(n_solved - 3, 0)
+    assert len(learnt._X) == 3 + max(n_solved - 3, 0)
     assert np.isin(DATA.X, learnt._X).all()
 
 
@@ -111,7 +117,7 @@ def test_enough_time_gives_what_no_limit_gives(model, needed, clock):
     error, expected = (
         relative_l2_error(DATA.y, found.predict(DATA.X)) for found in (limited, free)
     )
-    assert len(limited._X) == len(free._X) > 5
+    assert len(limited._X) == len(free._X) == 9
     assert error < 1.5 * expected
 
 
