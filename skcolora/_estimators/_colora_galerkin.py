@@ -263,7 +263,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         self._set_equation(X)
         return self
 
-    def _set_equation(self, X: Array) -> None:
+    def _set_equation(self, X: Array, **limits: Any) -> None:
         """The latent equation, with collocation points and starts from these parameters."""
         started = time.perf_counter()
         params, inner = self._fitted_params, find_regressor(self.regressor_)
@@ -289,9 +289,11 @@ class CoLoRAGalerkin(SnapshotRegressor):
             rtol=self.rtol_,
             substeps=params.substeps,
             max_steps=params.max_steps,
+            **limits,
         )
         self.collocation_ = self._equation.collocation.points.numpy()
-        self._equation_seconds = time.perf_counter() - started
+        if limits.get("collocation") is None:
+            self._equation_seconds = time.perf_counter() - started
         self._layout, self._X = model.layout, X
 
     @with_default_torch_settings
@@ -384,6 +386,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         n_solves: int | None = None,
         hyper_width: int | None = None,
         max_iter: int = 300,
+        max_time: float | None = None,
     ) -> Any:
         """A data-driven regressor that has learnt the paths found by the equation.
 
@@ -406,6 +409,8 @@ class CoLoRAGalerkin(SnapshotRegressor):
             hypernetwork, from whose weights the fit starts.  None: at least 20.
         max_iter : int, default=300
             Number of Levenberg–Marquardt iterations, rejected ones included.
+        max_time : float, default=None
+            Seconds that the call may take.  Some candidates may then be left out.
 
         Returns
         -------
@@ -422,8 +427,10 @@ class CoLoRAGalerkin(SnapshotRegressor):
         Warns
         -----
         ConvergenceWarning
-            If the hypernetwork misses the paths by more than a hundredth of the field.
+            If the hypernetwork misses the paths by more than a hundredth of the field, or
+            ``max_time`` is not enough to solve the equation everywhere.
         """
+        deadline = _limit(max_time)
         inner = find_regressor(self.regressor_)
         if hyper_width is None:
             hyper_width = max(20, inner.hyper_width)
@@ -441,6 +448,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
             hyper_width=hyper_width,
             max_iter=max_iter,
             seed=self._seed(),
+            deadline=deadline,
         )
         networks = CoLoRAModel(copy.deepcopy(inner.network_), found.hypernetwork)
         out = inner._with_model(networks, found.inputs, found.errors[1:], found.errors[-1])
@@ -498,28 +506,21 @@ class CoLoRAGalerkin(SnapshotRegressor):
         .. [1] M. Raissi, P. Perdikaris and G. E. Karniadakis, "Physics-informed neural
            networks", J. Comput. Phys. 378 (2019), 686-707.
         """
-        deadline = Deadline(max_time)
-        pde = self._equation.pde
-        if not pde.has_initial:
-            raise ValueError(
-                f"{type(pde).__name__} defines no `initial`, and without initial fields the "
-                "equation does not determine its solutions; define `initial` to use `refine`."
-            )
+        deadline = _limit(max_time)
         check_scalar(max_iter, "max_iter", Integral, min_val=1)
-        if max_time is not None:
-            check_scalar(max_time, "max_time", Real, min_val=0, include_boundaries="neither")
         candidates = self._without_snapshots(X)
         all_parameters = np.vstack([self._X, candidates])
         inner = find_regressor(self.regressor_)
-        # The new equation takes its time after the training.
+        # The new equation takes its time after the training.  If time is short, the points stay.
         reserve = self._equation_seconds * len(all_parameters) / len(self._X)
+        points = self._equation.collocation if reserve > deadline.remaining / 3 else None
         networks, result = refine(
-            pde,
+            self._equation.pde,
             self._equation.model,
             self._X,
             candidates,
             max_iter=max_iter,
-            deadline=deadline.earlier(min(reserve, deadline.remaining / 2)),
+            deadline=deadline.earlier(min(reserve, deadline.remaining / 3)),
             seed=self._seed(),
             verbose=int(inner.verbose),
         )
@@ -527,7 +528,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         refined = inner._with_model(networks, inputs, result.loss_curve, result.error)
         out = copy.copy(self)
         out.regressor_ = replace_regressor(self.regressor_, refined)
-        out._set_equation(all_parameters)
+        out._set_equation(all_parameters, collocation=points, deadline=deadline)
         return out
 
     def _seed(self) -> int:
@@ -541,6 +542,13 @@ class CoLoRAGalerkin(SnapshotRegressor):
         """Rows of X that the regressor was not trained on."""
         candidates = self._in_order(validate_parameters(self, X))
         return candidates[~rows_among(candidates, self._X)]
+
+
+def _limit(max_time: float | None) -> Deadline:
+    """Time limit of a call, to be made first."""
+    if max_time is not None:
+        check_scalar(max_time, "max_time", Real, min_val=0, include_boundaries="neither")
+    return Deadline(max_time)
 
 
 def _step_tolerance(training_error: float) -> float:

@@ -13,12 +13,12 @@ from skcolora._galerkin._checks import (
 from skcolora._galerkin._collocation import Collocation
 from skcolora._galerkin._distill import distill
 from skcolora._galerkin._hyperreduction import SampledModes, sample_modes
+from skcolora._galerkin._initial_fields import initial_fields
 from skcolora._galerkin._latent_equation import LatentEquation, build_equation
 from skcolora._galerkin._pod_equation import PODEquation
 from skcolora._galerkin._projection import Projection
 from skcolora._galerkin._refine import refine
 from skcolora._galerkin._solution import GalerkinSolution
-from skcolora._galerkin._start import initial_fields
 from skcolora._galerkin._trained_model import TrainedModel
 
 __all__ = [

@@ -28,7 +28,7 @@ def warn_of_doubts(pde: PDE, X: Array, solution: GalerkinSolution) -> None:
     solution : GalerkinSolution
         Solution at the parameters X.
     """
-    for status in (Status.MAX_STEPS, Status.NOT_FINITE, Status.STEP_TOO_SMALL):
+    for status in (status for status in Status if status != Status.SUCCESS):
         failed = np.flatnonzero(solution.status == status.name.lower())
         if len(failed):
             i = failed[0]

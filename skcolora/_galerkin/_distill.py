@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import copy
+import time
 import warnings
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -17,11 +19,14 @@ from skcolora._galerkin._projection import Projection
 from skcolora._nn import Hypernetwork, widen
 from skcolora._snapshots import Array, Units
 from skcolora._training import fit_latent
+from skcolora.utils._deadline import Deadline
 from skcolora.utils._torch import as_tensor
 
 # Number of entries of the paths in the fit, for each weight of the hypernetwork.  The paths are
 # smooth, so that more entries cost time without a better fit.
 _ENTRIES_PER_WEIGHT = 8
+# Share of a limited time in which the equation is solved; the rest is for the fit.
+_SOLVING_SHARE = 0.6
 # Half step of the difference quotient in the scaled time.
 _DIFFERENCE = 1e-4
 # Misfit of the paths, relative to the field, above which a warning is issued.
@@ -48,6 +53,7 @@ def distill(
     hyper_width: int,
     max_iter: int,
     seed: int,
+    deadline: Deadline | None = None,
 ) -> Distilled:
     """Solve the equation and fit a wider hypernetwork to its latent paths.
 
@@ -67,6 +73,8 @@ def distill(
         Maximum number of iterations of the fit.
     seed : int
         Seed of the additional weights.
+    deadline : Deadline, optional
+        Time limit.  A share of the time is for solving, the rest for the fit.
 
     Returns
     -------
@@ -75,25 +83,44 @@ def distill(
     Raises
     ------
     RuntimeError
-        If no trajectory could be integrated to the end.
+        If no trajectory could be integrated to the end, for other reasons than time.
     """
+    deadline = deadline or Deadline()
+    solving = deadline.share(_SOLVING_SHARE)
     known = copy.deepcopy(equation.model.hypernetwork).double()
 
-    def fit(paths: LatentPaths) -> Distilled:
+    def fit(paths: LatentPaths, end: Deadline) -> Distilled:
         generator = torch.Generator().manual_seed(seed)
         hypernetwork = widen(known, hyper_width, generator=generator).requires_grad_(False)
-        return _fit(hypernetwork, equation.model.units, paths, max_iter)
+        return _fit(hypernetwork, equation.model.units, paths, max_iter, end)
 
+    solve = partial(solve_paths, equation, deadline=solving)
     if n_solves >= len(candidates):
-        out = fit(solve_paths(equation, np.vstack([X, candidates])))
+        n_solves = len(candidates)
+        paths, n_solved = solve(np.vstack([X, candidates]), n_training=len(X))
     else:
-        paths = solve_paths(equation, X)
-        out = fit(paths)
-        for _ in range(n_solves):
-            worst = _worst_candidate(equation, out.hypernetwork, candidates)
-            paths = join(paths, solve_paths(equation, candidates[[worst]], paths))
+        paths, n_solved = solve(X, n_training=len(X))
+        seconds = 0.0
+        for n_left in range(n_solves, 0, -1):
+            if n_solved < len(X) + n_solves - n_left or solving.remaining < seconds:
+                break
+            started = time.perf_counter()
+            hypernetwork = fit(paths, solving.share(0.5 / n_left)).hypernetwork
+            worst = _worst_candidate(equation, hypernetwork, candidates, solving)
+            found, n_found = solve(candidates[[worst]], paths)
+            paths, n_solved = join(paths, found), n_solved + n_found
             candidates = np.delete(candidates, worst, axis=0)
-            out = fit(paths)
+            seconds = time.perf_counter() - started
+    out = fit(paths, deadline)
+    if n_solved < len(X) + n_solves:
+        warnings.warn(
+            f"CoLoRAGalerkin: the equation was solved at {n_solved} of {len(X) + n_solves} "
+            "parameters within `max_time`, first at the training parameters; the other candidates "
+            "are left out, and at other training parameters the path of the regressor is used.  "
+            "Raise `max_time`, or solve at fewer candidates.",
+            ConvergenceWarning,
+            stacklevel=3,
+        )
     if out.errors[-1] > _LARGE_MISFIT:
         warnings.warn(
             "CoLoRAGalerkin: the distilled hypernetwork misses the paths of the equation by "
@@ -105,23 +132,31 @@ def distill(
     return out
 
 
-def _fit(hypernetwork: Hypernetwork, units: Units, paths: LatentPaths, max_iter: int) -> Distilled:
+def _fit(
+    hypernetwork: Hypernetwork, units: Units, paths: LatentPaths, max_iter: int, deadline: Deadline
+) -> Distilled:
     n_weights = sum(p.numel() for p in hypernetwork.parameters())
     paths = thin(paths, _ENTRIES_PER_WEIGHT * n_weights)
     rows = as_tensor(units.inputs(paths.inputs, paths.times)).flatten(0, 1)
     targets, metric = paths.latent.flatten(0, 1), paths.metric.flatten(0, 1)
-    errors = fit_latent(hypernetwork, rows, targets, metric, max_iter=max_iter)
+    errors = fit_latent(hypernetwork, rows, targets, metric, max_iter=max_iter, deadline=deadline)
     return Distilled(hypernetwork, paths.inputs, errors)
 
 
-def _worst_candidate(equation: LatentEquation, hypernetwork: Hypernetwork, X: Array) -> int:
-    """Index of the row of X at which the hypernetwork has the largest residual."""
+def _worst_candidate(
+    equation: LatentEquation, hypernetwork: Hypernetwork, X: Array, deadline: Deadline
+) -> int:
+    """Index of the row of X at which the hypernetwork has the largest residual.
+
+    After the time limit no further row is looked at.
+    """
     inputs, projection = equation.model.transform(X), equation.projection(X)
     times, units = as_tensor(equation.model.layout.times), equation.model.units
     rows = as_tensor(units.inputs(inputs, equation.model.layout.times))
     violations = [
         _violation(hypernetwork, projection, i, times, row, float(units.times.slope[0]))
         for i, row in enumerate(rows)
+        if i == 0 or not deadline.passed
     ]
     return int(np.argmax(violations))
 

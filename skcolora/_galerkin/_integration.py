@@ -14,6 +14,7 @@ from torch import Tensor
 
 from skcolora._galerkin._recorder import SAME_TIME, Correction, Path, PathRecorder
 from skcolora._galerkin._solution import Status
+from skcolora.utils._deadline import Deadline
 
 __all__ = ["Path", "integrate", "integrate_fixed", "integrate_implicit"]
 
@@ -37,6 +38,7 @@ def integrate(
     error_norm: ErrorNorm,
     project: Correction | None = None,
     max_steps: int,
+    deadline: Deadline | None = None,
 ) -> Path:
     """Integrate from time 0 by the Dormand–Prince method 5(4) with dense output.
 
@@ -57,12 +59,14 @@ def integrate(
         Correction of the states after each step and at ``times``.
     max_steps : int
         Maximum number of accepted and rejected steps of a trajectory.
+    deadline : Deadline, optional
+        Time limit.  Trajectories that do not reach the end within it have the status MAX_TIME.
 
     Returns
     -------
     path : Path
     """
-    recorder = PathRecorder(start, times, project)
+    recorder = PathRecorder(start, times, project, deadline)
     t, y = start.new_zeros(len(start)), start.clone()
     slope = rate(torch.arange(len(start)), t, y).clone()
     recorder.fail(~torch.isfinite(slope).all(1), Status.NOT_FINITE)
@@ -70,7 +74,10 @@ def integrate(
     h = start.new_full((len(start),), 0.01) * end
     attempts = torch.zeros(len(start), dtype=torch.long)
     while recorder.active.any():
+        recorder.end_in_time()
         trajectories = recorder.active.nonzero().squeeze(1)
+        if not len(trajectories):
+            break
         step = torch.minimum(h[trajectories], end - t[trajectories])
         new, stages = _stages(
             rate, trajectories, t[trajectories], y[trajectories], slope[trajectories], step
@@ -107,6 +114,7 @@ def integrate_fixed(
     steps_between: int,
     project: Correction | None = None,
     max_steps: int,
+    deadline: Deadline | None = None,
 ) -> Path:
     """Integrate by the classical Runge–Kutta method of order 4.
 
@@ -121,10 +129,11 @@ def integrate_fixed(
     grid : Tensor of shape (n_grid,)
         Strictly increasing times, at least one of them positive.
     """
-    recorder = PathRecorder(start, times, project)
+    recorder = PathRecorder(start, times, project, deadline)
     y, slope = start.clone(), torch.empty_like(start)
     slope_is_known = False
     for t, new_t, h in _fixed_steps(grid, steps_between, float(recorder.end)):
+        recorder.end_in_time()
         at = recorder.active.nonzero().squeeze(1)
         if not len(at):
             break
@@ -185,14 +194,18 @@ def integrate_implicit(
     rtol: float,
     project: Correction | None = None,
     max_steps: int,
+    deadline: Deadline | None = None,
 ) -> Path:
     """Integrate stiff equations by scipy's Radau IIA method of order 5.
 
     The trajectories are integrated one after the other.  See `integrate` for the other
     arguments.
     """
-    recorder = PathRecorder(start, times, project)
+    recorder = PathRecorder(start, times, project, deadline)
     for i in recorder.active.nonzero().squeeze(1).tolist():
+        recorder.end_in_time()
+        if not recorder.active[i]:
+            break
         only = torch.tensor([i])
         f = _ScipyRate(rate, only)
         solver = f.guard(partial(_radau, f, start[i].numpy(), float(recorder.end), rtol))
@@ -208,6 +221,7 @@ def integrate_implicit(
                 # the next stages valid.  The rate belongs to the state, and is replaced with it.
                 solver.y = project(only, torch.tensor(solver.y)[None])[0].numpy()
                 solver.f = f(solver.t, solver.y)
+            recorder.end_in_time()
     return recorder.path()
 
 

@@ -14,6 +14,7 @@ from skcolora._galerkin._checks import check_norm, conserved_densities
 from skcolora._galerkin._collocation import Collocation, grid_collocation, grid_quadrature
 from skcolora._galerkin._conservation import Conservation
 from skcolora._galerkin._diagnosis import diagnose
+from skcolora._galerkin._initial_fields import initial_fields
 from skcolora._galerkin._integration import (
     Path,
     integrate,
@@ -28,13 +29,13 @@ from skcolora._galerkin._start import (
     TrainedStarts,
     encoding_candidates,
     find_start,
-    initial_fields,
     trained_starts,
     unfitted_start,
 )
 from skcolora._galerkin._trained_model import TrainedModel
 from skcolora._snapshots import Array
 from skcolora.pdes import PDE
+from skcolora.utils._deadline import Deadline
 from skcolora.utils._torch import as_tensor
 
 
@@ -73,7 +74,11 @@ class LatentEquation:
         )
 
     def start(
-        self, X: Array, known: tuple[Array, Array] | None, first_guess: Tensor | None = None
+        self,
+        X: Array,
+        known: tuple[Array, Array] | None,
+        first_guess: Tensor | None = None,
+        deadline: Deadline | None = None,
     ) -> Start:
         """Latent states of the trajectories at time 0.
 
@@ -84,6 +89,8 @@ class LatentEquation:
             Initial fields from `initial_fields`.  None: no initial fields are known.
         first_guess : Tensor of shape (n, n_latent), optional
             Guesses that are tried before all other guesses.
+        deadline : Deadline, optional
+            Time limit, after which no further guess is tried.
 
         Returns
         -------
@@ -101,7 +108,11 @@ class LatentEquation:
         candidates = [guess.unsqueeze(1) for guess in guesses]
         candidates.append(encoding_candidates(self.model.states).unsqueeze(0))
         return find_start(
-            projection, known, candidates, good_defect=self.trained_starts.good_defect(inputs)
+            projection,
+            known,
+            candidates,
+            good_defect=self.trained_starts.good_defect(inputs),
+            deadline=deadline,
         )
 
     def integrate(self, X: Array, times: Array, start: Start) -> GalerkinSolution:
@@ -118,17 +129,27 @@ class LatentEquation:
         -------
         solution : GalerkinSolution
         """
+        return self.diagnose(X, times, start, self.path(X, times, start))
+
+    def path(self, X: Array, times: Array, start: Start, deadline: Deadline | None = None) -> Path:
+        """Latent paths without diagnostics; see `integrate`.
+
+        Trajectories that do not reach the last time before the deadline have the status MAX_TIME.
+        """
         projection = self.projection(X)
         densities = conserved_densities(self.pde, self.conserve)
         conservation = None
         if densities:
             conservation = Conservation(densities, self.quadrature, projection)
             conservation.start(start.latent)
-        at_times = as_tensor(times)
-        path = self._path(projection, start.latent, at_times, conservation)
+        path = self._path(projection, start.latent, as_tensor(times), conservation, deadline)
         if conservation is not None:
             warn_of_drift(self.pde, X, conservation.failed.numpy(), list(densities))
-        return diagnose(path, projection, at_times, start, self.model)
+        return path
+
+    def diagnose(self, X: Array, times: Array, start: Start, path: Path) -> GalerkinSolution:
+        """Diagnostics of latent paths; see `integrate`."""
+        return diagnose(path, self.projection(X), as_tensor(times), start, self.model)
 
     def _path(
         self,
@@ -136,6 +157,7 @@ class LatentEquation:
         start: Tensor,
         times: Tensor,
         project: Callable[[Tensor, Tensor], Tensor] | None,
+        deadline: Deadline | None,
     ) -> Path:
         if self.method == "RK4":
             return integrate_fixed(
@@ -146,6 +168,7 @@ class LatentEquation:
                 steps_between=self.substeps,
                 project=project,
                 max_steps=self.max_steps,
+                deadline=deadline,
             )
         if self.method == "Radau":
             return integrate_implicit(
@@ -155,6 +178,7 @@ class LatentEquation:
                 rtol=self.rtol,
                 project=project,
                 max_steps=self.max_steps,
+                deadline=deadline,
             )
         return integrate(
             projection.rate,
@@ -163,6 +187,7 @@ class LatentEquation:
             error_norm=lambda _, new, lower: projection.distance(new, lower) / self.rtol,
             project=project,
             max_steps=self.max_steps,
+            deadline=deadline,
         )
 
 
@@ -175,6 +200,8 @@ def build_equation(
     n_points: int | None,
     norm: str,
     rng: np.random.RandomState,
+    collocation: Collocation | None = None,
+    deadline: Deadline | None = None,
     **options: Any,
 ) -> LatentEquation:
     """The latent equation of a trained model, with collocation points and starts.
@@ -189,20 +216,25 @@ def build_equation(
         The parameters ``collocation``, ``n_collocation`` and ``norm`` of `CoLoRAGalerkin`.
     rng : RandomState
         Random numbers for the choice of the points.
+    collocation : Collocation, optional
+        Points and weights that replace the choice.
+    deadline : Deadline, optional
+        Time limit of the encoding of the starts.
     **options
         Other entries of `LatentEquation`.
     """
     grid, inputs, mu = model.layout.grid, model.transform(X), as_tensor(X)
-    collocation = choose_collocation(
-        rule,
-        n_points,
-        check_norm(pde, grid, norm),
-        Projection(model.network, model.units, pde, mu, grid_collocation(pde, grid), 0.0),
-        grid,
-        as_tensor(model.layout.times),
-        model.latent(inputs, model.layout.times),
-        rng,
-    )
+    if collocation is None:
+        collocation = choose_collocation(
+            rule,
+            n_points,
+            check_norm(pde, grid, norm),
+            Projection(model.network, model.units, pde, mu, grid_collocation(pde, grid), 0.0),
+            grid,
+            as_tensor(model.layout.times),
+            model.latent(inputs, model.layout.times),
+            rng,
+        )
     regularization = options["regularization"]
     starts = trained_starts(
         Projection(model.network, model.units, pde, mu, collocation, regularization),
@@ -210,6 +242,7 @@ def build_equation(
         inputs,
         model.latent(inputs, np.zeros(1))[:, 0],
         model.states,
+        deadline,
     )
     return LatentEquation(
         pde=pde,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from scipy.integrate import RK45
 from torch import Tensor
 
 from skcolora._galerkin._solution import Status
+from skcolora.utils._deadline import Deadline
 
 # Coefficients of Shampine's interpolant of the Dormand–Prince method.
 _P = torch.tensor(RK45.P)
@@ -36,12 +38,24 @@ class Path:
     n_rejected: Tensor
     """Numbers of rejected steps, (n,)"""
 
+    def subset(self, chosen: Tensor) -> Path:
+        """The trajectories that a mask of shape (n,) selects."""
+        return Path(**{f.name: getattr(self, f.name)[chosen] for f in fields(self)})
+
 
 class PathRecorder:
     """Record of all trajectories: states at the times, progress and status."""
 
-    def __init__(self, start: Tensor, times: Tensor, project: Correction | None) -> None:
+    def __init__(
+        self,
+        start: Tensor,
+        times: Tensor,
+        project: Correction | None,
+        deadline: Deadline | None = None,
+    ) -> None:
         n = len(start)
+        self._deadline = Deadline() if deadline is None else deadline
+        self._longest, self._last_time = 0.0, time.perf_counter()
         self.times, self._project = times, project
         self.end = times[-1]
         self.states = start.new_full((n, len(times), start.shape[1]), torch.nan)
@@ -53,6 +67,16 @@ class PathRecorder:
         self.states[:, times <= 0] = start.unsqueeze(1)
         if self.end <= 0:
             self.active[:] = False
+
+    def end_in_time(self) -> None:
+        """End all trajectories if no time is left for a step like the longest one.
+
+        This is called before each step.
+        """
+        now = time.perf_counter()
+        self._longest, self._last_time = max(self._longest, now - self._last_time), now
+        if self._deadline.passed or self._deadline.remaining < self._longest:
+            self.fail(self.active.clone(), Status.MAX_TIME)
 
     def fail(self, trajectories: Tensor, status: Status) -> None:
         """End active trajectories, given by a mask (n,) or by indices, with a status."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 import warnings
 
 import numpy as np
@@ -27,6 +28,8 @@ from skcolora.utils._torch import as_tensor
 # Limits of the samples of the network's fields: maximum numbers of times, points and values, and
 # minimum number of times.
 _MAX_TIMES, _MAX_POINTS, _MAX_VALUES, _MIN_TIMES = 48, 2**13, 2**22, 4
+# Share of a limited time for these samples.
+_SAMPLING_SHARE = 0.1
 # Number of validation points, relative to the number of points in a step.
 _VALIDATION_FACTOR = 8
 # Residual, relative to the field, above which a warning is issued.
@@ -49,7 +52,7 @@ def refine(
     Parameters
     ----------
     pde : PDE
-        Equation with an initial field.
+        The equation.
     model : TrainedModel
     X, candidates : ndarray of shape (n, n_parameters)
         Training parameters, and parameters without snapshots.
@@ -67,14 +70,22 @@ def refine(
     Raises
     ------
     ValueError
-        If the right-hand side is not finite for the fields before the training.
+        If the equation has no initial field, or its right-hand side is not finite for the fields
+        before the training.
     """
+    if not pde.has_initial:
+        raise ValueError(
+            f"{type(pde).__name__} defines no `initial`, and without initial fields the equation "
+            "does not determine its solutions; define `initial` to use `refine`."
+        )
     networks = copy.deepcopy(CoLoRAModel(model.network, model.hypernetwork))
     networks.double().requires_grad_(True)
     all_parameters = np.vstack([X, candidates])
     inputs = model.transform(all_parameters)
     generator = torch.Generator().manual_seed(seed)
-    fields, trained = _fields(networks, model, inputs, len(X), generator)
+    fields, trained = _fields(
+        networks, model, inputs, len(X), generator, deadline.share(_SAMPLING_SHARE)
+    )
     phase = EquationPhase(
         networks, pde, model.units, all_parameters, inputs, fields=fields, trained=trained
     )
@@ -103,6 +114,15 @@ def refine(
     return networks.requires_grad_(False), result
 
 
+def _seconds_per_value(networks: CoLoRAModel, points: Tensor, n_fields: int) -> float:
+    """Measured seconds of the evaluation of one value of a field."""
+    latent = points.new_zeros(1, networks.network.n_latent)
+    values = points.new_empty(1, len(points), n_fields)
+    started = time.perf_counter()
+    evaluate_fields(networks.network, points, latent, values)
+    return max(time.perf_counter() - started, 1e-9) / values.numel()
+
+
 @torch.no_grad()
 def _fields(
     networks: CoLoRAModel,
@@ -110,6 +130,7 @@ def _fields(
     inputs: Array,
     n_trained: int,
     generator: torch.Generator,
+    deadline: Deadline | None = None,
 ) -> tuple[SnapshotSampler, SnapshotSampler]:
     """Samplers of the current scaled fields of the networks.
 
@@ -123,6 +144,8 @@ def _fields(
     n_trained : int
         Number of training inputs.
     generator : Generator
+    deadline : Deadline, optional
+        Time limit, which reduces the numbers of points and times.
 
     Returns
     -------
@@ -132,11 +155,15 @@ def _fields(
     layout, units = model.layout, model.units
     points = units.coordinates(layout.grid.points)
     per_point = len(inputs) * layout.n_fields
-    n_points = min(_MAX_POINTS, max(_MAX_VALUES // (per_point * _MIN_TIMES), 1))
+    n_values = _MAX_VALUES
+    if deadline is not None and deadline.limited:
+        seconds = _seconds_per_value(networks, as_tensor(points[:_MAX_POINTS]), layout.n_fields)
+        n_values = int(min(n_values, max(deadline.remaining, 0.0) / seconds))
+    n_points = min(_MAX_POINTS, max(n_values // (per_point * _MIN_TIMES), 1))
     if len(points) > n_points:
         chosen = torch.randperm(len(points), generator=generator)[:n_points]
         points = points[chosen.numpy()]
-    n_times = max(_MAX_VALUES // (per_point * len(points)), _MIN_TIMES)
+    n_times = max(n_values // (per_point * len(points)), _MIN_TIMES)
     n_times = min(n_times, _MAX_TIMES)
     times = np.linspace(0.0, layout.times[-1], n_times)
     tensors = as_tensor(units.inputs(inputs, times))

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, fields
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from skcolora._nn import CoLoRANetwork, decode_rows
@@ -20,17 +22,19 @@ class Status(IntEnum):
     MAX_STEPS = 1
     NOT_FINITE = 2
     STEP_TOO_SMALL = 3
+    MAX_TIME = 4
 
     @property
     def advice(self) -> str:
         """Description of the outcome with advice, for a sentence about a trajectory."""
         return {
             Status.SUCCESS: "was integrated to the end",
-            Status.MAX_STEPS: "took all of its `max_steps`; raise `max_steps` or `rtol`, or try "
-            "method='Radau'",
+            Status.MAX_STEPS: "took all of its `max_steps`; raise `max_steps`; with method='RK4' "
+            "also fewer `substeps`, with other methods a larger `rtol`, or try method='Radau'",
             Status.NOT_FINITE: "met NaN or infinity; check the equation's right-hand side at its "
             "parameters",
             Status.STEP_TOO_SMALL: "needed too small time steps; try method='Radau'",
+            Status.MAX_TIME: "was not integrated to the end within `max_time`; raise `max_time`",
         }[self]
 
 
@@ -116,3 +120,14 @@ class GalerkinSolution:
     def __repr__(self) -> str:
         shapes = (f"{f.name}: {getattr(self, f.name).shape}" for f in fields(self) if f.repr)
         return f"GalerkinSolution({', '.join(shapes)})"
+
+
+def concatenate(solutions: Sequence[GalerkinSolution]) -> GalerkinSolution:
+    """One solution with the trajectories of several solutions at the same times."""
+    shared = {"times", "_network", "_units", "_layout"}
+    entries: dict[str, Any] = {
+        f.name: np.concatenate([getattr(solution, f.name) for solution in solutions])
+        for f in fields(GalerkinSolution)
+        if f.name not in shared
+    }
+    return replace(solutions[0], **entries)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import time
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -15,17 +16,9 @@ from torch import Tensor
 
 from skcolora._galerkin._projection import Projection
 from skcolora._nn import evaluate_fields
-from skcolora._snapshots import (
-    Array,
-    Grid,
-    SnapshotLayout,
-    as_real_floats,
-    check_points,
-    column_scale,
-    merge_close,
-)
+from skcolora._snapshots import Array, column_scale, merge_close
 from skcolora._training import encode_fields
-from skcolora.pdes import PDE
+from skcolora.utils._deadline import Deadline
 
 # Number of training states among the starting points of an encoding.
 _MOST_CANDIDATES = 64
@@ -98,71 +91,13 @@ class TrainedStarts(NamedTuple):
         return scale.apply(np.where(np.isfinite(inputs), inputs, scale.center))
 
 
-def initial_fields(
-    pde: PDE, layout: SnapshotLayout, X: Array, initial: Any
-) -> tuple[Array, Array] | None:
-    """Points and initial fields of n trajectories.
-
-    Parameters
-    ----------
-    pde : PDE
-    layout : SnapshotLayout
-    X : ndarray of shape (n, n_parameters)
-    initial : None, array-like, or tuple (points, values)
-        See `CoLoRAGalerkin.predict`.  None: the initial fields of the equation.
-
-    Returns
-    -------
-    known : (points, fields) or None
-        Arrays of shapes (n_points, n_dims) and (n, n_points, n_fields).  None: no initial fields
-        are known.
-
-    Raises
-    ------
-    ValueError
-        If the shape of ``initial`` does not fit the trajectories and points, or it is not finite.
-    """
-    if initial is None:
-        if not pde.has_initial:
-            return None
-        points = layout.grid.points
-        fields = [pde.initial_value(points.T, mu).T for mu in X]
-        return points, np.stack(fields)
-    if isinstance(initial, tuple):
-        if len(initial) != 2:
-            raise ValueError(
-                f"`initial` given as a tuple must be (points, values); got {len(initial)} entries."
-            )
-        grid = check_points(initial[0], layout.grid.n_dims)
-        values = as_real_floats(initial[1], "initial")
-    else:
-        grid, values = layout.grid, as_real_floats(initial, "initial")
-    return grid.points, _check_initial(values, grid, layout.n_fields, len(X))
-
-
-def _check_initial(values: Array, grid: Grid, n_fields: int, n: int) -> Array:
-    """Check and reshape initial fields to (n, n_points, n_fields)."""
-    spaces = {(n, grid.n_points), (n, *grid.shape), (n, 1, *grid.shape)}
-    wanted = {(*shape, n_fields) for shape in spaces} | (spaces if n_fields == 1 else set())
-    if n_fields > 1:
-        wanted.add((n, grid.n_points * n_fields))
-    if values.shape not in wanted:
-        fields = f", {n_fields}" if n_fields > 1 else ""
-        inner = ", ".join(map(str, grid.shape))
-        raise ValueError(
-            f"`initial` has shape {values.shape}; expected ({n}, {inner}{fields}), one field for "
-            "each row of X, at the points of `fit`.  Give fields at other points as "
-            "(points, values)."
-        )
-    return values.reshape(n, grid.n_points, n_fields)
-
-
 def find_start(
     projection: Projection,
     known: tuple[Array, Array],
     guesses: Sequence[Tensor],
     *,
     good_defect: Tensor,
+    deadline: Deadline | None = None,
 ) -> Start:
     """Encode the initial fields of n trajectories independently.
 
@@ -179,6 +114,8 @@ def find_start(
         Guesses in order of preference.  The candidate with the nearest field is used.
     good_defect : Tensor of shape (n,)
         Defects below which no further guess is tried.
+    deadline : Deadline, optional
+        Time limit, after which no further guess is tried.
 
     Returns
     -------
@@ -189,6 +126,8 @@ def find_start(
     latent = guesses[0][:, 0].expand(n, -1).clone()
     misfit, defect = (fields.new_full((n,), torch.inf) for _ in range(2))
     for guess, small_gain in itertools.product(guesses, _SMALL_GAINS):
+        if deadline is not None and deadline.passed:
+            break
         candidates = guess.expand(n, -1, -1)
         usable = torch.isfinite(candidates).all(2).all(1) & bool(candidates.shape[1])
         trajectories = (usable & ~(defect <= good_defect)).nonzero().squeeze(1)
@@ -223,6 +162,7 @@ def trained_starts(
     inputs: Array,
     predicted: Tensor,
     training: Tensor,
+    deadline: Deadline | None = None,
 ) -> TrainedStarts:
     """Encode the initial fields of the n training trajectories.
 
@@ -238,11 +178,14 @@ def trained_starts(
         Latent states at time 0 that the regressor predicts.
     training : Tensor of shape (n_states, n_latent)
         Latent states at the training inputs and times.
+    deadline : Deadline, optional
+        Time limit.  Trajectories for which time is missing keep the predicted states.
 
     Returns
     -------
     starts : TrainedStarts
     """
+    deadline = deadline or Deadline()
     if known is None:
         return TrainedStarts(inputs, unfitted_start(projection, predicted))
     points, fields = projection.scaled(*known)
@@ -250,20 +193,32 @@ def trained_starts(
     guesses = [
         states.expand(len(fields), -1, -1) for states in (predicted, encoding_candidates(training))
     ]
-    tries = [
-        _encode(projection, trajectories, points, fields, candidates, small_gain)
-        for candidates, small_gain in itertools.product(guesses, _SMALL_GAINS)
-    ]
+    # If time is limited, trajectories are encoded one by one, until a further one is too long.
+    chunks = trajectories.split(1 if deadline.limited else len(fields))
+    longest, tries = 0.0, []
+    for candidates, small_gain in itertools.product(guesses, _SMALL_GAINS):
+        infinite = fields.new_full((len(fields),), torch.inf)
+        found = Start(predicted.clone(), infinite, infinite.clone())
+        for chunk in chunks:
+            started = time.perf_counter()
+            if deadline.passed or deadline.remaining < longest:
+                break
+            part = _encode(projection, chunk, points, fields[chunk], candidates[chunk], small_gain)
+            for entry, values in zip(found, part, strict=True):
+                entry[chunk] = values
+            longest = max(longest, time.perf_counter() - started)
+        tries.append(found)
     latent, misfit, defect = (torch.stack(entries) for entries in zip(*tries, strict=True))
     # Trajectories with the same initial field get the same initial state.
     groups = torch.tensor(_distinct(fields)[1])
     best = torch.empty_like(trajectories)
     for group in groups.unique():
         best[groups == group] = defect[:, groups == group].mean(1).argmin()
-    return TrainedStarts(
-        inputs,
-        Start(latent[best, trajectories], misfit[best, trajectories], defect[best, trajectories]),
-    )
+    found = Start(*(entry[best, trajectories] for entry in (latent, misfit, defect)))
+    if deadline.limited:
+        # Those that were not tried are not known to be bad.
+        found.defect[torch.isinf(found.defect)] = torch.nan
+    return TrainedStarts(inputs, found)
 
 
 def encoding_candidates(states: Tensor) -> Tensor:

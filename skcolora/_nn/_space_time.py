@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import torch
 from torch import Tensor, nn
 from torch.func import functional_call, jvp, vmap
-from torch.func import grad as gradient
 
 from skcolora._nn._activation import SiLUJet
 from skcolora._nn._hypernetwork import Hypernetwork
@@ -132,13 +131,24 @@ def jet_jacobian(
     sensitivity : SpaceTimeJet
         Factors s on the value, rate, gradient and Laplacian of each point.
     """
-    parameters: dict[str, Any] = dict(model.named_parameters())
+    names, parameters = zip(*model.named_parameters(), strict=True)
 
-    def row(weights: dict[str, Tensor], inputs: Tensor, x: Tensor, s: list[Tensor]) -> Tensor:
-        jet = functional_call(model, weights, (inputs.unsqueeze(0), x.unsqueeze(0)))
+    def row(weights: list[Tensor], inputs: Tensor, x: Tensor, s: list[Tensor]) -> Tensor:
+        named = dict(zip(names, weights, strict=True))
+        jet = functional_call(model, named, (inputs.unsqueeze(0), x.unsqueeze(0)))
         return torch.stack([(a.squeeze(0) * b).sum() for a, b in zip(jet, s, strict=True)]).sum()
 
-    chunk = max(1, _CHUNK // sum(p.numel() for p in model.parameters()))
-    of_points = vmap(gradient(row), (None, 0, 0, 0), chunk_size=chunk)
-    rows = of_points(parameters, inputs, x, list(sensitivity))
-    return [Factor(p, rows[name].flatten(1), None) for name, p in parameters.items()]
+    rows = [p.new_empty(len(x), p.numel()) for p in parameters]
+    chunk = max(1, _CHUNK // sum(p.numel() for p in parameters))
+    for i in range(0, len(x), chunk):
+        part = slice(i, i + chunk)
+        # Each point has its own copy of the weights, so that one gradient of the sum holds the
+        # gradients of all points.  `torch.func.grad` would import the compiler of torch first,
+        # which takes seconds.
+        copies = [p.detach().expand(len(x[part]), *p.shape).requires_grad_() for p in parameters]
+        with torch.enable_grad():
+            sums = vmap(row)(copies, inputs[part], x[part], [s[part] for s in sensitivity])
+            found = torch.autograd.grad(sums.sum(), copies, materialize_grads=True)
+        for entries, gradient in zip(rows, found, strict=True):
+            entries[part] = gradient.flatten(1)
+    return [Factor(p, r, None) for p, r in zip(parameters, rows, strict=True)]

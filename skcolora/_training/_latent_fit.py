@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import NamedTuple
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 
 from skcolora._nn import Hypernetwork
 from skcolora._training._levenberg_marquardt import levenberg_marquardt
+from skcolora.utils._deadline import Deadline
 
 # Relative decrease of the squared misfit below which the fit ends.
 _SMALL_GAIN = 1e-4
@@ -25,6 +27,7 @@ def fit_latent(
     metric: Tensor,
     *,
     max_iter: int = 200,
+    deadline: Deadline | None = None,
 ) -> list[float]:
     """Minimise ``Σ ‖R (h(μ, t) - φ)‖²`` over the weights of h.
 
@@ -41,6 +44,8 @@ def fit_latent(
         Matrix R of each state: ‖R δ‖ is the change of the field for a change δ of the state.
     max_iter : int
         Maximal number of steps, including rejected steps.
+    deadline : Deadline, optional
+        Time limit of the fit.
 
     Returns
     -------
@@ -49,6 +54,8 @@ def fit_latent(
     """
     problem = _LatentFit(hypernetwork, list(hypernetwork.parameters()), inputs, targets, metric)
     start = torch.cat([p.flatten() for p in problem.parameters])[None]
+    if deadline is not None and deadline.limited and deadline.remaining < problem.step_seconds():
+        max_iter = 0
     solution = levenberg_marquardt(
         problem,
         start,
@@ -57,6 +64,7 @@ def fit_latent(
         damping=1e-2,
         max_damping=1e8,
         min_scale=_MIN_SCALE,
+        deadline=deadline,
     )
     problem.set_weights(solution.x)
     return [(float(squared) / len(inputs)) ** 0.5 for squared in solution.history]
@@ -76,6 +84,18 @@ class _LatentFit(NamedTuple):
         parts = weights[0].split([p.numel() for p in self.parameters])
         for parameter, part in zip(self.parameters, parts, strict=True):
             parameter.copy_(part.view_as(parameter))
+
+    def step_seconds(self) -> float:
+        """Estimated seconds of a step, from those of a QR decomposition with few rows."""
+        n = sum(p.numel() for p in self.parameters)
+        n_few = max(n // 4, 1)
+        few = self.targets.new_ones(n_few, n)
+        started = time.perf_counter()
+        torch.linalg.qr(few, mode="r")
+        seconds = time.perf_counter() - started
+        # A step decomposes the Jacobian, and its triangular factor with the damping below it.
+        rows = self.targets.numel() + 4 * n
+        return seconds * _qr_cost(rows, n) / _qr_cost(n_few, n)
 
     def residual(self, weights: Tensor) -> Tensor:
         self.set_weights(weights)
@@ -98,3 +118,9 @@ class _LatentFit(NamedTuple):
 
     def subset(self, chosen: Tensor) -> _LatentFit:
         return self
+
+
+def _qr_cost(n_rows: int, n_columns: int) -> float:
+    """Number of operations of a QR decomposition, up to a factor."""
+    small = min(n_rows, n_columns)
+    return small**2 * (max(n_rows, n_columns) - small / 3)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from typing import NamedTuple, Protocol, TypeVar
 
 import torch
 from torch import Tensor
+
+from skcolora.utils._deadline import Deadline
 
 _T = TypeVar("_T", bound="LeastSquaresProblem")
 
@@ -41,6 +44,7 @@ def levenberg_marquardt(
     damping: float = 1e-3,
     max_damping: float = 1.0,
     min_scale: float = 0.0,
+    deadline: Deadline | None = None,
 ) -> LeastSquaresSolution:
     """Take steps ``δ = argmin ‖J δ + r‖² + λ ‖D δ‖²``, with a damping λ for each problem [1]_.
 
@@ -63,6 +67,8 @@ def levenberg_marquardt(
         Value of λ above which a step without a decrease ends the problem.
     min_scale : float
         Smallest entry of D, relative to its largest.
+    deadline : Deadline, optional
+        Time limit.  No step is begun that would exceed it if it takes as long as the longest one.
 
     References
     ----------
@@ -76,7 +82,13 @@ def levenberg_marquardt(
     history = [error.clone()]
     active = torch.arange(len(x), device=x.device)
     factors: tuple[Tensor, Tensor] | None = None
+    longest, last_time = 0.0, time.perf_counter()
     for _ in range(max_iter):
+        if deadline is not None and deadline.limited:
+            now = time.perf_counter()
+            longest, last_time = max(longest, now - last_time), now
+            if deadline.passed or deadline.remaining < longest:
+                break
         if factors is None:
             factors = problem.triangle(x[active])
         R, rotated_residual = factors

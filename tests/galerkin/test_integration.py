@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import time
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import torch
 
 from skcolora._galerkin._integration import integrate, integrate_fixed, integrate_implicit
 from skcolora._galerkin._solution import Status
+from skcolora.utils._deadline import Deadline
 
 TIMES = torch.linspace(0, 3, 7, dtype=torch.float64)
 SPEEDS = torch.tensor([1.0, 2.0, 5.0], dtype=torch.float64)
@@ -313,3 +315,41 @@ def test_the_implicit_method_takes_few_steps_where_the_equation_is_stiff():
     assert path.n_steps[0] < 60
     short = integrate_implicit(stiff, start(1)[:, :1], TIMES, rtol=1e-6, max_steps=3)
     assert short.status[0] == Status.MAX_STEPS
+
+
+@METHODS
+def test_trajectories_that_run_out_of_time_keep_what_they_reached(method, monkeypatch):
+    """A clock that each evaluation moves by a second."""
+    now = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+
+    def slow(at, t, y):
+        now[0] += 1.0
+        return rotation(at, t, y)
+
+    whole = method(slow, start(3), TIMES)
+    needed, now[0] = now[0], 0.0
+    path = method(slow, start(3), TIMES, deadline=Deadline(0.6 * needed))
+    assert now[0] <= 0.6 * needed
+    late = path.status == Status.MAX_TIME
+    assert late.any()
+    assert (path.status[~late] == Status.SUCCESS).all()
+    assert (path.reached[late] < TIMES[-1]).all()
+    known = torch.isfinite(path.states)
+    assert known.any()
+    assert torch.equal(path.states[known], whole.states[known])
+    assert not known[late, -1].any()
+
+
+@METHODS
+def test_no_time_at_all(method):
+    path = method(rotation, start(3), TIMES, deadline=Deadline(0.0))
+    assert (path.status == Status.MAX_TIME).all()
+    assert (path.reached == 0).all()
+
+
+def test_a_path_of_chosen_trajectories():
+    path = explicit(rotation, start(3), TIMES)
+    chosen = path.subset(torch.tensor([True, False, True]))
+    assert torch.equal(chosen.states, path.states[[0, 2]])
+    assert torch.equal(chosen.n_steps, path.n_steps[[0, 2]])

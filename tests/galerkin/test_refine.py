@@ -1,6 +1,8 @@
 """Refinement: the equation teaches the network where there are no snapshots."""
 
+import itertools
 import pickle
+import time
 import warnings
 from dataclasses import replace
 from types import SimpleNamespace
@@ -243,7 +245,8 @@ def test_a_right_hand_side_that_is_not_finite(regressor):
 
 
 @pytest.mark.parametrize(
-    ("X", "message"), [([[0.7, 0.1]], "2 features"), ([["a"]], "convert"), ([0.7], "2D array")]
+    ("X", "message"),
+    [([[0.7, 0.1]], "2 features"), ([["a"]], "must be numeric"), ([0.7], "2D array")],
 )
 def test_bad_parameters(model, X, message):
     with pytest.raises(ValueError, match=message):
@@ -257,3 +260,18 @@ def test_bad_parameters(model, X, message):
 def test_bad_limits(model, limits, error):
     with pytest.raises(error, match=next(iter(limits))):
         model.refine(CANDIDATES, **limits)
+
+
+def test_a_short_time_reduces_samples_and_keeps_the_points(model, monkeypatch):
+    """A clock that each look moves by a hundredth of a second."""
+    clock = itertools.count()
+    monkeypatch.setattr(time, "perf_counter", lambda: 0.01 * next(clock))
+    monkeypatch.setattr(model, "_equation_seconds", 100.0)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        refined = model.refine(CANDIDATES, max_time=2.0)
+    assert 0.01 * next(clock) < 2.1
+    assert refined._equation.collocation is model._equation.collocation
+    # The time of a whole equation is not known better than before.
+    assert refined._equation_seconds == 100.0
+    assert len(refined._equation.trained_starts.inputs) == len(refined._X)

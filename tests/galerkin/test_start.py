@@ -11,6 +11,7 @@ from skcolora._galerkin._start import Start, TrainedStarts, find_start, trained_
 from skcolora._nn._network import CoLoRANetwork
 from skcolora._snapshots import Scale, Units, check_points
 from skcolora.pdes import Burgers
+from skcolora.utils._deadline import Deadline
 
 
 def starts(inputs, latent, defect=0.0):
@@ -148,3 +149,29 @@ def test_trajectories_of_one_field_are_trained_from_one_state(parts):
     unknown = trained_starts(projection, None, inputs, predicted, true).start
     assert (unknown.latent == predicted).all()
     assert unknown.misfit.isnan().all()
+
+
+def test_trained_starts_for_which_there_is_no_time_are_those_predicted(parts):
+    projection, points, true, fields = parts
+    which = [0, 1, 0, 1]
+    inputs = np.arange(4.0)[:, None]
+    known = points.numpy(), fields[which].numpy()
+    arguments = projection, known, inputs, true[which] + 0.1, true
+    late = trained_starts(*arguments, deadline=Deadline(0.0))
+    assert (late.start.latent == true[which] + 0.1).all()
+    # What was not tried does not count as bad.
+    np.testing.assert_allclose(late.good_defect(inputs), module._GOOD_DEFECT)
+    in_time = trained_starts(*arguments, deadline=Deadline(1e9)).start
+    torch.testing.assert_close(in_time, trained_starts(*arguments).start, rtol=1e-4, atol=1e-6)
+
+
+def test_no_guess_is_tried_after_the_end(parts):
+    projection, points, true, fields = parts
+    which = [0, 1, 0, 1]
+    known = points.numpy(), fields[which].numpy()
+    guess = (true + 0.05)[which].unsqueeze(1)
+    start = find_start(
+        projection, known, [guess], good_defect=torch.full((4,), -1.0), deadline=Deadline(0.0)
+    )
+    assert torch.equal(start.latent, guess[:, 0])
+    assert torch.isinf(start.misfit).all()

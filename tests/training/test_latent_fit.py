@@ -1,6 +1,7 @@
 """Levenberg–Marquardt on latent paths."""
 
 import itertools
+import time
 
 import numpy as np
 import torch
@@ -9,6 +10,7 @@ from skcolora._nn._hypernetwork import Hypernetwork
 from skcolora._training._latent_fit import (
     fit_latent,
 )
+from skcolora.utils._deadline import Deadline
 
 
 def make(width, seed):
@@ -56,3 +58,16 @@ def test_a_metric_that_sees_nothing_changes_nothing():
     metric = torch.zeros(len(inputs), 3, 3, dtype=torch.float64)
     assert set(fit_latent(learner, inputs, before + 1.0, metric)) == {0.0}
     assert torch.equal(learner(inputs), before)
+
+
+def test_a_fit_that_has_no_time_for_a_step_changes_nothing(monkeypatch):
+    """A clock that each look moves by a second."""
+    clock = itertools.count()
+    monkeypatch.setattr(time, "perf_counter", lambda: float(next(clock)))
+    inputs, learner = rows(), make(4, 0)
+    metric = torch.eye(3, dtype=torch.float64).expand(len(inputs), 3, 3)
+    before = learner(inputs)
+    errors = fit_latent(learner, inputs, before + 1.0, metric, deadline=Deadline(20.0))
+    assert len(errors) == 1
+    assert torch.equal(learner(inputs), before)
+    assert len(fit_latent(learner, inputs, before + 1.0, metric, deadline=Deadline(1e9))) > 2

@@ -1,10 +1,12 @@
 """Levenberg–Marquardt, on problems whose solutions are known."""
 
+import time
 from typing import NamedTuple
 
 import torch
 
 from skcolora._training._levenberg_marquardt import _damped_step, levenberg_marquardt
+from skcolora.utils._deadline import Deadline
 
 
 class Circles(NamedTuple):
@@ -71,3 +73,21 @@ def test_a_step_does_not_square_the_condition_number():
     damping = torch.full((1,), 1e-30, dtype=torch.float64)
     step = _damped_step(R[None], rotated, damping, 0.0)[0]
     torch.testing.assert_close(step, solution, rtol=0, atol=1e-4)
+
+
+def test_no_step_begins_that_would_exceed_the_time(monkeypatch):
+    """Each step takes three seconds of a clock."""
+    now = [0.0]
+    monkeypatch.setattr(time, "perf_counter", lambda: now[0])
+    triangle = Circles.triangle
+
+    def slow(problem, x):
+        now[0] += 3.0
+        return triangle(problem, x)
+
+    monkeypatch.setattr(Circles, "triangle", slow)
+    problem, start = problems(4)
+    found = levenberg_marquardt(problem, start, max_iter=50, tol=0.0, deadline=Deadline(10.0))
+    assert now[0] == 9.0
+    expected = levenberg_marquardt(problem, start, max_iter=len(found.history) - 1, tol=0.0)
+    assert torch.equal(found.x, expected.x)
