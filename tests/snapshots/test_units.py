@@ -268,7 +268,8 @@ def units(a=(1.0, 1.0, 1.0), b=(0.0, 0.0, 0.0)):
 def test_inputs_and_coordinates_do_not_depend_on_the_units(a, b):
     plain, (mu, times, points) = units()
     moved, (new_mu, new_times, new_points) = units(a, b)
-    assert moved.signature == plain.signature
+    assert moved.covers(plain)
+    assert plain.covers(moved)
     rounding = 1e-14 * (1 + np.abs(b).max())
     found, wanted = moved.inputs(new_mu, new_times), plain.inputs(mu, times)
     assert found.shape == (3, 5, 3)
@@ -292,17 +293,31 @@ def test_ranges_of_coordinates():
     assert np.array_equal(plain.inputs(X, times)[0, :, 1], np.zeros(5))
 
 
-def test_signature_and_variation():
+def test_units_cover_what_varies():
+    plain, _ = units()
+    assert plain.covers(plain)
+    assert plain.covers(units((2.0, 3.0, 5.0), (7.0, 0.0, -1.0))[0])
+    others = [
+        (X + [[0, 0], [0, 1], [0, 0]], TIMES, POINTS),
+        (X, TIMES[:1], POINTS),
+        (X, TIMES, POINTS * [1, 1, 0] + [[0, 0, 1]] * np.arange(8)[:, None]),
+    ]
+    covered = [
+        (plain.covers(other), other.covers(plain))
+        for other in (Units.of(*data, PERIOD, 2) for data in others)
+    ]
+    assert covered == [(False, True), (True, False), (False, True)]
+    one_time = Units.of(*others[1], PERIOD, 2)
+    assert (one_time.inputs(X, TIMES)[..., -1] == 0).all()
+
+
+def test_least_variation_counts_the_fields_that_vary():
     plain, _ = units()
     scale = field_scale(np.stack([np.random.default_rng(0).random((3, 8)), np.full((3, 8), 7)], -1))
     fitted = plain.with_fields(scale)
     assert fitted.points is plain.points
-    assert fitted.signature != plain.signature
     assert plain.least_variation == pytest.approx(module.VARIATION_FLOOR * 2**0.5)
     assert fitted.least_variation == module.VARIATION_FLOOR
-    one_time = Units.of(X, TIMES[:1], POINTS, PERIOD, 2)
-    assert one_time.signature != plain.signature
-    assert (one_time.inputs(X, TIMES)[..., -1] == 0).all()
 
 
 def test_a_period_of_huge_and_tiny_length():
