@@ -298,9 +298,9 @@ def test_units_cover_what_varies():
     assert plain.covers(plain)
     assert plain.covers(units((2.0, 3.0, 5.0), (7.0, 0.0, -1.0))[0])
     others = [
-        (X + [[0, 0], [0, 1], [0, 0]], TIMES, POINTS),
+        (np.column_stack([X[:, 0], [3.0, 4.0, 3.0]]), TIMES, POINTS),
         (X, TIMES[:1], POINTS),
-        (X, TIMES, POINTS * [1, 1, 0] + [[0, 0, 1]] * np.arange(8)[:, None]),
+        (X, TIMES, np.column_stack([POINTS[:, :2], np.arange(8)])),
     ]
     covered = [
         (plain.covers(other), other.covers(plain))
