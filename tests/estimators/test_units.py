@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from sklearn.frozen import FrozenEstimator
 
 from skcolora import CoLoRAGalerkin, CoLoRARegressor
+from skcolora._galerkin._start import Start, TrainedStarts
 from skcolora.pdes import PDE
 
 # All sums over these numbers are exact in float64, and the fields are exact in float32.
@@ -483,6 +484,21 @@ def test_distillation_in_exact_units():
     assert 1e-5 < losses[0][-1] < losses[0][0] < 1
     assert np.allclose(*losses, rtol=1e-5)
     assert np.abs(found[0] - found[1]).max() < 1e-5
+
+
+def test_a_constant_parameter_does_not_change_the_start_of_a_path():
+    """The guess is a cubic interpolant with and without it."""
+    states = torch.from_numpy(np.column_stack([np.sin(3 * MANY), np.cos(3 * MANY)]))
+    start = Start(states, states[:, 0], states[:, 0].square())
+    plain, constant = (TrainedStarts(X, start) for X in (MANY, with_column(0.1, MANY)))
+    for value in (0.1, 7.0):
+        new = with_column(value, BETWEEN)
+        assert np.array_equal(constant.guesses(new), plain.guesses(BETWEEN))
+        assert torch.equal(constant.good_defect(new), plain.good_defect(BETWEEN))
+    exact = np.column_stack([np.sin(3 * BETWEEN), np.cos(3 * BETWEEN)])
+    assert np.abs(constant.guesses(new).numpy() - exact).max() < 0.02
+    one = TrainedStarts(with_column(0.1, MANY)[:1], Start(*(part[:1] for part in start)))
+    assert torch.equal(one.guesses(new), states[:1].expand(2, -1))
 
 
 def test_a_zero_initial_field_is_not_missed():
