@@ -86,8 +86,8 @@ class CoLoRARegressor(SnapshotRegressor):
         Number of steps without a smaller error that end the training, rounded up to a multiple
         of 25.  Used only with ``early_stopping``.
     warm_start : bool, default=False
-        Continue from the weights of the last ``fit``, unless the architecture or the shapes of
-        the data have changed, or a parameter that was constant varies now.
+        Continue from the weights of the last ``fit`` if the shapes of the data and the
+        architecture have not changed.
     device : str, default="auto"
         A torch device.  "auto" is CUDA where it is available.
     dtype : {"auto", "float32", "float64"}, default="auto"
@@ -281,7 +281,6 @@ class CoLoRARegressor(SnapshotRegressor):
         units = Units.of(X[~aside], layout.times, layout.grid.points, period, layout.n_fields)
         signature = self._signature(layout, period, adapted_layers)
         continued = self.warm_start and signature == getattr(self, "_fitted_signature", None)
-        continued = continued and self._units.covers(units)
         units = self._units if continued else units
         with contextlib.ExitStack() as readers:
 

@@ -204,18 +204,11 @@ class Units:
         """Smallest root mean square of scaled fields that errors are relative to."""
         return VARIATION_FLOOR * math.sqrt(int(self.fields.varies.sum()))
 
-    def covers(self, other: Units) -> bool:
-        """Whether all parameters, times and dimensions that vary in other units vary here, too.
-
-        Otherwise a model with these units cannot learn from the data of the others: what is
-        constant has no effect.
-        """
-        pairs = (
-            (self.parameters, other.parameters),
-            (self.times, other.times),
-            (self.points, other.points),
-        )
-        return all(bool((mine.varies >= new.varies).all()) for mine, new in pairs)
+    @property
+    def signature(self) -> tuple[bytes, ...]:
+        """Which quantities vary; models with other signatures have other inputs."""
+        scales = (self.parameters, self.times, self.points, self.fields)
+        return tuple(scale.varies.tobytes() for scale in scales)
 
     def inputs(self, X: Array, times: Array) -> Array:
         """Scaled (μ, t), (n, n_times, n_parameters + 1)."""
