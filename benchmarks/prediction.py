@@ -20,7 +20,6 @@ from results import Record, argument_parser, parse
 from torch import Tensor
 
 from skcolora import CoLoRARegressor
-from skcolora._snapshots import parameter_time_rows
 
 
 def seconds(run: Callable[[], object], repeats: int = 5) -> float:
@@ -62,9 +61,14 @@ def bare_products(model: CoLoRARegressor, n_times: int, n_points: int) -> Callab
 @torch.no_grad()
 def naive(model: CoLoRARegressor, X: np.ndarray) -> Tensor:
     """The forward pass as it is written, all snapshots and points at once."""
-    rows = torch.as_tensor(parameter_time_rows(X, model._layout.times)).to(model.network_.u_scale)
-    points = torch.as_tensor(model._layout.grid.points).to(rows)
-    fields: Tensor = model.network_(points, model.hypernetwork_(rows))
+    units, layout = model._units, model._layout
+    like = next(model.network_.parameters())
+    rows = torch.from_numpy(units.inputs(X, layout.times)).to(like).flatten(0, 1)
+    points = torch.from_numpy(units.coordinates(layout.grid.points)).to(like)
+    center, scale = (
+        torch.from_numpy(entry).to(like) for entry in (units.fields.center, units.fields.scale)
+    )
+    fields: Tensor = center + scale * model.network_(points, model.hypernetwork_(rows))
     return fields
 
 

@@ -92,11 +92,13 @@ for name, model in models.items():
 best = relative_l2_error(y_new, models["PODRegressor"].project(y_new))
 table.insert(2, ("POD projection", best, None, None))
 
+pod = models["PODRegressor"]
+n_pod = pod.components_.size + pod.mean_.size
 sizes = {
     "CoLoRARegressor": (colora.n_latent_, colora.n_weights_),
-    "PODRegressor": (n_latent, models["PODRegressor"].components_.size),
-    "POD projection": (n_latent, models["PODRegressor"].components_.size),
-    "PODGalerkin": (n_latent, models["PODRegressor"].components_.size),
+    "PODRegressor": (n_latent, n_pod),
+    "POD projection": (n_latent, n_pod),
+    "PODGalerkin": (n_latent, n_pod),
     "ParameterInterpolator": (None, y.size),
 }
 print(f"\n{'':22}{'error':>10}{'latent':>8}{'weights':>11}{'fit':>10}{'predict':>11}")

@@ -25,7 +25,8 @@ _GRID_PARAMETERS = """times : array-like of shape (n_times,), default=None
         None: uniform points on [0, 1].
     period : None, float or tuple, default=None
         Period of the domain: one number for all dimensions, or one entry for each dimension,
-        with None for a dimension that is not periodic.  The points lie within one period."""
+        with None for a dimension that is not periodic.  It is at least as long
+        as the range of the points."""
 # The key of the version among the contents of a pickle.
 _VERSION = "_skcolora_version"
 

@@ -40,7 +40,13 @@ from skcolora._training import SnapshotSampler, encode_fields, make_sampler, tra
 from skcolora.utils._deadline import Deadline
 from skcolora.utils._sklearn import Interval, StrOptions, fit_context
 from skcolora.utils._stack import caller_stacklevel
-from skcolora.utils._torch import as_tensor, resolve_device, resolve_dtype
+from skcolora.utils._torch import (
+    any_weight,
+    as_tensor,
+    resolve_device,
+    resolve_dtype,
+    with_default_torch_settings,
+)
 
 # Bytes of the pool of stored snapshots that the early-stopping error is computed on.
 _VALIDATION_BYTES = 2**27
@@ -71,10 +77,10 @@ class CoLoRARegressor(SnapshotRegressor):
     max_iter : int, default=None
         Number of training steps.  None: 3000, or as many as fit into ``max_time``.
     max_time : float, default=None
-        Seconds that ``fit`` may take.  The schedule of the training adapts to them.
+        Seconds that the whole call of ``fit`` may take.  The schedule of the training adapts.
     target_error : float, default=0.0
-        The training stops as soon as the relative error, on a fixed sample of snapshots and
-        points, is at most ``target_error``.  With 0 the training uses its whole budget.
+        The training stops as soon as the error, on a fixed sample of snapshots and points, is at
+        most ``target_error``; see the Notes.  With 0 the training uses its whole budget.
     early_stopping : bool, default=False
         Set some trajectories aside and do not train on them.  Their error then decides which
         weights are kept, is compared with ``target_error``, and ends the training when it has
@@ -110,14 +116,14 @@ class CoLoRARegressor(SnapshotRegressor):
     n_weights_ : int
         Trained weights of both networks.
     loss_curve_ : list of float
-        Relative error of the samples in each training step.
+        Error of the samples in each training step; see the Notes.
     n_iter_ : int
         Number of steps of the last training.
     best_loss_ : float
-        Relative error of the kept weights on a fixed sample.  With ``early_stopping`` the sample
-        is from the trajectories that were set aside.  After `CoLoRAGalerkin.refine` these three
-        attributes describe the refinement, and the error is the violation of the equation; after
-        `CoLoRAGalerkin.distill` they describe the fit to the latent paths.
+        Error of the fitted model on a fixed sample, with ``early_stopping`` of the trajectories
+        set aside; see the Notes.  After `CoLoRAGalerkin.refine` these three attributes describe
+        the refinement and the violation of the equation, after `CoLoRAGalerkin.distill` the fit
+        to the latent paths.
     n_features_in_ : int
         Number of physics parameters.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -131,9 +137,12 @@ class CoLoRARegressor(SnapshotRegressor):
 
     Notes
     -----
-    Training first minimises the mean relative error of random samples with SOAP [2]_ in
-    float32, then takes natural-gradient steps (SPRING [3]_) in float64.  The cost of a
-    step does not depend on the grid.
+    Training first minimises the mean error of random samples with SOAP [2]_ in float32, then
+    takes natural-gradient steps (SPRING [3]_) in float64.  The cost of a step does not depend on
+    the grid.  The error is the mean over the snapshots of ``‖(û - u) / σ‖ / ‖(u - ū) / σ‖``, with
+    the mean ū and the standard deviation σ of each field; the divisor is at least a tenth of its
+    root mean square over all snapshots.  The networks see centred and scaled numbers, so that
+    the fit does not depend on units.  A constant parameter, coordinate or field takes no part.
 
     References
     ----------
@@ -231,6 +240,7 @@ class CoLoRARegressor(SnapshotRegressor):
         self.verbose = verbose
 
     @fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @with_default_torch_settings
     def fit(self, X: ArrayLike, y: ArrayLike) -> CoLoRARegressor:
         """Train on snapshots.
 
@@ -258,7 +268,8 @@ class CoLoRARegressor(SnapshotRegressor):
         ConvergenceWarning
             If the budget ended before the error fell to ``target_error``.
         UserWarning
-            If the training is interrupted (Ctrl-C); the best weights so far are kept.
+            If the training is interrupted (Ctrl-C); the best weights so far are kept.  In a search
+            the interruption ends the search.
 
         Notes
         -----
@@ -279,7 +290,8 @@ class CoLoRARegressor(SnapshotRegressor):
         fraction = self.validation_fraction if self.early_stopping else None
         aside = _set_aside(len(X), fraction, seed)
         units = Units.of(X[~aside], layout.times, layout.grid.points, period, layout.n_fields)
-        signature = self._signature(layout, period, adapted_layers)
+        # A field that was constant is not learnt, so that the model would not continue with it.
+        signature = self._signature(layout, period, adapted_layers) + units.varying
         continued = self.warm_start and signature == getattr(self, "_fitted_signature", None)
         units = self._units if continued else units
         with contextlib.ExitStack() as readers:
@@ -326,9 +338,11 @@ class CoLoRARegressor(SnapshotRegressor):
         self._set_model(model)
         self._set_history(result.loss_curve, result.error)
         self.loss_curve_ = earlier + self.loss_curve_
-        self._layout, self._X, self._fitted_signature = layout, X, signature
+        self._layout, self._X = layout, X
+        self._fitted_signature = signature if all(units.fields.varies) else ()
         return self
 
+    @with_default_torch_settings
     def predict(self, X: ArrayLike, *, times: ArrayLike | None = None, points: Any = None) -> Array:
         """Fields at new parameters, at any times and points.
 
@@ -359,6 +373,7 @@ class CoLoRARegressor(SnapshotRegressor):
         )
         return layout.from_rows(self._evaluate(self._latent(X, layout.times), layout))
 
+    @with_default_torch_settings
     def predict_latent(self, X: ArrayLike, *, times: ArrayLike | None = None) -> Array:
         """Latent states φ = h(μ, t) along the trajectories.
 
@@ -378,6 +393,7 @@ class CoLoRARegressor(SnapshotRegressor):
         latent = self._latent(X, self._layout.at(times, None).times)
         return np.asarray(latent.cpu().numpy())
 
+    @with_default_torch_settings
     def decode(self, latent: ArrayLike, *, points: Any = None) -> Array:
         """Fields of given latent states.
 
@@ -401,10 +417,11 @@ class CoLoRARegressor(SnapshotRegressor):
                 f"{self.n_latent_})."
             )
         layout = self._layout.at_numbers(np.arange(float(states.shape[1])), points)
-        latent_ = as_tensor(states).to(_like(self._on_device()[0]))
+        latent_ = as_tensor(states).to(any_weight(self._on_device()[0]))
         rows = self._evaluate(latent_, layout)
         return layout.from_rows(rows)
 
+    @with_default_torch_settings
     def encode(self, y: ArrayLike) -> Array:
         """Latent states whose fields are nearest to given snapshots.
 
@@ -424,7 +441,7 @@ class CoLoRARegressor(SnapshotRegressor):
         check_is_fitted(self)
         rows = self._layout.check_rows(y)
         network, _ = self._on_device()
-        dtype = _like(network).dtype
+        dtype = any_weight(network).dtype
         candidates = self._latent(self._X, self._layout.times).flatten(0, 1).double()
         if len(candidates) > 512:
             spread = torch.linspace(0, len(candidates) - 1, 512).long()
@@ -442,7 +459,7 @@ class CoLoRARegressor(SnapshotRegressor):
     ) -> CoLoRARegressor:
         """A copy with other networks, which were trained at ``inputs``, and their history."""
         out = copy.copy(self)
-        like = _like(self.network_)
+        like = any_weight(self.network_)
         out._set_model(model.to(device=like.device, dtype=like.dtype))
         out._set_history(loss_curve, error)
         out.hyper_width = model.hypernetwork.width
@@ -483,33 +500,23 @@ class CoLoRARegressor(SnapshotRegressor):
         return (*architecture, self.hyper_width, self.hyper_depth, *sizes, period)
 
     def _new_model(
-        self,
-        layout: SnapshotLayout,
-        units: Units,
-        adapted_layers: tuple[int, ...],
-        seed: int,
+        self, layout: SnapshotLayout, units: Units, adapted_layers: tuple[int, ...], seed: int
     ) -> CoLoRAModel:
         """A model with initial weights."""
-        generator = torch.Generator().manual_seed(seed)
-        network = CoLoRANetwork(
+        return CoLoRAModel.create(
+            self.n_features_in_,
             layout.grid.n_dims,
             layout.n_fields,
+            periodic=units.periodic,
             width=self.width,
             depth=self.depth,
             rank=self.rank,
             adaptation=self.adaptation,
             adapted_layers=adapted_layers,
-            periodic=units.periodic,
-            generator=generator,
+            hyper_width=self.hyper_width,
+            hyper_depth=self.hyper_depth,
+            seed=seed,
         )
-        hypernetwork = Hypernetwork(
-            self.n_features_in_ + 1,
-            network.n_latent,
-            width=self.hyper_width,
-            depth=self.hyper_depth,
-            generator=generator,
-        )
-        return CoLoRAModel(network, hypernetwork)
 
     def _on_device(self) -> tuple[CoLoRANetwork, Hypernetwork]:
         """The networks, on the device that ``device`` means on this machine."""
@@ -519,7 +526,7 @@ class CoLoRARegressor(SnapshotRegressor):
     def _latent(self, X: Array, times: Array) -> Tensor:
         """(n_trajectories, n_times, n_latent)"""
         _, hypernetwork = self._on_device()
-        inputs = as_tensor(self._units.inputs(X, times)).to(_like(hypernetwork))
+        inputs = as_tensor(self._units.inputs(X, times)).to(any_weight(hypernetwork))
         return evaluate_latent(hypernetwork, inputs)
 
     def _evaluate(self, latent: Tensor, layout: SnapshotLayout) -> Array:
@@ -533,11 +540,6 @@ class CoLoRARegressor(SnapshotRegressor):
             if name in state and next(state[name].parameters()).device.type != "cpu":
                 state[name] = copy.deepcopy(state[name]).cpu()
         return state
-
-
-def _like(module: torch.nn.Module) -> Tensor:
-    """A weight of the module, which has its device and its dtype."""
-    return next(module.parameters())
 
 
 def _set_aside(n: int, fraction: float | None, seed: int) -> NDArray[np.bool_]:

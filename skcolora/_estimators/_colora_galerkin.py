@@ -43,6 +43,7 @@ from skcolora._snapshots import (
 from skcolora.pdes import PDE
 from skcolora.utils._deadline import Deadline
 from skcolora.utils._sklearn import HasMethods, Interval, StrOptions, fit_context
+from skcolora.utils._torch import with_default_torch_settings
 
 # The default tolerance of the steps: this part of the training error, within this range.
 _PART_OF_ERROR, _LEAST_RTOL, _MOST_RTOL = 50, 1e-9, 3e-5
@@ -218,6 +219,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
+    @with_default_torch_settings
     def fit(self, X: ArrayLike, y: ArrayLike) -> CoLoRAGalerkin:
         """Fit the regressor, and choose the collocation points.
 
@@ -292,6 +294,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         self._equation_seconds = time.perf_counter() - started
         self._layout, self._X = model.layout, X
 
+    @with_default_torch_settings
     def predict(
         self,
         X: ArrayLike,
@@ -339,6 +342,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         """
         return self.solve(X, times=times, initial=initial).predict(points)
 
+    @with_default_torch_settings
     def solve(
         self, X: ArrayLike, *, times: ArrayLike | None = None, initial: Any = None
     ) -> GalerkinSolution:
@@ -372,6 +376,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         warn_of_doubts(equation.pde, X, solution)
         return solution
 
+    @with_default_torch_settings
     def distill(
         self,
         X: ArrayLike,
@@ -441,6 +446,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         out = inner._with_model(networks, found.inputs, found.errors[1:], found.errors[-1])
         return replace_regressor(self.regressor_, out)
 
+    @with_default_torch_settings
     def refine(
         self, X: ArrayLike, *, max_iter: int = 300, max_time: float | None = None
     ) -> CoLoRAGalerkin:

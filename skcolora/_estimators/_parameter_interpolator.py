@@ -166,8 +166,9 @@ class ParameterInterpolator(SnapshotRegressor):
             Strictly increasing times between the first and the last time of ``fit``, to which the
             snapshots are interpolated by cubic splines.  None: the times of ``fit``.
         points : array-like of shape (n_points, n_dims) or tuple of axes, default=None
-            Points in the range of the points of ``fit``, to which the snapshots are interpolated
-            by cubic splines.  None: the points of ``fit``.
+            Points in the range of the points of ``fit``, to which the snapshots are interpolated:
+            on a tensor grid by cubic splines, from scattered points by thin-plate splines.  None:
+            the points of ``fit``.
 
         Returns
         -------
@@ -177,7 +178,8 @@ class ParameterInterpolator(SnapshotRegressor):
         Raises
         ------
         ValueError
-            If X does not fit the model, or times or points lie outside the ranges of ``fit``.
+            If X does not fit the model, times or points lie outside the ranges of ``fit``, or a
+            point is far from all scattered points of ``fit``.
 
         Warns
         -----
@@ -262,7 +264,7 @@ class ParameterInterpolator(SnapshotRegressor):
             )
 
     def _warn_of_amplification(self, X: Array, weights: Array, names: Any, stacklevel: int) -> None:
-        """Warn if errors of the snapshots grow without bounds in a prediction."""
+        """Warn if a prediction multiplies errors of the snapshots by more than `_LARGEST_SUM`."""
         sums = np.abs(weights).sum(axis=1)
         if (sums <= _LARGEST_SUM).all():
             return

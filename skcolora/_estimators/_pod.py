@@ -35,7 +35,7 @@ class PODRegressor(SnapshotRegressor):
     {times, points, period}
     n_components : int or float, default=10
         Number of POD modes, at most the number of snapshots or of points.  A float in (0, 1) is
-        the share of the energy of the centred and scaled snapshots that the modes keep.
+        the share of the energy that the modes keep: of the sum of the squared singular values.
     center : bool, default=True
         Subtract the mean snapshot, which is the mean over all trajectories and times at each
         point.  With False, the modes also represent the mean, which takes one of them or more.
@@ -74,7 +74,8 @@ class PODRegressor(SnapshotRegressor):
     Notes
     -----
     All is computed in float64, and predictions are in the dtype of y.  The predictions do not
-    depend on the units of the parameters, the times, the points and each field.
+    depend on the units of the parameters, the times, the points and each field, unless a regressor
+    of your own does: it is given parameters and times as they are.
 
     The period matters only for predictions at other points.
 
@@ -186,8 +187,9 @@ class PODRegressor(SnapshotRegressor):
             Strictly increasing.  Without a regressor of your own they must lie between the first
             and the last time of ``fit``.  None: the times of ``fit``.
         points : array-like of shape (n_points, n_dims) or tuple of axes, default=None
-            Points in the range of the points of ``fit``, to which the modes are interpolated by
-            cubic splines.  None: the points of ``fit``.
+            Points in the range of the points of ``fit``, to which mean and modes are interpolated:
+            on a tensor grid by cubic splines, from scattered points by thin-plate splines.  None:
+            the points of ``fit``.
 
         Returns
         -------
@@ -197,7 +199,13 @@ class PODRegressor(SnapshotRegressor):
         Raises
         ------
         ValueError
-            If X does not fit the model, or times or points lie outside the ranges of ``fit``.
+            If X does not fit the model, times or points lie outside the ranges of ``fit``, or a
+            point is far from all scattered points of ``fit``.
+
+        Warns
+        -----
+        UserWarning
+            As in `ParameterInterpolator.predict`, unless ``regressor`` is given.
         """
         X = validate_parameters(self, X)
         layout = self._layout.at(times, points)

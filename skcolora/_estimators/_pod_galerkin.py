@@ -35,7 +35,7 @@ from skcolora.pdes import PDE
 from skcolora.pdes._checks import check_grid
 from skcolora.utils._sklearn import Interval, StrOptions, fit_context
 
-# Share of the initial field that the modes may miss without a warning.
+# Share of the variation of the initial field that the modes may miss without a warning.
 _LARGE_MISS = 0.1
 # Number of right-hand sides that choose the sampled points.
 _MOST_RATES = 400
@@ -276,7 +276,7 @@ class PODGalerkin(SnapshotRegressor):
         -----
         ConvergenceWarning
             If a trajectory became unstable, with its parameter and the time, or the modes
-            miss more than a tenth of the initial field.
+            miss more than a tenth of the variation of the initial field.
         """
         X = validate_parameters(self, X)
         X = X if self._order is None else X[:, self._order]

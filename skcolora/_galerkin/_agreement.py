@@ -75,8 +75,8 @@ def parameter_order(pde: PDE, names: Sequence[Any] | None) -> list[int] | None:
     Returns
     -------
     order : list of int or None
-        None: the columns keep their order.  They do so, too, if none of their names is the name
-        of a parameter.
+        None: the columns keep their order, because they have no names, or none of the names is
+        that of a parameter.
 
     Raises
     ------

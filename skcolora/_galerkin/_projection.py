@@ -159,10 +159,10 @@ class Projection:
 
     @torch.no_grad()
     def size(self, latent: Tensor) -> Tensor:
-        """Variation of the field about its mean in the norm of the residual, (n_states,).
+        """Norm of the scaled field, its variation about the mean of the snapshots, (n_states,).
 
-        At least a tenth of the variation of all training snapshots is returned, as in the
-        training, because a field that equals the mean has no relative error.
+        It is at least a tenth of the variation of all training snapshots, as in the training,
+        because a field that equals the mean has no relative error.
         """
         parts = [self._values(latent[s]).flatten(1).norm(dim=1) for s in self._blocks(len(latent))]
         return torch.cat(parts).clamp(min=self.units.least_variation)

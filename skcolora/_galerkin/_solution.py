@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from skcolora._nn import CoLoRANetwork, decode_rows
 from skcolora._snapshots import Array, SnapshotLayout, Units
-from skcolora.utils._torch import as_tensor
+from skcolora.utils._torch import as_tensor, with_default_torch_settings
 
 
 class Status(IntEnum):
@@ -89,6 +89,7 @@ class GalerkinSolution:
     _units: Units = field(repr=False)
     _layout: SnapshotLayout = field(repr=False)
 
+    @with_default_torch_settings
     def predict(self, points: Any = None) -> Array:
         """Fields along the latent paths, at the times of the solution.
 

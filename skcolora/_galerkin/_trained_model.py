@@ -12,7 +12,7 @@ from torch import Tensor
 
 from skcolora._nn import CoLoRANetwork, Hypernetwork, evaluate_latent
 from skcolora._snapshots import Array, SnapshotLayout, Units, rows_among
-from skcolora.utils._torch import as_tensor
+from skcolora.utils._torch import any_weight, as_tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,8 +36,7 @@ class TrainedModel:
 
     def latent(self, inputs: Array, times: Array) -> Tensor:
         """Latent states h at inputs (n, n_inputs) and times, (n, n_times, n_latent) in float64."""
-        like = next(self.hypernetwork.parameters())
-        rows = as_tensor(self.units.inputs(inputs, times)).to(like)
+        rows = as_tensor(self.units.inputs(inputs, times)).to(any_weight(self.hypernetwork))
         return evaluate_latent(self.hypernetwork, rows).double()
 
     @cached_property

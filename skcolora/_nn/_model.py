@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -17,6 +19,25 @@ class CoLoRAModel(nn.Module):
         super().__init__()
         self.network = network
         self.hypernetwork = hypernetwork
+
+    @classmethod
+    def create(
+        cls,
+        n_parameters: int,
+        n_dims: int,
+        n_fields: int,
+        *,
+        hyper_width: int,
+        hyper_depth: int,
+        seed: int,
+        **architecture: Any,
+    ) -> CoLoRAModel:
+        """A model with random weights; ``architecture`` holds arguments of `CoLoRANetwork`."""
+        generator = torch.Generator().manual_seed(seed)
+        network = CoLoRANetwork(n_dims, n_fields, generator=generator, **architecture)
+        n_inputs, n_latent = n_parameters + 1, network.n_latent
+        sizes: dict[str, Any] = {"width": hyper_width, "depth": hyper_depth}
+        return cls(network, Hypernetwork(n_inputs, n_latent, generator=generator, **sizes))
 
     def forward(self, x: Tensor, inputs: Tensor) -> Tensor:
         """Fields (n_snapshots, n_points, n_fields) at points, for parameters and times (μ, t).

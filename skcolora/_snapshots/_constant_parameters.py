@@ -43,7 +43,7 @@ def warn_of_constant_parameters(
 
 
 def _same(a: Array, b: Array) -> NDArray[np.bool_]:
-    """Whether values agree to rounding, or one of them is the other in single precision."""
+    """Whether two values agree to rounding, or one is the other rounded to single precision."""
     with np.errstate(over="ignore"):
         single = (a == b.astype(np.float32)) | (b == a.astype(np.float32))
     return np.asarray(single | is_constant(np.minimum(a, b), np.maximum(a, b)))

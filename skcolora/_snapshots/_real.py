@@ -1,4 +1,4 @@
-"""Real numbers of users' arrays: nothing masked, complex, missing, dated or written is read.
+"""Arrays of users hold real numbers: masked, complex or missing entries, dates and text are errors.
 
 NumPy drops masks and imaginary parts and casts dates to integers silently, so that all arrays of
 users pass through `check_real` or `as_real_floats` before they are converted.
@@ -35,7 +35,7 @@ def check_real(values: Any, name: str) -> Any:
     Returns
     -------
     values : object
-        The same object.  A list, or an object that can become an array, is converted once.
+        The object itself, except that a list or an array-like object becomes an array.
 
     Raises
     ------

@@ -83,9 +83,8 @@ def interpolate_in_space(
 def merge_equal(points: Array, values: Array) -> tuple[Array, Array]:
     """Distinct rows of points (n, n_dims), sorted, with the means of their values (n, ...)."""
     distinct, owner, counts = np.unique(points, axis=0, return_inverse=True, return_counts=True)
-    owner = owner.reshape(-1)
-    sums = np.zeros((len(distinct), *values.shape[1:]))
-    np.add.at(sums, owner, values)
+    in_order = np.argsort(owner.reshape(-1), kind="stable")
+    sums = np.add.reduceat(values[in_order], np.cumsum(counts) - counts, axis=0)
     return distinct, sums / counts.reshape(-1, *[1] * (values.ndim - 1))
 
 

@@ -1,6 +1,6 @@
 """Units: affine maps between a user's numbers and numbers of order one, in float64.
 
-All models compute with numbers of order one, and only this module makes them.  Hence a model
+The networks compute with numbers of order one, and only this module makes them.  Hence a model
 does not depend on the units of times, points, parameters and fields, and nothing is rounded
 before its mean has been subtracted.
 """
@@ -78,7 +78,8 @@ def column_scale(values: Array) -> Scale:
 def field_scale(fields: Array) -> Scale:
     """Mean and standard deviation of each field of an array (n, n_points, n_fields).
 
-    They are computed in float64 and in blocks.  Rounding of the array's own dtype is no spread.
+    They are computed in float64 and in blocks.  A spread within the rounding of the array's own
+    dtype counts as none.
     """
     n_fields = fields.shape[-1]
     low, high = np.full(n_fields, np.inf), np.full(n_fields, -np.inf)
@@ -143,11 +144,11 @@ def parameter_scale(X: Array) -> Scale:
     is at most 0.15.  Otherwise the latent states vary too strongly between a few training
     parameters.
     """
-    plain = column_scale(X)
-    distinct = np.unique(plain.apply(merge_close(X)), axis=0)
-    factor = 1.0
+    # Repeated parameters count once.
+    distinct = np.unique(merge_close(X), axis=0)
+    plain, factor = column_scale(distinct), 1.0
     if len(distinct) > 1:
-        nearest = NearestNeighbors(n_neighbors=1).fit(distinct).kneighbors()[0]
+        nearest = NearestNeighbors(n_neighbors=1).fit(plain.apply(distinct)).kneighbors()[0]
         factor = max(1.0, float(np.median(nearest)) / _PARAMETER_SPACING)
     return Scale(plain.center, plain.scale * factor)
 
@@ -205,10 +206,10 @@ class Units:
         return VARIATION_FLOOR * math.sqrt(int(self.fields.varies.sum()))
 
     @property
-    def signature(self) -> tuple[bytes, ...]:
-        """Which quantities vary; models with other signatures have other inputs."""
+    def varying(self) -> tuple[bool, ...]:
+        """Which parameters, times, dimensions and fields vary; others take no part."""
         scales = (self.parameters, self.times, self.points, self.fields)
-        return tuple(scale.varies.tobytes() for scale in scales)
+        return tuple(np.concatenate([scale.varies for scale in scales]).tolist())
 
     def inputs(self, X: Array, times: Array) -> Array:
         """Scaled (μ, t), (n, n_times, n_parameters + 1)."""

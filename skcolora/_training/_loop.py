@@ -187,8 +187,8 @@ def train_in_stages(
     # The initial weights may have a finite error although no step has a finite loss.
     if not math.isfinite(result.error) or not _any_finite(result.losses):
         raise FloatingPointError(
-            "The training error was not finite in any step; rescale y, whose values are too large "
-            "or too small for float32."
+            "The training error was not finite in any step; look for outliers in X and y, and make "
+            "the network smaller."
         )
     return result
 

@@ -24,7 +24,7 @@ class SnapshotData:
     y : ndarray of shape (n_trajectories, n_times, n_0, ...[, n_fields])
         Snapshots of the trajectories.
     times : ndarray of shape (n_times,)
-        Strictly increasing times of the snapshots.
+        Strictly increasing times of the snapshots, numbers or dates.
     points : ndarray of shape (n_points, n_dims), or tuple of n_dims axes
         Scattered points, or the axes of a tensor grid (``indexing="ij"``).
     period : None, float or tuple

@@ -288,7 +288,7 @@ class PDE:
         The derivatives are spectral along periodic axes and of order 4 along the others.
         Periodic axes are filtered by the 2/3 rule against aliasing, and the solver monitors the
         highest third of the kept waves.  If they exceed ``atol + rtol`` times the size of the
-        field by a factor of 100, the number of points is doubled, up to four times (twice in
+        scaled field by a factor of 100, the number of points is doubled, up to four times (twice in
         several dimensions).  If ``n_points`` is given, the trajectory fails instead.
         Non-periodic axes are not monitored.  Compare two values of ``n_points`` there.
 
@@ -310,8 +310,9 @@ class PDE:
             exact solution if there is one, finite volumes if the equation has a ``flux``, and
             otherwise "DOP853".
         rtol, atol : float, default=1e-9
-            Tolerances of a time step.  The time step of finite volumes depends on the CFL
-            number instead.
+            Tolerances of a time step, for the distance of each field from the middle of its
+            initial values, in units of half their range.  The time step of finite volumes
+            depends on the CFL number instead.
         n_jobs : int or None, default=None
             Number of trajectories that are solved in parallel, as in joblib.
         verbose : int, default=0

@@ -50,6 +50,11 @@ def as_tensor(
     return torch.from_numpy(contiguous).to(device=device, dtype=dtype)
 
 
+def any_weight(module: torch.nn.Module) -> Tensor:
+    """A weight of a module, which has its device and its dtype."""
+    return next(module.parameters())
+
+
 @contextlib.contextmanager
 def default_torch_settings() -> Iterator[None]:
     """Context in which torch has the settings that the package relies on.

@@ -129,9 +129,10 @@ def test_few_points_are_enough(regressor, collocation, most_candidates, monkeypa
 
 
 class OpenAdvection(Advection):
-    """Without the period, which the network of the regressor has all the same."""
+    """Without a period; the network has one that is longer than the domain."""
 
     period = (None,)
+    domain = ((0.0, 63 / 64),)
 
 
 @pytest.mark.parametrize("pde", [DATA.pde, OpenAdvection(width=0.1)])
@@ -181,7 +182,7 @@ def test_mass_is_conserved_to_rounding_error(regressor, model):
     fitted = galerkin(regressor, conserve="mass").fit(DATA.X, DATA.y)
     predicted = fitted.predict(NEW.X)
     kept = integral(predicted)
-    assert abs(free / free[:, :1] - 1).max() > 1e-6
+    assert abs(free / free[:, :1] - 1).max() > 1e-7
     assert abs(kept / kept[:, :1] - 1).max() < 1e-12
     error = relative_l2_error(NEW.y, predicted)
     assert error < 1.5 * relative_l2_error(NEW.y, model.predict(NEW.X))
@@ -251,7 +252,9 @@ def test_distilled_regressor_is_nearly_as_good(model):
     learnt = model.distill(np.linspace(0.65, 1.35, 6)[:, None], hyper_width=20)
     assert isinstance(learnt, CoLoRARegressor)
     own = relative_l2_error(NEW.y, model.predict(NEW.X))
-    assert relative_l2_error(NEW.y, learnt.predict(NEW.X)) < 1.5 * own
+    before = relative_l2_error(NEW.y, model.regressor_.predict(NEW.X))
+    error = relative_l2_error(NEW.y, learnt.predict(NEW.X))
+    assert error - own < 0.01 * (before - own)
 
 
 def test_a_distillation_that_misses_the_paths_warns(model, monkeypatch):

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from skcolora._galerkin import _start as module
-from skcolora._galerkin import grid_collocation
+from skcolora._galerkin._collocation import grid_collocation
 from skcolora._galerkin._projection import Projection
 from skcolora._galerkin._start import Start, TrainedStarts, find_start, trained_starts
 from skcolora._nn._network import CoLoRANetwork

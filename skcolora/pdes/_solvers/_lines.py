@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from scipy.integrate import solve_ivp
 
-from skcolora._snapshots import Array, Grid
+from skcolora._snapshots import Array, Grid, is_constant
 from skcolora.pdes._field import GridField
 from skcolora.pdes._interpolant import MeshInterpolant
 from skcolora.pdes._mesh import Mesh
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # would monitor or lose are below the second limit.
 _TOO_COARSE, _TOO_FINE = 100.0, 5.0
 _FEWEST_POINTS = 32
+# Size of a field that is constant at first, in units of its rate times the last time.
+_SHARE_OF_CHANGE = 0.01
 
 
 def solve_lines(
@@ -45,7 +47,7 @@ def solve_lines(
         If the grid is too coarse, the time step is too small, or the right-hand side is not
         finite.
     """
-    run = _Run(pde, mu, n_points, rtol, atol)
+    run = _Run(pde, mu, n_points, rtol, atol, float(times[-1]))
     out = np.empty((len(times), pde.n_fields, *grid.shape))
     done, t, state = 0, 0.0, run.start()
     if times[0] == 0.0:
@@ -55,9 +57,9 @@ def solve_lines(
         run.check_rate(t, state)
         with np.errstate(all="ignore"):
             solution = solve_ivp(
-                run.rate,
+                run.scaled_rate,
                 (t, times[-1]),
-                state.ravel(),
+                run.to_scaled(state),
                 method=method,
                 t_eval=times[done:],
                 events=run.events(),
@@ -66,7 +68,7 @@ def solve_lines(
             )
         evaluate = MeshInterpolant(run.mesh, grid)
         for values in solution.y.T if len(solution.t) else ():
-            out[done] = evaluate(values.reshape(state.shape))
+            out[done] = evaluate(run.from_scaled(values))
             done += 1
         if solution.status < 0 or not np.isfinite(out[:done]).all():
             raise run.failure()
@@ -74,12 +76,16 @@ def solve_lines(
             finer = len(solution.t_events[0]) > 0
             event = 0 if finer else 1
             t = float(solution.t_events[event][-1])
-            state = run.change_mesh(t, solution.y_events[event][-1], finer)
+            state = run.change_mesh(t, run.from_scaled(solution.y_events[event][-1]), finer)
     return out
 
 
 class _Run:
-    """The semi-discrete equation of one trajectory, with its mesh, last time and last state."""
+    """The semi-discrete equation of one trajectory, with its mesh, last time and last state.
+
+    The time integration sees scaled values, ``(u - center) / scale`` of each field, so that its
+    tolerances do not depend on the units of the fields.
+    """
 
     def __init__(
         self,
@@ -88,8 +94,11 @@ class _Run:
         n_points: int | tuple[int, ...] | None,
         rtol: float,
         atol: float,
+        last_time: float,
     ) -> None:
         self.pde, self.mu, self.rtol, self.atol = pde, mu, rtol, atol
+        self.last_time = last_time
+        self.center, self.scale = np.zeros(pde.n_fields), np.ones(pde.n_fields)
         self.mesh = pde.mesh(n_points)
         self.adapts = n_points is None and all(length is not None for length in pde.period)
         self.most_points = max(self.mesh.shape) * (16 if pde.n_dims == 1 else 4)
@@ -102,6 +111,7 @@ class _Run:
             state = self.pde.initial_value(self.mesh.points, self.mu)
             if not np.isfinite(state).all():
                 raise TrajectoryError(0.0, "`initial` returned NaN or infinity")
+            self._set_scale(state)
             if self._tail(state, 2 / 3) <= _TOO_COARSE:
                 break
             self.mesh = self._refine_mesh(0.0)
@@ -110,13 +120,45 @@ class _Run:
             state = self.pde.initial_value(self.mesh.points, self.mu)
         return self.mesh.filtered(state)
 
+    def _set_scale(self, state: Array) -> None:
+        """Set center and scale of each field from its initial values (n_fields, n_0, ...)."""
+        values = state.reshape(len(state), -1)
+        low, high = values.min(axis=1), values.max(axis=1)
+        constant = is_constant(low, high)
+        self.center = np.where(constant, low, low / 2 + high / 2)
+        self.scale = high / 2 - low / 2
+        if constant.any():
+            try:
+                with np.errstate(all="ignore"):
+                    rates = np.abs(self.rate(0.0, state.ravel())).reshape(values.shape).max(axis=1)
+            except TrajectoryError:  # which the integration reports
+                rates = np.zeros(len(state))
+            change = _SHARE_OF_CHANGE * self.last_time * rates
+            usable = np.isfinite(change) & (change > 0)
+            self.scale[constant] = np.where(usable, change, 1.0)[constant]
+
+    def to_scaled(self, state: Array) -> Array:
+        """Flattened scaled values."""
+        values = state.reshape(len(self.scale), -1)
+        return ((values - self.center[:, None]) / self.scale[:, None]).ravel()
+
+    def from_scaled(self, flat: Array) -> Array:
+        """Values on the mesh, (n_fields, n_0, ...)."""
+        values = self.center[:, None] + self.scale[:, None] * flat.reshape(len(self.scale), -1)
+        return values.reshape(-1, *self.mesh.shape)
+
+    def scaled_rate(self, t: float, flat: Array) -> Array:
+        """Time derivative of the flattened scaled values."""
+        rate = self.rate(t, self.from_scaled(flat).ravel()).reshape(len(self.scale), -1)
+        return (rate / self.scale[:, None]).ravel()
+
     def _may_coarsen(self) -> bool:
         """True if the mesh is adaptive and large enough for coarsening."""
         return self.adapts and min(self.mesh.shape) >= 2 * _FEWEST_POINTS
 
-    def change_mesh(self, t: float, flat: Array, finer: bool) -> Array:
+    def change_mesh(self, t: float, state: Array, finer: bool) -> Array:
         """Interpolate the values to a mesh with twice or half as many points along each axis."""
-        old, state = self.mesh, flat.reshape(-1, *self.mesh.shape)
+        old = self.mesh
         self.mesh = self._refine_mesh(t) if finer else self._scale_mesh(0.5)
         axes = self.mesh.axes
         interpolated = MeshInterpolant(old, Grid(np.empty((0, len(axes))), self.mesh.shape, axes))(
@@ -143,8 +185,9 @@ class _Run:
 
     def _tail(self, state: Array, share: float) -> float:
         """Size of the waves above the share, in units of the tolerance, maximum over the fields."""
-        sizes = np.sqrt((state**2).reshape(len(state), -1).mean(axis=1))
-        return float((self.mesh.tails(state, share) / (self.atol + self.rtol * sizes)).max())
+        scaled = self.to_scaled(state).reshape(state.shape)
+        sizes = np.sqrt((scaled**2).reshape(len(state), -1).mean(axis=1))
+        return float((self.mesh.tails(scaled, share) / (self.atol + self.rtol * sizes)).max())
 
     def rate(self, t: float, flat: Array) -> Array:
         """Time derivative of the flattened values on the mesh."""
@@ -175,14 +218,15 @@ class _Run:
         def too_coarse(t: float, flat: Array) -> float:
             if not np.isfinite(flat).all():
                 return -1.0
+            state = self.from_scaled(flat)
             if t >= self.time:
-                self.time, self.state = t, flat
-            return self._tail(flat.reshape(-1, *self.mesh.shape), 2 / 3) - _TOO_COARSE
+                self.time, self.state = t, state.ravel()
+            return self._tail(state, 2 / 3) - _TOO_COARSE
 
         def too_fine(_: float, flat: Array) -> float:
             if not np.isfinite(flat).all():
                 return 1.0
-            return self._tail(flat.reshape(-1, *self.mesh.shape), 1 / 3) - _TOO_FINE
+            return self._tail(self.from_scaled(flat), 1 / 3) - _TOO_FINE
 
         events: list[Any] = [too_coarse]
         if self._may_coarsen():

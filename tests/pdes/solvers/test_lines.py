@@ -217,3 +217,35 @@ def test_equations_that_contradict_themselves(attributes, message):
 
 def test_repr_shows_the_constants():
     assert repr(Advection(width=0.1)) == "Advection(width=0.1)"
+
+
+@pytest.mark.parametrize(("amplitude", "offset"), [(1e-12, 0.0), (1e8, 0.0), (1e-3, 300.0)])
+def test_tolerances_do_not_depend_on_the_unit_of_the_field(amplitude, offset):
+    class Carried(PDE):
+        period = (1.0,)
+
+        def initial(self, points, mu):
+            return offset + amplitude * np.sin(2 * np.pi * points[0])
+
+        def rhs(self, t, field, mu):
+            return -mu[0] * field.grad[0]
+
+    x = np.linspace(0, 1, 20)[:, None]
+    found = (Carried().solve([1.0], [3.25], x)[0, 0] - offset) / amplitude
+    assert np.abs(found + np.cos(2 * np.pi * x[:, 0])).max() < 1e-7
+
+
+@pytest.mark.parametrize("unit", [1e-9, 1.0, 1e9])
+def test_a_field_that_starts_from_zero_is_solved_in_any_unit(unit):
+    class Driven(PDE):
+        period = (1.0,)
+
+        def initial(self, points, mu):
+            return 0 * points[0]
+
+        def rhs(self, t, field, mu):
+            return unit * np.cos(t) * field.xp.sin(2 * np.pi * field.points[0])
+
+    x = np.linspace(0, 1, 20)[:, None]
+    found = Driven().solve([1.0], [2.0], x)[0, 0] / unit
+    assert np.abs(found - np.sin(2.0) * np.sin(2 * np.pi * x[:, 0])).max() < 1e-8
