@@ -315,6 +315,14 @@ def test_a_warm_start_with_a_column_that_varies_starts_anew():
     assert len(model.loss_curve_) == 2 * len(reference.loss_curve_)
 
 
+def test_a_warm_start_with_a_field_that_varies_starts_anew():
+    y = Y.copy()
+    y[..., 1] = 0.1
+    model = fitted(y=y, max_iter=5, warm_start=True).fit(MU, Y)
+    assert model.loss_curve_ == plain(max_iter=5).loss_curve_
+    assert np.array_equal(answer(model), answer(plain(max_iter=5)))
+
+
 def test_states_of_fields_with_an_offset():
     y = 101325 + 0.1 * Y
     model = fitted(y=y)
