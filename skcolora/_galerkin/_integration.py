@@ -22,6 +22,8 @@ __all__ = ["Path", "integrate", "integrate_fixed", "integrate_implicit"]
 _A = [torch.tensor(row[:i].copy()) for i, row in enumerate(RK45.A)] + [torch.tensor(RK45.B)]
 _C, _E = torch.tensor(RK45.C), torch.tensor(RK45.E)
 _SAFETY, _SHRINK, _GROW = 0.9, 0.2, 5.0
+# First step as a share of the time range.
+_FIRST_STEP = 0.01
 
 Result = TypeVar("Result")
 Rate = Callable[[Tensor, Tensor, Tensor], Tensor]
@@ -71,7 +73,7 @@ def integrate(
     slope = rate(torch.arange(len(start)), t, y).clone()
     recorder.fail(~torch.isfinite(slope).all(1), Status.NOT_FINITE)
     end = recorder.end
-    h = start.new_full((len(start),), 0.01) * end
+    h = start.new_full((len(start),), _FIRST_STEP) * end
     attempts = torch.zeros(len(start), dtype=torch.long)
     while recorder.active.any():
         recorder.end_in_time()
@@ -262,7 +264,9 @@ def _radau(f: _ScipyRate, start: Any, end: float, rtol: float) -> Any:
     """Solver from time 0, or None where the rate of the start is not finite."""
     if not np.isfinite(f(0.0, start)).all():
         return None
-    return Radau(f, 0.0, start, end, rtol=rtol, atol=rtol * max(float(abs(start).max()), 1e-8))
+    # The first step that scipy chooses depends on the unit of time.
+    atol = rtol * max(float(abs(start).max()), 1e-8)
+    return Radau(f, 0.0, start, end, rtol=rtol, atol=atol, first_step=_FIRST_STEP * end)
 
 
 def _step(f: _ScipyRate, solver: Any) -> bool:

@@ -18,6 +18,8 @@ from skcolora.utils._deadline import Deadline
 _P = torch.tensor(RK45.P)
 # Relative distance of two times that are the same up to rounding.
 SAME_TIME = 1e-12
+# Relative distance from the end at which an integration is complete.
+_AT_END = 1e-14
 
 Correction = Callable[[Tensor, Tensor], Tensor]
 """(indices of trajectories, states) to the corrected states"""
@@ -89,7 +91,7 @@ class PathRecorder:
         """Record an accepted step to the times t, and end trajectories that are complete."""
         self.reached[trajectories] = t.clamp(max=self.end)
         self.n_steps[trajectories] += 1
-        self.active[trajectories[t >= self.end * (1 - 1e-14)]] = False
+        self.active[trajectories[t >= self.end * (1 - _AT_END)]] = False
 
     def times_within(self, t: float, new: float) -> Tensor:
         """Indices of the times between t and new, both excluded."""
@@ -129,7 +131,7 @@ class PathRecorder:
         self, trajectories: Tensor, t: Tensor, y: Tensor, h: Tensor, stages: Tensor
     ) -> None:
         """Store the dense output at the times within the last steps."""
-        new = torch.where(h >= self.end - t, self.end, t + h)
+        new = torch.where(t + h >= self.end * (1 - _AT_END), self.end, t + h)
         inside = (self.times > t[:, None]) & (self.times <= new[:, None])
         if not inside.any():
             return
@@ -144,7 +146,8 @@ class PathRecorder:
 
     def evaluate(self, i: int, t_old: float, t: float, output: Any) -> None:
         """Store the dense output of trajectory i at the times in (t_old, t]."""
-        inside = (self.times > t_old) & (self.times <= t)
+        new = self.end if t >= self.end * (1 - _AT_END) else t
+        inside = (self.times > t_old) & (self.times <= new)
         if inside.any():
             found = torch.from_numpy(output(self.times[inside].numpy()).T.copy())
             if self._project is not None:

@@ -86,9 +86,13 @@ class TrainedStarts(NamedTuple):
         return torch.from_numpy(np.maximum(_GOOD_DEFECT, _TRAINED_FACTOR * usual))
 
     def _scale_inputs(self, inputs: Array) -> Array:
-        """Inputs in units of their standard deviation; non-finite inputs become the mean."""
+        """Inputs in units of their standard deviation; non-finite inputs become the mean.
+
+        Constant inputs are left out, since no cubic interpolant exists for them.
+        """
         scale = column_scale(self.inputs)
-        return scale.apply(np.where(np.isfinite(inputs), inputs, scale.center))
+        scaled = scale.apply(np.where(np.isfinite(inputs), inputs, scale.center))
+        return scaled[:, scale.varies] if scale.varies.any() else scaled[:, :1]
 
 
 def find_start(
