@@ -101,18 +101,17 @@ class CoLoRAGalerkin(SnapshotRegressor):
         Quantities whose integrals are kept to rounding error: names in ``pde.conserved``, or
         your own densities, functions of a field.  After each step the state is projected onto
         the nearest state with the initial integrals [3]_.  The integrals are sums over the points
-        of the snapshots, with the weights of a quadrature rule, which is spectrally accurate on a
-        uniform periodic grid.
+        of the snapshots, with the weights of a quadrature rule.
     method : {"RK45", "RK4", "Radau"}, default="RK45"
         Time integration.  "RK45": adaptive Runge–Kutta steps of order 5, for each trajectory by
-        itself.  "RK4": fixed steps of order 4.  "Radau": an implicit method for stiff equations,
-        one trajectory at a time.
+        itself.  "RK4": fixed steps of order 4 between the times of ``fit``, whatever times are
+        asked for.  "Radau": an implicit method for stiff equations.
     rtol : float, default=None
-        Tolerance of one step: the error of the field relative to the field ("RK45"), or the error
-        of the latent state ("Radau").  None: a fiftieth of the regressor's training error, within
-        1e-9 and 3e-5, so that the errors of the steps are small beside the error of the network.
+        Tolerance of one step: the error of the field relative to its variation ("RK45"), or the
+        error of the latent state ("Radau").  None: a fiftieth of the regressor's training error,
+        within 1e-9 and 3e-5, which is small beside the error of the network.
     substeps : int, default=2
-        Number of steps of "RK4" between two times.
+        Number of steps of "RK4" between two times of ``fit``.
     max_steps : int, default=2000
         Number of steps after which the integration of a trajectory is given up.
     random_state : int, RandomState instance or None, default=None
@@ -136,13 +135,13 @@ class CoLoRAGalerkin(SnapshotRegressor):
 
     Notes
     -----
-    The rows of X are the parameters of the equation.  A `~sklearn.preprocessing.StandardScaler`
-    in a pipeline *before* this estimator would change the physics; put transforms inside::
+    The rows of X are the parameters of the equation; named columns are put into the order of
+    ``pde.parameter_names``.  With dates as times, time 0 is the first date, in seconds.  A
+    `~sklearn.preprocessing.StandardScaler` *before* this estimator would change the physics, and
+    inside it gains nothing, as all inputs are scaled.  Put other transforms inside::
 
         log = FunctionTransformer(np.log)
         CoLoRAGalerkin(pde, regressor=make_pipeline(log, CoLoRARegressor(...)))
-
-    Scaling alone is never needed: the hypernetwork standardises its inputs.
 
     Predictions are computed on the CPU, in float64.
 
@@ -392,9 +391,8 @@ class CoLoRAGalerkin(SnapshotRegressor):
 
         Solves the equation at parameters without snapshots, and fits a new hypernetwork to
         the latent paths, together with the paths at the training parameters.  Paths along which
-        the equation does not hold are dropped.  At training parameters the path of the
-        hypernetwork is used in their place.  The result predicts at the speed of
-        `CoLoRARegressor`, with about the accuracy of this estimator.
+        the equation does not hold are dropped; at training parameters the path of the
+        hypernetwork replaces them.  The result predicts at the speed of `CoLoRARegressor`.
 
         Parameters
         ----------
@@ -427,7 +425,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         Warns
         -----
         ConvergenceWarning
-            If the hypernetwork misses the paths by more than a hundredth of the field, or
+            If the hypernetwork misses the paths by more than a hundredth of the variation, or
             ``max_time`` is not enough to solve the equation everywhere.
         """
         deadline = _limit(max_time)

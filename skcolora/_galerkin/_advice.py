@@ -12,7 +12,7 @@ from skcolora._galerkin._solution import GalerkinSolution, Status
 from skcolora._snapshots import Array
 from skcolora.pdes import PDE
 
-_LARGE_MISFIT = 0.05  # relative error of the initial field
+_LARGE_MISFIT = 0.05  # error of the initial field, relative to its variation
 _LARGE_RESIDUAL = 0.1  # relative to the right-hand side
 _FAR_OUTSIDE = 0.5  # relative to the diagonal of the box of the training states
 _LOW_RANK = 0.5  # share of the latent directions
@@ -43,7 +43,7 @@ def warn_of_doubts(pde: PDE, X: Array, solution: GalerkinSolution) -> None:
         (
             np.nan_to_num(solution.initial_error) > _LARGE_MISFIT,
             solution.initial_error,
-            "the network cannot represent the initial field (relative error {:.2g}); train it "
+            "the network cannot represent the initial field (error {:.2g} of its variation); train it "
             "longer, with a larger `rank` or `width`, or on trajectories with such initial fields",
         ),
         (

@@ -124,7 +124,7 @@ def distill(
     if out.errors[-1] > _LARGE_MISFIT:
         warnings.warn(
             "CoLoRAGalerkin: the distilled hypernetwork misses the paths of the equation by "
-            f"{out.errors[-1]:.2g} of the field (root mean square); raise `max_iter` or "
+            f"{out.errors[-1]:.2g} of the variation (root mean square); raise `max_iter` or "
             "`hyper_width`, or distil at parameters nearer to the training parameters.",
             ConvergenceWarning,
             stacklevel=3,

@@ -51,8 +51,6 @@ class LatentEquation:
     model: TrainedModel
     collocation: Collocation
     """Collocation points xᵢ and weights wᵢ"""
-    quadrature: Collocation
-    """Points and weights of the conserved integrals"""
     trained_starts: TrainedStarts
     """Initial states of the training trajectories"""
     regularization: float
@@ -140,7 +138,8 @@ class LatentEquation:
         densities = conserved_densities(self.pde, self.conserve)
         conservation = None
         if densities:
-            conservation = Conservation(densities, self.quadrature, projection)
+            quadrature = grid_quadrature(self.pde, self.model.layout.grid)
+            conservation = Conservation(densities, quadrature, projection)
             conservation.start(start.latent)
         path = self._path(projection, start.latent, as_tensor(times), conservation, deadline)
         if conservation is not None:
@@ -248,7 +247,6 @@ def build_equation(
         pde=pde,
         model=model,
         collocation=collocation,
-        quadrature=grid_quadrature(pde, grid),
         trained_starts=starts,
         **options,
     )

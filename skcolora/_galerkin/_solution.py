@@ -49,7 +49,7 @@ class GalerkinSolution:
     Attributes
     ----------
     times : ndarray of shape (n_times,)
-        Times of the states.
+        Times of the states, in seconds where the times of ``fit`` are dates.
     latent : ndarray of shape (n_trajectories, n_times, n_latent)
         Latent states φ.
     residual : ndarray of shape (n_trajectories, n_times)
@@ -60,14 +60,15 @@ class GalerkinSolution:
     effective_rank : ndarray of shape (n_trajectories, n_times)
         Number of latent directions that the regularisation does not damp.
     error_indicator : ndarray of shape (n_trajectories, n_times)
-        ``(‖û(0) - u₀‖ + ∫ ‖J φ̇ - f‖ dt) / ‖û(t)‖``.  It bounds the relative error, up to
+        ``(‖û(0) - u₀‖ + ∫ ‖J φ̇ - f‖ dt) / ‖û(t) - ū‖`` for scaled fields, where the divisor is
+        at least a tenth of the variation of the snapshots.  It bounds the relative error, up to
         collocation and time-stepping errors, if neighbouring solutions of the equation do not
         diverge.  Otherwise it only ranks the trajectories.
     outside : ndarray of shape (n_trajectories,)
         Distance by which the path leaves the box of the training states, relative to the
         diagonal of that box.  A length in the latent space is measured by the change of the field.
     initial_error : ndarray of shape (n_trajectories,)
-        Relative distance of the encoded initial field from the given initial field.  NaN if no
+        Distance of the encoded initial field from the given one, relative to its variation.  NaN if no
         initial field is known.
     status : ndarray of str of shape (n_trajectories,)
         "success", "max_steps", "not_finite" or "step_too_small".
