@@ -41,7 +41,7 @@ from skcolora._snapshots import (
     validate_rows,
 )
 from skcolora.pdes import PDE
-from skcolora.utils._deadline import Deadline
+from skcolora.utils._deadline import time_limit
 from skcolora.utils._sklearn import HasMethods, Interval, StrOptions, fit_context
 from skcolora.utils._torch import with_default_torch_settings
 
@@ -61,9 +61,8 @@ class CoLoRAGalerkin(SnapshotRegressor):
     from a state that fits the initial field.  Snapshots are needed to train the network, not to
     learn the effect of the parameters: a few trajectories are often enough.
 
-    All parameters hold from ``fit`` on.  Changing one of them afterwards has no effect before the
-    next ``fit``, which takes a moment if the regressor is in a
-    `~sklearn.frozen.FrozenEstimator`.
+    All parameters hold from ``fit`` on.  Changing one has no effect before the next ``fit``, which
+    takes a moment if the regressor is in a `~sklearn.frozen.FrozenEstimator`.
 
     Parameters
     ----------
@@ -428,7 +427,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
             If the hypernetwork misses the paths by more than a hundredth of the variation, or
             ``max_time`` is not enough to solve the equation everywhere.
         """
-        deadline = _limit(max_time)
+        deadline = time_limit(max_time)
         inner = find_regressor(self.regressor_)
         if hyper_width is None:
             hyper_width = max(20, inner.hyper_width)
@@ -504,7 +503,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         .. [1] M. Raissi, P. Perdikaris and G. E. Karniadakis, "Physics-informed neural
            networks", J. Comput. Phys. 378 (2019), 686-707.
         """
-        deadline = _limit(max_time)
+        deadline = time_limit(max_time)
         check_scalar(max_iter, "max_iter", Integral, min_val=1)
         candidates = self._without_snapshots(X)
         all_parameters = np.vstack([self._X, candidates])
@@ -540,13 +539,6 @@ class CoLoRAGalerkin(SnapshotRegressor):
         """Rows of X that the regressor was not trained on."""
         candidates = self._in_order(validate_parameters(self, X))
         return candidates[~rows_among(candidates, self._X)]
-
-
-def _limit(max_time: float | None) -> Deadline:
-    """Time limit of a call, to be made first."""
-    if max_time is not None:
-        check_scalar(max_time, "max_time", Real, min_val=0, include_boundaries="neither")
-    return Deadline(max_time)
 
 
 def _step_tolerance(training_error: float) -> float:

@@ -43,8 +43,9 @@ def warn_of_doubts(pde: PDE, X: Array, solution: GalerkinSolution) -> None:
         (
             np.nan_to_num(solution.initial_error) > _LARGE_MISFIT,
             solution.initial_error,
-            "the network cannot represent the initial field (error {:.2g} of its variation); train it "
-            "longer, with a larger `rank` or `width`, or on trajectories with such initial fields",
+            "the network cannot represent the initial field (error {:.2g} of its variation); train "
+            "it longer, with a larger `rank` or `width`, or on trajectories with such initial "
+            "fields",
         ),
         (
             _max_over_times(solution.residual) > _LARGE_RESIDUAL,

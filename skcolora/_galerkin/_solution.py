@@ -68,8 +68,8 @@ class GalerkinSolution:
         Distance by which the path leaves the box of the training states, relative to the
         diagonal of that box.  A length in the latent space is measured by the change of the field.
     initial_error : ndarray of shape (n_trajectories,)
-        Distance of the encoded initial field from the given one, relative to its variation.  NaN if no
-        initial field is known.
+        Distance of the encoded initial field from the given one, relative to its variation.  NaN
+        if no initial field is known.
     status : ndarray of str of shape (n_trajectories,)
         "success", "max_steps", "not_finite" or "step_too_small".
     time_reached : ndarray of shape (n_trajectories,)

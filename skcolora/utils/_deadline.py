@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 import time
+from numbers import Real
+
+from sklearn.utils import check_scalar
 
 
 class Deadline:
@@ -45,3 +48,13 @@ class Deadline:
         if self.limited:
             out._end = time.perf_counter() + share * max(self.remaining, 0.0)
         return out
+
+
+def time_limit(max_time: float | None) -> Deadline:
+    """The limit of a public call with the argument ``max_time``, to be made first.
+
+    Raises TypeError or ValueError unless it is a positive number or None.
+    """
+    if max_time is not None:
+        check_scalar(max_time, "max_time", Real, min_val=0, include_boundaries="neither")
+    return Deadline(max_time)
