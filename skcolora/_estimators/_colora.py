@@ -34,7 +34,7 @@ from skcolora._snapshots import (
     check_period,
     validate_parameters,
     validate_rows,
-    warn_of_constant_parameters,
+    warn_of_constants,
 )
 from skcolora._training import SnapshotSampler, encode_fields, make_sampler, train
 from skcolora.utils._deadline import Deadline
@@ -368,9 +368,7 @@ class CoLoRARegressor(SnapshotRegressor):
         X = validate_parameters(self, X)
         layout = self._layout.at(times, points)
         names = getattr(self, "feature_names_in_", None)
-        warn_of_constant_parameters(
-            self._units.parameters, X, names, stacklevel=caller_stacklevel()
-        )
+        warn_of_constants(self._units, X, layout, names, stacklevel=caller_stacklevel())
         return layout.from_rows(self._evaluate(self._latent(X, layout.times), layout))
 
     @with_default_torch_settings

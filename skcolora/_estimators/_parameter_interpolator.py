@@ -21,7 +21,7 @@ from skcolora._snapshots import (
     validate_parameters,
     validate_snapshots,
 )
-from skcolora._snapshots._constant_parameters import warn_of_constant_parameters
+from skcolora._snapshots._constants import warn_of_constant_parameters
 from skcolora.utils._sklearn import StrOptions, fit_context
 
 # A polynomial through more nodes than this oscillates; a spline takes over.

@@ -1,6 +1,6 @@
 """Snapshots: layout, validation, storage, interpolation and units."""
 
-from skcolora._snapshots._constant_parameters import warn_of_constant_parameters
+from skcolora._snapshots._constants import warn_of_constant_parameters, warn_of_constants
 from skcolora._snapshots._grid import Grid, check_period, check_points
 from skcolora._snapshots._layout import SnapshotLayout, infer_layout, parameter_time_rows
 from skcolora._snapshots._packing import LEAVE_OUT, fill_values, packing
@@ -60,4 +60,5 @@ __all__ = [
     "validate_rows",
     "validate_snapshots",
     "warn_of_constant_parameters",
+    "warn_of_constants",
 ]

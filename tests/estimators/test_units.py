@@ -519,3 +519,18 @@ def test_a_zero_initial_field_is_not_missed():
     solution, _, messages = solved(moved)
     assert 0.1 < solution.initial_error.max() < 1
     assert any("initial field (error 0" in message for message in messages)
+
+
+def test_a_coordinate_or_a_time_that_was_constant_warns_and_has_no_effect():
+    rng = np.random.default_rng(0)
+    points = np.column_stack([rng.random((20, 2)), np.full(20, 5.0)])
+    model = CoLoRARegressor(times=[0.5], points=points, max_iter=3, random_state=0)
+    model.fit([[1.0], [2.0], [3.0]], rng.random((3, 1, 20)))
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        usual = model.predict([[1.5]])
+    moved = points + [0.0, 0.0, 94.0]
+    with pytest.warns(UserWarning, match="Coordinate 2 of the points was 5 .* value 99 has no eff"):
+        np.testing.assert_array_equal(model.predict([[1.5]], points=moved), usual)
+    with pytest.warns(UserWarning, match=r"The time was 0.5 .* value 0.7 has no effect"):
+        np.testing.assert_array_equal(model.predict([[1.5]], times=[0.7]), usual)

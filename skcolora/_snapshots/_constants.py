@@ -1,4 +1,4 @@
-"""The warning that a parameter was constant in ``fit``, and therefore has no effect."""
+"""The warning that a quantity was constant in ``fit``, and therefore has no effect."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skcolora._snapshots._grid import Array
-from skcolora._snapshots._units import Scale, is_constant
+from skcolora._snapshots._layout import SnapshotLayout
+from skcolora._snapshots._units import Scale, Units, is_constant
 
 
 def warn_of_constant_parameters(
@@ -40,6 +41,41 @@ def warn_of_constant_parameters(
             UserWarning,
             stacklevel=stacklevel + 1,
         )
+
+
+def warn_of_constants(
+    units: Units, X: Array, layout: SnapshotLayout, names: Sequence[str] | None, *, stacklevel: int
+) -> None:
+    """Warn of parameters as `warn_of_constant_parameters`, and of coordinates and times.
+
+    Parameters
+    ----------
+    units : Units
+        Units of the training snapshots.
+    X : ndarray of shape (n, n_parameters)
+    layout : SnapshotLayout
+        Points and times of ``predict``.
+    names : sequence of str or None
+        Names of the parameters.
+    stacklevel : int
+        As in `warnings.warn`, counted from the caller of this function.
+    """
+    warn_of_constant_parameters(units.parameters, X, names, stacklevel=stacklevel + 1)
+    ranges = [(f"Coordinate {d} of the points", *ends) for d, ends in enumerate(layout.grid.ranges)]
+    ranges.append(("The time", layout.times[0], layout.times[-1]))
+    scales = (units.points, units.times)
+    varies = np.concatenate([scale.varies for scale in scales])
+    centers = np.concatenate([scale.center for scale in scales])
+    for (name, low, high), vary, center in zip(ranges, varies, centers, strict=True):
+        for value in (low, high):
+            if not vary and not _same(np.array(value), np.array(center)):
+                warnings.warn(
+                    f"{name} was {center:g} in all snapshots of `fit`; the value {value:.12g} has "
+                    "no effect on the prediction.",
+                    UserWarning,
+                    stacklevel=stacklevel + 1,
+                )
+                break
 
 
 def _same(a: Array, b: Array) -> NDArray[np.bool_]:
