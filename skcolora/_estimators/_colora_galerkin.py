@@ -41,12 +41,14 @@ from skcolora._snapshots import (
     validate_rows,
 )
 from skcolora.pdes import PDE
-from skcolora.utils._deadline import time_limit
+from skcolora.utils._deadline import Deadline, time_limit
 from skcolora.utils._sklearn import HasMethods, Interval, StrOptions, fit_context
 from skcolora.utils._torch import with_default_torch_settings
 
 # The default tolerance of the steps: this part of the training error, within this range.
 _PART_OF_ERROR, _LEAST_RTOL, _MOST_RTOL = 50, 1e-9, 3e-5
+# Time for encoding the starts of the training, as a share of the regressor's `max_time`.
+_SHARE_OF_STARTS = 0.1
 
 
 class CoLoRAGalerkin(SnapshotRegressor):
@@ -258,7 +260,9 @@ class CoLoRAGalerkin(SnapshotRegressor):
         self.rtol_ = _step_tolerance(error) if self.rtol is None else self.rtol
         # Parameters that change later have no effect before the next fit.
         self._fitted_params = SimpleNamespace(**self.get_params(deep=False))
-        self._set_equation(X)
+        # The limit of the regressor leaves little time for the starts of the equation.
+        limit = find_regressor(self.regressor_).max_time
+        self._set_equation(X, deadline=Deadline(limit and _SHARE_OF_STARTS * limit))
         return self
 
     def _set_equation(self, X: Array, **limits: Any) -> None:

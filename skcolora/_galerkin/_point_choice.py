@@ -31,10 +31,10 @@ _MIN_POINTS, _POINTS_PER_WEIGHT = 150, 5
 # Number of training states that choose the points.
 _MAX_STATES = 40
 # Largest number of points of a grid that are looked at; larger grids are thinned at random.
-_MAX_LOOKED_AT = 2**14
+_MAX_LOOKED_AT = 2**13
 # Number of candidate points for QR.  Among more points they are drawn by their leverage, which
 # few states tell.
-_MAX_CANDIDATES, _LEVERAGE_STATES = 2**12, 8
+_MAX_CANDIDATES, _LEVERAGE_STATES = 2**11, 4
 # Number of functions that the weak norm is learnt from, and number of all their values.
 _MAX_FUNCTIONS, _MAX_VALUES = 800, 2**25
 # Bounds of the states that the weak norm is learnt from: their points, which take the time, and

@@ -21,13 +21,17 @@ class NaturalGradientPhase:
     STEP_SIZE = 0.5
     # Share of the phase after which the step decays.
     DECAY_FROM = 0.4
+    # Least damping, relative to the squared rounding errors of the snapshots.  With less damping
+    # the steps follow the rounding errors, and hardly the field.
+    ROUNDING_DAMPING = 10.0
 
     def __init__(self, model: CoLoRAModel, sampler: SnapshotSampler) -> None:
         self.model, self.sampler = model, sampler
         self._shape = batch_shape(sampler, 1024, 16)
 
     def restart(self) -> None:
-        self._optimizer = SPRING(self.model.parameters())
+        least = self.ROUNDING_DAMPING * self.sampler.rounding**2
+        self._optimizer = SPRING(self.model.parameters(), least_damping=least)
 
     @classmethod
     def step_size(cls, progress: float, step_factor: float) -> float:

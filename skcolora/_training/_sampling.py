@@ -9,6 +9,7 @@ errors.  The weights of the samples keep all estimates unbiased.
 from __future__ import annotations
 
 import bisect
+import math
 from collections.abc import Iterator
 from typing import NamedTuple
 
@@ -67,6 +68,8 @@ class SnapshotSampler:
     ----------
     scale : Scale
         Scale of the fields.
+    rounding : float
+        Root mean square of the rounding errors of the snapshots, relative to their variation.
 
     Notes
     -----
@@ -98,6 +101,11 @@ class SnapshotSampler:
         # The slope of a constant field is 0, and so is its weight.
         self._slope = as_tensor(self.scale.slope, device=fields.device)
         self._varies = as_tensor(self.scale.varies.astype(np.float64), device=fields.device)
+        varies = self.scale.varies
+        sizes = (np.abs(self.scale.center) + self.scale.scale)[varies] * self.scale.slope[varies]
+        # Rounding errors are uniform in a unit of the last place.
+        unit = torch.finfo(fields.dtype).eps / math.sqrt(12)
+        self.rounding = unit * float(np.sqrt(np.mean(sizes**2))) if varies.any() else 0.0
         some = self.fields.reshape(-1, self.n_fields)
         some = some[:: -(-len(some) // _MEDIAN_OF)]
         self._median = self._scaled(some).median(0).values

@@ -37,6 +37,8 @@ class SPRING:
         κ, for a residual whose squared norm is a mean squared relative error.
     max_norm : float
         Initial value of c.
+    least_damping : float
+        Smallest λ, for data with errors.
 
     References
     ----------
@@ -47,7 +49,7 @@ class SPRING:
        Levenberg-Marquardt method", Computing Suppl. 15 (2001), 239-249.
     """
 
-    # Smallest λ, close to the precision of float64.
+    # Smallest λ for exact data, close to the precision of float64.
     LEAST_DAMPING = 1e-13
     LINEARITY = 0.5  # η
     GROWTH = 1.3  # factor by which c grows
@@ -62,9 +64,11 @@ class SPRING:
         momentum: float = 0.95,
         damping: float = 1e-4,
         max_norm: float = 2.0,
+        least_damping: float = 0.0,
     ) -> None:
         self.parameters = list(parameters)
         self.momentum, self.damping, self.max_norm = momentum, damping, max_norm
+        self.least_damping = max(least_damping, self.LEAST_DAMPING)
         self._directions = {p: torch.zeros_like(p) for p in self.parameters}
         self._n_steps = 0
 
@@ -94,7 +98,7 @@ class SPRING:
         self._n_steps += 1
         momentum = min(self.momentum, self._n_steps / (self._n_steps + self.WARM_UP))
         zeta = r - momentum * self._apply_jacobian(rows)
-        damping = max(self.damping * min(float(r.square().sum()), 1.0), self.LEAST_DAMPING)
+        damping = max(self.damping * min(float(r.square().sum()), 1.0), self.least_damping)
         multipliers = _solve(gram(rows), zeta, damping)
         for direction in self._directions.values():
             direction.mul_(momentum)

@@ -145,3 +145,12 @@ def test_a_network_that_was_never_wrong_changes_nothing():
     sampler.learn(batch, torch.zeros_like(batch.u))
     again, same = sampler.draw(3, 8, torch.float64), other.draw(3, 8, torch.float64)
     assert torch.equal(again.x, same.x)
+
+
+@pytest.mark.parametrize("offset", [0.0, 300.0])
+def test_rounding_of_the_snapshots_relative_to_their_variation(offset):
+    exact = torch.randn(20, 500, 1, generator=torch.Generator().manual_seed(0)).double() + offset
+    sampler = make_sampler(exact.float())
+    rounding = (exact.float().double() - exact).square().mean().sqrt() / exact.std()
+    assert 0.3 < sampler.rounding / float(rounding) < 3
+    assert make_sampler(exact).rounding < 1e-8 * sampler.rounding
