@@ -149,7 +149,8 @@ def test_a_network_that_was_never_wrong_changes_nothing():
 
 @pytest.mark.parametrize("offset", [0.0, 300.0])
 def test_rounding_of_the_snapshots_relative_to_their_variation(offset):
-    exact = torch.randn(20, 500, 1, generator=torch.Generator().manual_seed(0)).double() + offset
+    generator = torch.Generator().manual_seed(0)
+    exact = torch.randn(20, 500, 1, generator=generator, dtype=torch.float64) + offset
     sampler = make_sampler(exact.float())
     rounding = (exact.float().double() - exact).square().mean().sqrt() / exact.std()
     assert 0.3 < sampler.rounding / float(rounding) < 3
