@@ -529,7 +529,7 @@ def test_a_coordinate_or_a_time_that_was_constant_warns_and_has_no_effect():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         usual = model.predict([[1.5]])
-    moved = points + [0.0, 0.0, 94.0]
+    moved = points + np.array([0.0, 0.0, 94.0])
     with pytest.warns(UserWarning, match="Coordinate 2 of the points was 5 .* value 99 has no eff"):
         np.testing.assert_array_equal(model.predict([[1.5]], points=moved), usual)
     with pytest.warns(UserWarning, match=r"The time was 0.5 .* value 0.7 has no effect"):
