@@ -330,7 +330,7 @@ class CoLoRARegressor(SnapshotRegressor):
                 f"{self.target_error:g}, after {len(result.losses)} steps; raise `max_iter` or "
                 "`max_time`.",
                 ConvergenceWarning,
-                stacklevel=2,
+                stacklevel=caller_stacklevel(),
             )
         earlier = self.loss_curve_ if continued else []
         model.network.mute(~units.fields.varies)
@@ -368,7 +368,7 @@ class CoLoRARegressor(SnapshotRegressor):
         X = validate_parameters(self, X)
         layout = self._layout.at(times, points)
         names = getattr(self, "feature_names_in_", None)
-        warn_of_constants(self._units, X, layout, names, stacklevel=caller_stacklevel())
+        warn_of_constants(self._units, X, layout, names)
         return layout.from_rows(self._evaluate(self._latent(X, layout.times), layout))
 
     @with_default_torch_settings

@@ -23,6 +23,7 @@ from skcolora._snapshots import (
 )
 from skcolora._snapshots._constants import warn_of_constant_parameters
 from skcolora.utils._sklearn import StrOptions, fit_context
+from skcolora.utils._stack import caller_stacklevel
 
 # A polynomial through more nodes than this oscillates; a spline takes over.
 _MAX_NODES = 12
@@ -190,19 +191,17 @@ class ParameterInterpolator(SnapshotRegressor):
         """
         X = validate_parameters(self, X)
         names = getattr(self, "feature_names_in_", None)
-        return self._interpolate(X, names, times, points, stacklevel=3)
+        return self._interpolate(X, names, times, points)
 
-    def _interpolate(
-        self, X: Array, names: Any, times: Any, points: Any, *, stacklevel: int
-    ) -> Array:
-        """Fields at validated parameters, with warnings at the ``stacklevel``."""
+    def _interpolate(self, X: Array, names: Any, times: Any, points: Any) -> Array:
+        """Fields at validated parameters."""
         layout = self._layout.at(times, points)
-        warn_of_constant_parameters(self._scale, X, names, stacklevel=stacklevel)
+        warn_of_constant_parameters(self._scale, X, names)
         scaled = self._scale.apply(X)
         z = scaled @ self._directions
-        self._warn_of_other_directions(X, scaled - z @ self._directions.T, names, stacklevel)
+        self._warn_of_other_directions(X, scaled - z @ self._directions.T, names)
         weights = self._weights(z)
-        self._warn_of_amplification(X, weights, names, stacklevel)
+        self._warn_of_amplification(X, weights, names)
         out = np.empty(
             (len(X), layout.n_times, layout.grid.n_points, layout.n_fields), self._rows.dtype
         )
@@ -250,7 +249,7 @@ class ParameterInterpolator(SnapshotRegressor):
         order = np.argsort(nodes)
         return np.asarray(make_interp_spline(nodes[order], identity[order], k=degree)(at))
 
-    def _warn_of_other_directions(self, X: Array, rest: Array, names: Any, stacklevel: int) -> None:
+    def _warn_of_other_directions(self, X: Array, rest: Array, names: Any) -> None:
         """Warn if parameters change in a direction in which the training parameters are equal."""
         distances = np.linalg.norm(rest, axis=1)
         i = int(np.argmax(distances))
@@ -260,10 +259,10 @@ class ParameterInterpolator(SnapshotRegressor):
                 f"but {_describe(X[i], names)} does not follow this dependence; only its "
                 "projection counts.  Fit on parameters that vary independently.",
                 UserWarning,
-                stacklevel=stacklevel + 1,
+                stacklevel=caller_stacklevel(),
             )
 
-    def _warn_of_amplification(self, X: Array, weights: Array, names: Any, stacklevel: int) -> None:
+    def _warn_of_amplification(self, X: Array, weights: Array, names: Any) -> None:
         """Warn if a prediction multiplies errors of the snapshots by more than `_LARGEST_SUM`."""
         sums = np.abs(weights).sum(axis=1)
         if (sums <= _LARGEST_SUM).all():
@@ -297,7 +296,7 @@ class ParameterInterpolator(SnapshotRegressor):
             f"ParameterInterpolator: the prediction for {_describe(X[i], names)} amplifies errors "
             f"of the snapshots {sums[i]:.1g} times, because {'; and '.join(reasons)}.",
             UserWarning,
-            stacklevel=stacklevel + 1,
+            stacklevel=caller_stacklevel(),
         )
 
 

@@ -211,7 +211,7 @@ class PODRegressor(SnapshotRegressor):
         layout = self._layout.at(times, points)
         if self.regressor is None:
             names = getattr(self, "feature_names_in_", None)
-            coefficients = self.regressor_._interpolate(X, names, layout.times, None, stacklevel=3)
+            coefficients = self.regressor_._interpolate(X, names, layout.times, None)
         else:
             coefficients = self.regressor_.predict(parameter_time_rows(X, layout.times))
         pod = self._pod

@@ -34,6 +34,7 @@ from skcolora._snapshots._pod import decompose
 from skcolora.pdes import PDE
 from skcolora.pdes._checks import check_grid
 from skcolora.utils._sklearn import Interval, StrOptions, fit_context
+from skcolora.utils._stack import caller_stacklevel
 
 # Share of the variation of the initial field that the modes may miss without a warning.
 _LARGE_MISS = 0.1
@@ -305,7 +306,6 @@ class PODGalerkin(SnapshotRegressor):
                     f"PODGalerkin of {pde!r} became unstable for {pde.describe(mu)} {ended}; the "
                     f"prediction is NaN from there on.  {self.n_components_} modes cannot hold "
                     "this solution: take more modes, or a nonlinear model.",
-                    stacklevel=2,
                 )
         return layout.from_rows(rows)
 
@@ -338,15 +338,13 @@ class PODGalerkin(SnapshotRegressor):
                     f"PODGalerkin of {pde!r}: {self.n_components_} modes miss {missed:.0%} of the "
                     f"variation of the initial field for {pde.describe(mu)}; take more modes, or "
                     "a nonlinear model.",
-                    stacklevel=3,
                 )
             starts.append(start)
         return starts
 
 
-def _warn(message: str, stacklevel: int) -> None:
-    """Warn at the caller of `predict`, which is ``stacklevel`` calls above."""
-    warnings.warn(message, ConvergenceWarning, stacklevel=stacklevel + 1)
+def _warn(message: str) -> None:
+    warnings.warn(message, ConvergenceWarning, stacklevel=caller_stacklevel())
 
 
 def _check_period(pde: PDE, period: Any, grid: Grid) -> None:

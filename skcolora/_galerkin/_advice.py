@@ -11,6 +11,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skcolora._galerkin._solution import GalerkinSolution, Status
 from skcolora._snapshots import Array
 from skcolora.pdes import PDE
+from skcolora.utils._stack import caller_stacklevel
 
 _LARGE_MISFIT = 0.05  # error of the initial field, relative to its variation
 _LARGE_RESIDUAL = 0.1  # relative to the right-hand side
@@ -118,5 +119,4 @@ def _describe(pde: PDE, X: Array, indices: Any) -> str:
 
 
 def _warn(message: str, category: type[Warning]) -> None:
-    # Stack level of the caller of CoLoRAGalerkin.solve: the code of the user, or predict.
-    warnings.warn(message, category, stacklevel=4)
+    warnings.warn(message, category, stacklevel=caller_stacklevel())

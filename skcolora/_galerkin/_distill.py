@@ -20,6 +20,7 @@ from skcolora._nn import Hypernetwork, widen
 from skcolora._snapshots import Array, Units
 from skcolora._training import fit_latent
 from skcolora.utils._deadline import Deadline
+from skcolora.utils._stack import caller_stacklevel
 from skcolora.utils._torch import as_tensor
 
 # Number of entries of the paths in the fit, for each weight of the hypernetwork.  The paths are
@@ -119,7 +120,7 @@ def distill(
             "are left out, and at other training parameters the path of the regressor is used.  "
             "Raise `max_time`, or solve at fewer candidates.",
             ConvergenceWarning,
-            stacklevel=3,
+            stacklevel=caller_stacklevel(),
         )
     if out.errors[-1] > _LARGE_MISFIT:
         warnings.warn(
@@ -127,7 +128,7 @@ def distill(
             f"{out.errors[-1]:.2g} of the variation (root mean square); raise `max_iter` or "
             "`hyper_width`, or distil at parameters nearer to the training parameters.",
             ConvergenceWarning,
-            stacklevel=3,
+            stacklevel=caller_stacklevel(),
         )
     return out
 

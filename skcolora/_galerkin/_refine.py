@@ -23,6 +23,7 @@ from skcolora._training import (
 )
 from skcolora.pdes import PDE
 from skcolora.utils._deadline import Deadline
+from skcolora.utils._stack import caller_stacklevel
 from skcolora.utils._torch import as_tensor
 
 # Limits of the samples of the network's fields: maximum numbers of times, points and values, and
@@ -108,7 +109,7 @@ def refine(
             f"violates the equation by {result.error:.2g} of the field; raise `max_iter`, or "
             "refine at parameters nearer to the training parameters first.",
             ConvergenceWarning,
-            stacklevel=3,
+            stacklevel=caller_stacklevel(),
         )
     networks.network.mute(~model.units.fields.varies)
     return networks.requires_grad_(False), result

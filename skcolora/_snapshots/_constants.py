@@ -11,11 +11,10 @@ from numpy.typing import NDArray
 from skcolora._snapshots._grid import Array
 from skcolora._snapshots._layout import SnapshotLayout
 from skcolora._snapshots._units import Scale, Units, is_constant
+from skcolora.utils._stack import caller_stacklevel
 
 
-def warn_of_constant_parameters(
-    scale: Scale, X: Array, names: Sequence[str] | None, *, stacklevel: int
-) -> None:
+def warn_of_constant_parameters(scale: Scale, X: Array, names: Sequence[str] | None) -> None:
     """Warn if a parameter that was constant in ``fit`` has another value in ``predict``.
 
     Parameters
@@ -26,8 +25,6 @@ def warn_of_constant_parameters(
         Parameters of ``predict``.
     names : sequence of str or None
         Names of the parameters.
-    stacklevel : int
-        As in `warnings.warn`, counted from the caller of this function.
     """
     constant = np.broadcast_to(scale.center, X.shape)
     other = ~(scale.varies | _same(X, constant))
@@ -39,12 +36,12 @@ def warn_of_constant_parameters(
             f"{X[row, j]:.12g} in row {row} of X has no effect on the prediction.  Fit on several "
             "values of this parameter to make it count.",
             UserWarning,
-            stacklevel=stacklevel + 1,
+            stacklevel=caller_stacklevel(),
         )
 
 
 def warn_of_constants(
-    units: Units, X: Array, layout: SnapshotLayout, names: Sequence[str] | None, *, stacklevel: int
+    units: Units, X: Array, layout: SnapshotLayout, names: Sequence[str] | None
 ) -> None:
     """Warn of parameters as `warn_of_constant_parameters`, and of coordinates and times.
 
@@ -57,10 +54,8 @@ def warn_of_constants(
         Points and times of ``predict``.
     names : sequence of str or None
         Names of the parameters.
-    stacklevel : int
-        As in `warnings.warn`, counted from the caller of this function.
     """
-    warn_of_constant_parameters(units.parameters, X, names, stacklevel=stacklevel + 1)
+    warn_of_constant_parameters(units.parameters, X, names)
     ranges = [(f"Coordinate {d} of the points", *ends) for d, ends in enumerate(layout.grid.ranges)]
     ranges.append(("The time", layout.times[0], layout.times[-1]))
     scales = (units.points, units.times)
@@ -73,7 +68,7 @@ def warn_of_constants(
                     f"{name} was {center:g} in all snapshots of `fit`; the value {value:.12g} has "
                     "no effect on the prediction.",
                     UserWarning,
-                    stacklevel=stacklevel + 1,
+                    stacklevel=caller_stacklevel(),
                 )
                 break
 
