@@ -321,5 +321,6 @@ def test_twenty_gigabytes_in_less_than_two(tmp_path):
     if shutil.disk_usage(tmp_path).free < 23e9:
         pytest.skip("needs 23 GB of disk space")
     script = Path(__file__).parents[2] / "benchmarks" / "out_of_core.py"
-    command = [sys.executable, script, "--max-iter", "300", "--folder", tmp_path, "--check"]
+    options = ["--max-iter", "300", "--folder", tmp_path, "--output", tmp_path, "--check"]
+    command = [sys.executable, script, *options]
     subprocess.run(command, check=True)
