@@ -45,19 +45,18 @@ def check_agreement(pde: PDE, X: Array, layout: SnapshotLayout) -> None:
 
 
 def _check_domain(pde: PDE, grid: Grid) -> None:
-    low, high = grid.points.min(axis=0), grid.points.max(axis=0)
-    for d, (start, end) in enumerate(pde.domain):
+    for d, ((low, high), (start, end)) in enumerate(zip(grid.ranges, pde.domain, strict=True)):
         length = end - start
-        given = f"`points` range over [{low[d]:g}, {high[d]:g}] in dimension {d}"
+        given = f"`points` range over [{low:g}, {high:g}] in dimension {d}"
         domain = f"the domain [{start:g}, {end:g}] of {type(pde).__name__}"
-        if low[d] < start - _ROUNDING * length or high[d] > end + _ROUNDING * length:
+        if low < start - _ROUNDING * length or high > end + _ROUNDING * length:
             raise ValueError(
                 f"{given}, outside {domain}.  Give the points in the unit and from the origin of "
                 "the equation, or set `domain` (and `period`) in the equation."
             )
-        if len(grid.points) > 1 and high[d] - low[d] < _LEAST_COVER * length:
+        if grid.n_points > 1 and high - low < _LEAST_COVER * length:
             raise ValueError(
-                f"{given}, which is {(high[d] - low[d]) / length:.2g} of {domain}.  Give the "
+                f"{given}, which is {(high - low) / length:.2g} of {domain}.  Give the "
                 "points in the unit of the equation, or set `domain` (and `period`) in the "
                 "equation."
             )

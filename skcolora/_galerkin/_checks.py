@@ -8,7 +8,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from skcolora._galerkin._collocation import grid_quadrature
 from skcolora._galerkin._weak_norm import has_weak_norm
 from skcolora._snapshots import Array, Grid
 from skcolora.pdes import PDE
@@ -42,7 +41,7 @@ def check_options(
     """
     conserved_densities(pde, conserve)
     check_norm(pde, grid, norm)
-    points = grid_quadrature(pde, grid).points
+    points = as_tensor(grid.points)
     check_rate(pde, points if collocation == "grid" else points[:_TRIAL_POINTS], X)
 
 

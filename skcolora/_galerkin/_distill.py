@@ -30,7 +30,7 @@ _ENTRIES_PER_WEIGHT = 8
 _SOLVING_SHARE = 0.6
 # Half step of the difference quotient in the scaled time.
 _DIFFERENCE = 1e-4
-# Misfit of the paths, relative to the field, above which a warning is issued.
+# Misfit of the paths, relative to the variation of the field, above which a warning is issued.
 _LARGE_MISFIT = 0.01
 
 
@@ -42,7 +42,7 @@ class Distilled(NamedTuple):
     inputs: Array
     """Inputs of the hypernetwork for each path, (n, n_inputs)"""
     errors: list[float]
-    """Root mean square misfit, relative to the field, before the fit and after each step"""
+    """Root mean square misfit, relative to the variation, before the fit and after each step"""
 
 
 def distill(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.linalg import svd
 
 from skcolora._galerkin._qdeim import qdeim_points
-from skcolora._snapshots import Array
+from skcolora._snapshots import Array, inverse_scale
 from skcolora.pdes import GridField, Mesh
 
 
@@ -66,8 +66,7 @@ def sample_modes(
     # ⟨v, f⟩ for the least-squares fit of the modes of f to the values at the points.
     fit = np.linalg.lstsq(sampled.T, np.eye(sampled.shape[1]), rcond=1e-10)[0]
     weights = modes.reshape(len(modes), -1) @ basis.T @ fit
-    slope = np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
-    weights *= np.repeat(slope, len(indices))
+    weights *= np.repeat(inverse_scale(scale), len(indices))
     in_units = modes * scale.reshape(-1, *[1] * len(mesh.shape))
     fields = [GridField(mesh, values) for values in (mean, *in_units)]
 

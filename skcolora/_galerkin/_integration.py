@@ -19,8 +19,8 @@ from skcolora.utils._deadline import Deadline
 __all__ = ["Path", "integrate", "integrate_fixed", "integrate_implicit"]
 
 # Coefficients of the Dormand–Prince pair of orders 5 and 4.
-_A = [torch.tensor(row[:i].copy()) for i, row in enumerate(RK45.A)] + [torch.tensor(RK45.B)]
-_C, _E = torch.tensor(RK45.C), torch.tensor(RK45.E)
+_A = [torch.from_numpy(a) for a in (*(row[:i] for i, row in enumerate(RK45.A)), RK45.B)]
+_C, _E = torch.from_numpy(RK45.C), torch.from_numpy(RK45.E)
 _SAFETY, _SHRINK, _GROW = 0.9, 0.2, 5.0
 # First step as a share of the time range.
 _FIRST_STEP = 0.01

@@ -10,15 +10,12 @@ import numpy as np
 from scipy.integrate import solve_ivp
 
 from skcolora._galerkin._hyperreduction import SampledField, SampledModes
-from skcolora._snapshots import Array, Grid
+from skcolora._snapshots import VARIATION_FLOOR, Array, Grid, inverse_scale
 from skcolora.pdes import PDE, GridField, Mesh
 from skcolora.pdes._interpolant import MeshInterpolant
 
 # Growth of the coefficients, relative to the snapshots, that counts as an instability.
 _UNSTABLE = 2.0
-# Variation of an initial field, relative to the snapshots, below which misses are not relative to
-# it: a zero field has no variation.
-_LEAST_VARIATION = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,7 +52,7 @@ class PODEquation:
     @property
     def slope(self) -> Array:
         """``1 / scale``, and 0 where the scale is 0, (n_fields,)."""
-        return np.divide(1.0, self.scale, out=np.zeros_like(self.scale), where=self.scale > 0)
+        return inverse_scale(self.scale)
 
     @property
     def flat_modes(self) -> Array:
@@ -112,7 +109,7 @@ class PODEquation:
         variation = (field - field.mean(axis=1, keepdims=True)) * self.slope[:, None]
         # Sums of squares grow with the number of points.
         least = self.max_variation * np.sqrt(field.size / self.mean.size)
-        size = max(float(np.linalg.norm(variation)), _LEAST_VARIATION * least)
+        size = max(float(np.linalg.norm(variation)), VARIATION_FLOOR * least)
         missed = float(np.linalg.norm(scaled - start @ flat)) / size if size else 0.0
         constant = self.scale == 0
         largest = np.maximum(np.abs(field), np.abs(mean))[constant]

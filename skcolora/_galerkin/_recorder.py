@@ -15,7 +15,7 @@ from skcolora._galerkin._solution import Status
 from skcolora.utils._deadline import Deadline
 
 # Coefficients of Shampine's interpolant of the Dormand–Prince method.
-_P = torch.tensor(RK45.P)
+_P = torch.from_numpy(RK45.P)
 # Relative distance of two times that are the same up to rounding.
 SAME_TIME = 1e-12
 # Relative distance from the end at which an integration is complete.
@@ -98,9 +98,9 @@ class PathRecorder:
         inside = (self.times > t * (1 + SAME_TIME)) & (self.times < new * (1 - SAME_TIME))
         return inside.nonzero().squeeze(1)
 
-    def store(self, trajectories: Tensor, time: float, y: Tensor) -> None:
-        """Store states y (n_active, n_latent) if this is one of the times."""
-        here = (self.times - time).abs() <= SAME_TIME * time
+    def store(self, trajectories: Tensor, t: float, y: Tensor) -> None:
+        """Store states y (n_active, n_latent) if t is one of the times."""
+        here = (self.times - t).abs() <= SAME_TIME * t
         self.states[trajectories[:, None], here.nonzero().T] = y[:, None]
 
     def interpolate_cubic(

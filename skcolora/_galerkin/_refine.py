@@ -33,7 +33,7 @@ _MAX_TIMES, _MAX_POINTS, _MAX_VALUES, _MIN_TIMES = 48, 2**13, 2**22, 4
 _SAMPLING_SHARE = 0.1
 # Number of validation points, relative to the number of points in a step.
 _VALIDATION_FACTOR = 8
-# Residual, relative to the field, above which a warning is issued.
+# Residual, relative to the variation of the field, above which a warning is issued.
 _LARGE_ERROR = 0.1
 
 
@@ -106,7 +106,7 @@ def refine(
     if result.error > _LARGE_ERROR:
         warnings.warn(
             f"CoLoRAGalerkin: after {len(result.losses)} steps of the refinement the network still "
-            f"violates the equation by {result.error:.2g} of the field; raise `max_iter`, or "
+            f"violates the equation by {result.error:.2g} of its variation; raise `max_iter`, or "
             "refine at parameters nearer to the training parameters first.",
             ConvergenceWarning,
             stacklevel=caller_stacklevel(),

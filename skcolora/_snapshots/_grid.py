@@ -150,14 +150,14 @@ def _shortened(lengths: list[int]) -> str:
     return f"[{listed}, ...]" if len(lengths) > 4 else f"[{listed}]"
 
 
-def check_period(period: Any, grid: Grid | int) -> tuple[float | None, ...]:
+def check_period(period: Any, grid: Grid) -> tuple[float | None, ...]:
     """Convert a period to one entry for each dimension, None where not periodic.
 
     Parameters
     ----------
     period : None, float or sequence
-    grid : Grid or int
-        Points of the snapshots, which must lie within one period; or the number of dimensions.
+    grid : Grid
+        Points of the snapshots, which must lie within one period.
 
     Raises
     ------
@@ -165,11 +165,10 @@ def check_period(period: Any, grid: Grid | int) -> tuple[float | None, ...]:
         If a period is not positive and finite, their number is wrong, or the points range over
         more than a period.
     """
-    n_dims = grid if isinstance(grid, int) else grid.n_dims
-    entries = list(period) if np.iterable(period) else [period] * n_dims
-    if len(entries) != n_dims:
+    entries = list(period) if np.iterable(period) else [period] * grid.n_dims
+    if len(entries) != grid.n_dims:
         raise ValueError(
-            f"`period` has {len(entries)} entries, but the points have {n_dims} dimension(s)."
+            f"`period` has {len(entries)} entries, but the points have {grid.n_dims} dimension(s)."
         )
     for entry in entries:
         if entry is not None and not (np.isreal(entry) and 0 < entry < math.inf):
@@ -177,15 +176,14 @@ def check_period(period: Any, grid: Grid | int) -> tuple[float | None, ...]:
                 f"`period` must be positive, or None where not periodic; got {entry!r}."
             )
     checked = tuple(None if entry is None else float(entry) for entry in entries)
-    if isinstance(grid, Grid):
-        for d, (length, (low, high)) in enumerate(zip(checked, grid.ranges, strict=True)):
-            if length is not None and high - low > length * (1 + _ROUNDING) + _rounding(low, high):
-                raise ValueError(
-                    f"`period` is {length:g} in dimension {d}, but the points range over "
-                    f"{high - low:g}, from {low:g} to {high:g}; a period must be at least as long "
-                    "as the range of the points.  Give the period in the unit of the points, or "
-                    "leave the points beyond one period out."
-                )
+    for d, (length, (low, high)) in enumerate(zip(checked, grid.ranges, strict=True)):
+        if length is not None and high - low > length * (1 + _ROUNDING) + _rounding(low, high):
+            raise ValueError(
+                f"`period` is {length:g} in dimension {d}, but the points range over "
+                f"{high - low:g}, from {low:g} to {high:g}; a period must be at least as long "
+                "as the range of the points.  Give the period in the unit of the points, or "
+                "leave the points beyond one period out."
+            )
     return checked
 
 

@@ -10,6 +10,7 @@ from scipy.linalg import svd
 
 from skcolora._snapshots._grid import Array, Grid
 from skcolora._snapshots._regrid import interpolate_in_space
+from skcolora._snapshots._units import inverse_scale
 
 # A field is constant in time and parameters if no value is further than this many roundings of
 # the largest value from the mean.
@@ -33,7 +34,7 @@ class POD:
     @property
     def slope(self) -> Array:
         """``1 / scale``, and 0 where the scale is 0, (n_fields,)."""
-        return np.divide(1.0, self.scale, out=np.zeros_like(self.scale), where=self.scale > 0)
+        return inverse_scale(self.scale)
 
     def encode(self, fields: Array) -> Array:
         """Coefficients (..., n_modes) of fields (..., n_points, n_fields)."""

@@ -52,7 +52,7 @@ class Scale:
     @property
     def slope(self) -> Array:
         """Derivatives of the scaled quantities: ``1 / scale``, and 0 for a constant."""
-        return np.divide(1.0, self.scale, out=np.zeros_like(self.scale), where=self.varies)
+        return inverse_scale(self.scale)
 
     def apply(self, values: Any) -> Array:
         """Scaled values (..., n_quantities)."""
@@ -62,6 +62,11 @@ class Scale:
     def invert(self, scaled: Any) -> Array:
         """Values in the user's units, (..., n_quantities)."""
         return self.center + self.scale * np.asarray(scaled, dtype=np.float64)
+
+
+def inverse_scale(scale: Array) -> Array:
+    """``1 / scale``, and 0 where the scale is 0, that is for a constant."""
+    return np.divide(1.0, scale, out=np.zeros_like(scale), where=scale > 0)
 
 
 def is_constant(low: Any, high: Any, eps: float = float(np.finfo(float).eps)) -> Any:

@@ -1,6 +1,8 @@
 """Settings of torch that a user has changed do not matter."""
 
 import contextlib
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -63,3 +65,13 @@ def test_results_do_not_depend_on_settings(usual, setting):
         found = results()
     for ours, expected in zip(found, usual, strict=True):
         np.testing.assert_array_equal(ours, expected)
+
+
+def test_the_package_may_be_imported_with_any_default_device():
+    code = (
+        "import torch; torch.set_default_device('meta')\n"
+        "from skcolora._galerkin import _integration, _recorder\n"
+        "constants = [*_integration._A, _integration._C, _integration._E, _recorder._P]\n"
+        "assert {c.device.type for c in constants} == {'cpu'}"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -121,7 +121,7 @@ def test_points_beyond_a_period():
     scattered = check_points(np.random.RandomState(0).rand(20, 2))
     with pytest.raises(ValueError, match=r"`period` is 0\.5 in dimension 1"):
         check_period((None, 0.5), scattered)
-    assert check_period((0.5, 2.0), 2) == (0.5, 2.0)
+    assert check_period((0.5, 2.0), check_points(np.zeros((2, 2)))) == (0.5, 2.0)
 
 
 def test_a_flattened_array_with_implausibly_many_fields():

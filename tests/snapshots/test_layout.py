@@ -120,10 +120,10 @@ def test_times_are_checked_before_use():
     [(None, (None, None)), (2, (2.0, 2.0)), ((1.0, None), (1.0, None)), ([1, 2], (1.0, 2.0))],
 )
 def test_period_forms(period, expected):
-    assert check_period(period, 2) == expected
+    assert check_period(period, check_points(np.zeros((2, 2)))) == expected
 
 
 @pytest.mark.parametrize("period", [0, -1.0, np.inf, np.nan, (1, 0), (1, 2, 3), "two", (1, "a")])
 def test_bad_periods(period):
     with pytest.raises(ValueError, match="`period`"):
-        check_period(period, 2)
+        check_period(period, check_points(np.zeros((2, 2))))

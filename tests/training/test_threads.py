@@ -5,9 +5,7 @@ import time
 import pytest
 import torch
 
-from skcolora._nn._hypernetwork import Hypernetwork
 from skcolora._nn._model import CoLoRAModel
-from skcolora._nn._network import CoLoRANetwork
 from skcolora._training._first_order import FirstOrderPhase
 from skcolora._training._loop import train
 from skcolora._training._sampling import SnapshotSampler
@@ -15,8 +13,8 @@ from skcolora._training._threads import ThreadChoice, chosen_threads
 
 
 def make_case():
-    generator = torch.Generator().manual_seed(0)
-    network = CoLoRANetwork(
+    model = CoLoRAModel.create(
+        0,
         1,
         1,
         width=25,
@@ -25,13 +23,15 @@ def make_case():
         adaptation="scalar",
         adapted_layers=(1, 2, 3),
         periodic=(True,),
-        generator=generator,
+        hyper_width=15,
+        hyper_depth=3,
+        seed=0,
     )
-    hypernetwork = Hypernetwork(1, network.n_latent, width=15, depth=3, generator=generator)
     x, t = torch.linspace(0, 6.28, 150).double(), torch.linspace(0, 1, 70).double()
     fields = torch.sin(x - 2 * t[:, None])[..., None]
+    generator = torch.Generator().manual_seed(0)
     sampler = SnapshotSampler(fields, x[:, None], t[:, None], generator=generator)
-    return CoLoRAModel(network, hypernetwork).double(), sampler
+    return model.double(), sampler
 
 
 @pytest.fixture
