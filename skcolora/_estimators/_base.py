@@ -14,9 +14,9 @@ from sklearn.metrics import r2_score
 from skcolora._snapshots import Array, SnapshotLayout, check_real
 from skcolora.utils._stack import caller_stacklevel
 
-# Stands in the docstring of a class where the class has these parameters.
-_GRID_PLACE = "{times, points, period}"
-_GRID_PARAMETERS = """times : array-like of shape (n_times,), default=None
+# Parameters that several classes share, by what stands for them in the docstrings.
+_SHARED = {
+    "{times, points, period}": """times : array-like of shape (n_times,), default=None
         Strictly increasing times of the snapshots.  Dates (datetime64, pandas or `datetime`)
         count as seconds after the first date, and durations as seconds.  None: uniform times on
         [0, 1], or a steady field where y is 1-D or 2-D.
@@ -26,7 +26,14 @@ _GRID_PARAMETERS = """times : array-like of shape (n_times,), default=None
     period : None, float or tuple, default=None
         Period of the domain: one number for all dimensions, or one entry for each dimension,
         with None for a dimension that is not periodic.  It is at least as long
-        as the range of the points."""
+        as the range of the points.""",
+    "{center, scale}": """center : bool, default=True
+        Subtract the mean snapshot, which is the mean over all trajectories and times at each
+        point.  With False, the modes also represent the mean, which takes one of them or more.
+    scale : bool, default=True
+        Divide each field by its root mean square, after the mean is subtracted, so that all
+        fields count equally whatever their units are.""",
+}
 # The key of the version among the contents of a pickle.
 _VERSION = "_skcolora_version"
 
@@ -83,7 +90,8 @@ class SnapshotRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # typ
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if cls.__doc__:
-            cls.__doc__ = cls.__doc__.replace(_GRID_PLACE, _GRID_PARAMETERS)
+            for place, parameters in _SHARED.items():
+                cls.__doc__ = cls.__doc__.replace(place, parameters)
 
     def predict(self, X: ArrayLike) -> Array:
         raise NotImplementedError

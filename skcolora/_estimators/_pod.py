@@ -36,12 +36,7 @@ class PODRegressor(SnapshotRegressor):
     n_components : int or float, default=10
         Number of POD modes, at most the number of snapshots or of points.  A float in (0, 1) is
         the share of the energy that the modes keep: of the sum of the squared singular values.
-    center : bool, default=True
-        Subtract the mean snapshot, which is the mean over all trajectories and times at each
-        point.  With False, the modes also represent the mean, which takes one of them or more.
-    scale : bool, default=True
-        Divide each field by its root mean square, after the mean is subtracted, so that all
-        fields count equally whatever their units are.
+    {center, scale}
     regressor : estimator, default=None
         Regressor from (μ, t), one row for each snapshot, to the coefficients.  None: the
         coefficients are interpolated as in `ParameterInterpolator`.

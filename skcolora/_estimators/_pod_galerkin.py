@@ -19,12 +19,13 @@ from skcolora._galerkin import (
     check_grid_is_given,
     initial_fields,
     parameter_order,
+    points_of_mesh,
     sample_modes,
+    snapshot_mesh,
 )
 from skcolora._snapshots import (
     Array,
     Grid,
-    SnapshotLayout,
     check_period,
     check_points,
     validate_parameters,
@@ -58,12 +59,7 @@ class PODGalerkin(SnapshotRegressor):
     {times, points, period}
     n_components : int, default=10
         Number of POD modes, at most the number of snapshots or of points.
-    center : bool, default=True
-        Subtract the mean snapshot, which is the mean over all trajectories and times at each
-        point.  With False, the modes also represent the mean, which takes one of them or more.
-    scale : bool, default=True
-        Divide each field by its root mean square, after the mean is subtracted, so that all
-        fields count equally whatever their units are.
+    {center, scale}
     n_samples : int or None, default=None
         Number of points at which f is evaluated, at least ``n_components``.  More points are
         more accurate and more stable.  None: all points of the grid.
@@ -185,9 +181,11 @@ class PODGalerkin(SnapshotRegressor):
                 f"`n_samples` must be at least `n_components`; got n_samples={self.n_samples}, "
                 f"n_components={self.n_components}."
             )
-        shape, from_mesh = _mesh_of(self.pde, layout)
+        shape, from_mesh = snapshot_mesh(self.pde, layout)
         # Without the repeated ends of periods.
-        states = rows[:, :, _to_mesh(from_mesh)].reshape(len(X) * layout.n_times, -1, rows.shape[3])
+        states = rows[:, :, points_of_mesh(from_mesh)].reshape(
+            len(X) * layout.n_times, -1, rows.shape[3]
+        )
         pod, self.singular_values_ = decompose(
             states, self.n_components, center=self.center, scale=self.scale
         )
@@ -288,7 +286,7 @@ class PODGalerkin(SnapshotRegressor):
         starts = self._starts(X, initial)
         if points is None:
             mean, modes = self.mean_, self.components_
-            places = _mesh_of(pde, layout)[1]
+            places = snapshot_mesh(pde, layout)[1]
         else:
             check_grid(pde, layout.grid)
             mean, modes = equation.at(layout.grid)
@@ -326,7 +324,7 @@ class PODGalerkin(SnapshotRegressor):
             assert known is not None
             points, values = known
             if points is self._layout.grid.points:
-                values = values[:, _to_mesh(_mesh_of(pde, self._layout)[1])]
+                values = values[:, points_of_mesh(snapshot_mesh(pde, self._layout)[1])]
             else:
                 mean, modes = equation.at(check_points(points))
             fields = [field.T for field in values]
@@ -361,34 +359,3 @@ def _check_period(pde: PDE, period: Any, grid: Grid) -> None:
                 f"`period` is {length} in dimension {d}, but {type(pde).__name__} has "
                 f"{wanted}; give period={pde.period!r}, or None for the period of the equation."
             )
-
-
-def _to_mesh(from_mesh: NDArray[np.integer[Any]]) -> NDArray[np.integer[Any]]:
-    """Index of a snapshot's point for each point of the mesh, from the inverse indices."""
-    return np.unique(from_mesh, return_index=True)[1]
-
-
-def _mesh_of(pde: PDE, layout: SnapshotLayout) -> tuple[tuple[int, ...], NDArray[np.integer[Any]]]:
-    """Shape of the equation's mesh of which the layout's points are a copy, with or without the
-    ends of periods, and for each of the points its index in the flattened mesh; or a
-    ValueError."""
-    grid = layout.grid
-    axes = grid.axes or ((grid.points[:, 0],) if grid.n_dims == 1 else ())
-    shape, places = [], []
-    for axis, (low, high), length in zip(axes, pde.domain, pde.period, strict=False):
-        repeated = length is not None and np.isclose(axis[-1], high, atol=1e-5 * (high - low))
-        n = len(axis) - int(repeated)
-        wanted = np.linspace(low, high, len(axis), endpoint=length is None or bool(repeated))
-        if n < 6 or np.abs(axis - wanted).max() > 1e-5 * (high - low):
-            axes = ()
-            break
-        shape.append(n)
-        places.append(np.arange(len(axis)) % n)
-    if not axes:
-        raise ValueError(
-            f"PODGalerkin needs snapshots on a uniform tensor grid of the whole domain "
-            f"{pde.domain} of {type(pde).__name__}, of at least 6 points along each axis; give "
-            "`points` as a tuple of 1-D axes."
-        )
-    where = np.ravel_multi_index(tuple(np.meshgrid(*places, indexing="ij")), tuple(shape))
-    return tuple(shape), np.asarray(where).ravel()

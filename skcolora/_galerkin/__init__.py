@@ -18,6 +18,7 @@ from skcolora._galerkin._latent_equation import LatentEquation, build_equation
 from skcolora._galerkin._pod_equation import PODEquation
 from skcolora._galerkin._projection import Projection
 from skcolora._galerkin._refine import refine
+from skcolora._galerkin._snapshot_mesh import points_of_mesh, snapshot_mesh
 from skcolora._galerkin._solution import GalerkinSolution
 from skcolora._galerkin._trained_model import TrainedModel
 
@@ -37,7 +38,9 @@ __all__ = [
     "distill",
     "initial_fields",
     "parameter_order",
+    "points_of_mesh",
     "refine",
     "sample_modes",
+    "snapshot_mesh",
     "warn_of_doubts",
 ]

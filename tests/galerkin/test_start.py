@@ -175,3 +175,23 @@ def test_no_guess_is_tried_after_the_end(parts):
     )
     assert torch.equal(start.latent, guess[:, 0])
     assert torch.isinf(start.misfit).all()
+
+
+def test_a_constant_parameter_does_not_change_the_start_of_a_path():
+    """The guess is a cubic interpolant with and without it."""
+    many, between = np.linspace(0.5, 1.5, 5)[:, None], np.array([[0.8], [1.2]])
+
+    def with_column(value, X):
+        return np.column_stack([X, np.full(len(X), value)])
+
+    states = torch.from_numpy(np.column_stack([np.sin(3 * many), np.cos(3 * many)]))
+    start = Start(states, states[:, 0], states[:, 0].square())
+    plain, constant = (TrainedStarts(X, start) for X in (many, with_column(0.1, many)))
+    for value in (0.1, 7.0):
+        new = with_column(value, between)
+        assert np.array_equal(constant.guesses(new), plain.guesses(between))
+        assert torch.equal(constant.good_defect(new), plain.good_defect(between))
+    exact = np.column_stack([np.sin(3 * between), np.cos(3 * between)])
+    assert np.abs(constant.guesses(new).numpy() - exact).max() < 0.02
+    one = TrainedStarts(with_column(0.1, many)[:1], Start(*(part[:1] for part in start)))
+    assert torch.equal(one.guesses(new), states[:1].expand(2, -1))
