@@ -78,12 +78,17 @@ class Record:
     """The figures of one benchmark on one problem, in one JSON file.
 
     The file is written again with each row, so that a run that is stopped leaves what it has.
+    With ``resume`` the rows that the file already has are kept.
     """
 
-    def __init__(self, name: str, args: argparse.Namespace) -> None:
+    def __init__(self, name: str, args: argparse.Namespace, *, resume: bool = False) -> None:
         self.path: Path = args.output / f"{name}.json"
         self.figures: list[dict[str, Any]] = []
         self._started = time.perf_counter()
+        if resume and self.path.exists():
+            before = json.loads(self.path.read_text(encoding="utf-8"))
+            self.figures = before["figures"]
+            self._started -= before["seconds"]
         given = {key: value for key, value in vars(args).items() if key not in ("output", "note")}
         self._about = {
             "benchmark": f"benchmarks/{Path(sys.argv[0]).name}",
@@ -105,7 +110,20 @@ class Record:
         seconds = time.perf_counter() - self._started
         content = {**self._about, "seeds": seeds, "seconds": seconds, "figures": self.figures}
         text = json.dumps(rounded(content), indent=1, ensure_ascii=False, allow_nan=False)
-        self.path.write_text(text + "\n", encoding="utf-8")
+        # The old file stands until the new one is whole.
+        whole = self.path.with_suffix(".part")
+        whole.write_text(text + "\n", encoding="utf-8")
+        whole.replace(self.path)
+
+    def replace(self, asked: Mapping[str, Any], **row: Any) -> None:
+        """Add a row in place of all that have the values asked for."""
+        self.figures = [old for old in self.figures if not matches(old, asked)]
+        self.add(**row)
+
+
+def matches(row: Mapping[str, Any], asked: Mapping[str, Any]) -> bool:
+    """Whether a row, perhaps read from a file, has every value that is asked for."""
+    return all(rounded(row.get(key)) == rounded(value) for key, value in asked.items())
 
 
 def rounded(value: Any) -> Any:
@@ -157,9 +175,8 @@ def versions() -> dict[str, str]:
     }
 
 
-def revision() -> str:
-    """The git revision of the package, and whether it was changed since; empty without git."""
-    folder = Path(skcolora.__file__).parent
+def revision(folder: Path = Path(skcolora.__file__).parent) -> str:
+    """The git revision of a package, and whether it was changed since; empty without git."""
     git = ["git", "-C", str(folder)]
     try:
         commit = subprocess.run(

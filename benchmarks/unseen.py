@@ -1,0 +1,194 @@
+"""Error at unseen parameters of untouched defaults, before and after a change, beside all rivals.
+
+    SKCOLORA_DATA=folder SKCOLORA_FOREIGN=folder \\
+        python benchmarks/unseen.py all --before other/checkout --seconds 100
+
+Every fit runs in a process of its own.  ``--before`` names another checkout of the repository,
+whose package is fitted in turn with this one, on the same snapshots; without it only this one is
+fitted.  The rivals are those of ``unseen_rivals.py``.  Each figure is written to ``unseen.json``
+when it is measured, and is not measured again: start the same command again to continue.  The fits
+of a package that has changed since are measured anew.
+
+The error of an unseen trajectory is relative to its variation about the mean of the training
+snapshots, so that this mean as a prediction has the error 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from problems import Problem
+from results import Record, argument_parser, matches, parse, revision
+from unseen_fit import NETWORK
+from unseen_problems import UNSEEN_PROBLEMS
+from unseen_rivals import has_ezyrb, rivals_of
+from unseen_table import compared
+
+ROOT = Path(__file__).resolve().parent.parent
+FIT = Path(__file__).with_name("unseen_fit.py")
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+def content_of(checkout: Path) -> str:
+    """A short number that changes whenever a file of the package does."""
+    total = hashlib.sha1()
+    for path in sorted((checkout / "skcolora").rglob("*.py")):
+        total.update(str(path.relative_to(checkout)).encode() + path.read_bytes())
+    return total.hexdigest()[:8]
+
+
+def network_tasks(name: str, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
+    """What is asked of each network: for each seed the checkouts in turn."""
+    in_time = args.max_iter is None
+    limit = {"max_time": args.seconds} if in_time else {"max_iter": args.max_iter}
+    for seed in args.seeds:
+        for side, checkout in args.checkouts.items():
+            yield {
+                "problem": name,
+                "contestant": NETWORK,
+                "side": side,
+                "seed": seed,
+                "limit": limit,
+                "settings": args.settings,
+                "threads": args.threads,
+                "package": content_of(checkout),
+            }
+
+
+def stored(problem: Problem, path: Path) -> dict[str, Any]:
+    """Write what a process needs to a file; return it."""
+    # Only snapshots with a further axis have an axis of fields.
+    axes = len(problem.data.points) if isinstance(problem.data.points, tuple) else 1
+    n_fields = problem.y.shape[-1] if problem.y.ndim == 3 + axes else 1
+    fields = problem.y.reshape(-1, n_fields).astype(np.float64)
+    content = {
+        "X": problem.X,
+        "y": problem.y,
+        "X_new": problem.X_new,
+        "y_new": problem.y_new,
+        "grid": problem.data.grid,
+        "network": problem.network,
+        "mean": fields.mean(axis=0),
+        "std": fields.std(axis=0),
+    }
+    joblib.dump(content, path)
+    return content
+
+
+def rival_tasks(name: str, content: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """What is asked of each rival that suits the problem."""
+    y, times = content["y"], content["grid"]["times"]
+    n_snapshots = len(y) * (1 if times is None else len(times))
+    for rival in rivals_of(content["X"], content["X_new"], n_snapshots, y.size // n_snapshots):
+        yield {"problem": name, "contestant": rival}
+
+
+def measured(asked: dict[str, Any], snapshots: Path, args: argparse.Namespace) -> dict[str, Any]:
+    """The figures of one fit from a process of its own; what went wrong, if it failed."""
+    checkout = args.checkouts[asked.get("side", "after")]
+    paths = [str(checkout), os.environ.get("PYTHONPATH", "")]
+    threads = {variable: str(args.threads) for variable in THREAD_VARIABLES}
+    task = {**asked, "snapshots": str(snapshots), "threads": args.threads}
+    done = subprocess.run(
+        [sys.executable, str(FIT), json.dumps(task)],
+        env={**os.environ, **threads, "PYTHONPATH": os.pathsep.join(filter(None, paths))},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        failure = (done.stderr.strip().splitlines() or [f"exit status {done.returncode}"])[-1]
+        return {"error": np.inf, "worst": np.inf, "median": np.inf, "failure": failure}
+    return {**json.loads(done.stdout.splitlines()[-1]), "revision": args.revisions[checkout]}
+
+
+def run(name: str, args: argparse.Namespace, record: Record, folder: Path) -> None:
+    """All contestants on one problem."""
+    snapshots = folder / f"{name}.joblib"
+    content = stored(UNSEEN_PROBLEMS[name](), snapshots)
+    tasks = list(rival_tasks(name, content)) if "rivals" in args.contestants else []
+    tasks += list(network_tasks(name, args)) if "networks" in args.contestants else []
+    del content
+    missing = [asked for asked in tasks if not known(asked, record)]
+    pool = ThreadPoolExecutor(args.jobs)
+    try:
+        running = {pool.submit(measured, asked, snapshots, args): asked for asked in missing}
+        for future in as_completed(running):
+            asked, figures = running[future], future.result()
+            # A fit of another state of the package answers a question that is no longer asked.
+            same = {key: value for key, value in asked.items() if key != "package"}
+            record.replace(same, **{**asked, **figures})
+            tell(asked, figures)
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+        snapshots.unlink()
+
+
+def known(asked: dict[str, Any], record: Record) -> bool:
+    """Whether it has been measured; what failed is tried again."""
+    return any(matches(row, asked) and "failure" not in row for row in record.figures)
+
+
+def tell(asked: dict[str, Any], figures: dict[str, Any]) -> None:
+    side = f", {asked['side']}, seed {asked['seed']}" if "side" in asked else ""
+    told = figures.get("failure") or (
+        f"error {float(figures['error']):.2e}, worst {float(figures['worst']):.2e}, "
+        f"{figures['seconds']:.1f} s"
+    )
+    print(f"{asked['problem']}: {asked['contestant']}{side}: {told}", flush=True)
+
+
+def arguments() -> argparse.Namespace:
+    parser = argument_parser(__doc__, problems=(*UNSEEN_PROBLEMS, "all"))
+    parser.add_argument("--before", type=Path, help="another checkout of the repository")
+    parser.add_argument("--after", type=Path, default=ROOT, help="by default this checkout")
+    parser.add_argument("--seconds", type=float, default=100.0, help="max_time of a network")
+    parser.add_argument("--max-iter", type=int, help="steps in place of a time limit")
+    parser.add_argument("--settings", type=json.loads, default={}, help="JSON of the network's")
+    parser.add_argument("--threads", type=int, default=2, help="of each fit")
+    parser.add_argument("--jobs", type=int, default=1, help="number of fits at the same time")
+    both = ["rivals", "networks"]
+    parser.add_argument("--contestants", nargs="+", choices=both, default=both)
+    args = parse(parser, {"max_iter": 3, "threads": 1})
+    if "all" in args.problems:
+        args.problems = [name for name in UNSEEN_PROBLEMS if name != "tiny"]
+    sides = {"before": args.before, "after": args.after}
+    args.checkouts = {side: path.resolve() for side, path in sides.items() if path is not None}
+    for path in args.checkouts.values():
+        if not (path / "skcolora" / "__init__.py").exists():
+            parser.error(f"{path} is no checkout: it has no folder skcolora.")
+    args.revisions = {
+        path: revision(path / "skcolora").removeprefix(", revision ")
+        for path in args.checkouts.values()
+    }
+    return args
+
+
+def main() -> None:
+    args = arguments()
+    if "rivals" in args.contestants and not has_ezyrb():
+        print("EZyRB is not installed: its rivals are left out.")
+    # The file says which revisions were compared, and not in which folders they were.
+    shown = {key: value for key, value in vars(args).items() if key not in ("before", "after")}
+    shown["checkouts"] = {side: args.revisions[path] for side, path in args.checkouts.items()}
+    del shown["revisions"]
+    record = Record("unseen", argparse.Namespace(**shown), resume=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for name in args.problems:
+            run(name, args, record, Path(folder))
+    print(compared(record.figures).markdown())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,107 @@
+"""One fit of ``unseen.py`` in a process of its own, and its error at the unseen parameters.
+
+    PYTHONPATH=checkout python benchmarks/unseen_fit.py '{"snapshots": "file", "contestant": ...}'
+
+Prints the figures as JSON in its last line.  It uses only the public names of the package, so that
+an older checkout can be measured on the same snapshots.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+import warnings
+from importlib import metadata
+from typing import Any
+
+import joblib
+import numpy as np
+import torch
+from unseen_rivals import EzyrbRegressor, make_rival
+
+import skcolora
+
+NETWORK = "CoLoRARegressor"
+
+
+def variation_errors(true: Any, predicted: Any, mean: Any, std: Any) -> np.ndarray:
+    """Error of each trajectory relative to its variation about the training snapshots.
+
+    It is ``‖(û - u) / σ‖ / ‖(u - ū) / σ‖`` with norms over all times, points and fields, where ū
+    and σ are the mean and the standard deviation of each field over the training snapshots.
+
+    Parameters
+    ----------
+    true, predicted : ndarray of shape (n_trajectories, ...)
+        Snapshots.  With several fields the last axis is that of the fields.
+    mean, std : ndarray of shape (n_fields,)
+
+    Returns
+    -------
+    errors : ndarray of shape (n_trajectories,)
+        Infinity where a prediction is not finite.
+    """
+    shape = (len(true), -1, len(mean))
+    scale = np.where(std > 0, std, 1.0)
+    true = (np.reshape(true, shape).astype(np.float64) - mean) / scale
+    predicted = (np.reshape(predicted, shape).astype(np.float64) - mean) / scale
+    difference = np.linalg.norm(predicted - true, axis=(1, 2))
+    errors = difference / np.linalg.norm(true, axis=(1, 2))
+    return np.nan_to_num(errors, nan=np.inf, posinf=np.inf)
+
+
+def fit(task: dict[str, Any]) -> dict[str, Any]:
+    """The figures of one contestant on stored snapshots."""
+    problem = joblib.load(task["snapshots"])
+    X, y, grid = problem["X"], problem["y"], problem["grid"]
+    name, n_fields = task["contestant"], len(problem["mean"])
+    if name == NETWORK:
+        chosen = {**problem["network"], **task["settings"], **task["limit"]}
+        model = skcolora.CoLoRARegressor(**grid, **chosen, random_state=task["seed"])
+    else:
+        model = make_rival(name, grid, n_fields)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        started = time.perf_counter()
+        model.fit(X, y)
+        seconds = time.perf_counter() - started
+        predicted = model.predict(problem["X_new"])
+    errors = variation_errors(problem["y_new"], predicted, problem["mean"], problem["std"])
+    return {
+        "error": errors.mean(),
+        "worst": errors.max(),
+        "median": np.median(errors),
+        "seconds": seconds,
+        **described(model),
+    }
+
+
+def described(model: Any) -> dict[str, Any]:
+    """What the fitted estimator says about itself, as far as it has these attributes."""
+    found: dict[str, Any] = {}
+    if isinstance(model, EzyrbRegressor):
+        found["version"] = metadata.version("ezyrb")
+    for attribute, key in (("best_loss_", "training_error"), ("n_iter_", "steps")):
+        value = getattr(model, attribute, None)
+        if value is not None:
+            found[key] = value
+    estimated = getattr(model, "cv_error_", None)
+    if estimated is not None:
+        found |= {"cv_error": np.mean(estimated), "cv_error_worst": np.max(estimated)}
+    of_parameters = getattr(model, "map_", None)
+    if of_parameters is not None:
+        found["map"] = str(of_parameters)
+    return found
+
+
+def main() -> None:
+    from results import rounded
+
+    task = json.loads(sys.argv[1])
+    torch.set_num_threads(task["threads"])
+    print(json.dumps(rounded(fit(task))))
+
+
+if __name__ == "__main__":
+    main()
