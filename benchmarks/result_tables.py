@@ -10,6 +10,7 @@ from statistics import median
 from typing import Any
 
 from table_format import Table, bold_least, digits, duration, error, spread
+from unseen_table import compared
 
 Rows = list[dict[str, Any]]
 TITLES = {
@@ -257,6 +258,11 @@ def pod_galerkin(results: Results) -> Table:
     return Table(head, rows)
 
 
+def unseen(results: Results) -> Table:
+    """Untouched defaults at unseen parameters; a head alone where nothing has been measured."""
+    return compared(results.figures("unseen") if "unseen" in results else [])
+
+
 def runs(results: Results) -> Table:
     """Machine, versions and time of each run."""
     rows = []
@@ -299,6 +305,7 @@ TABLES: dict[str, Callable[[Results], Table]] = {
         prediction,
         n_width,
         pod_galerkin,
+        unseen,
         runs,
     )
 }

@@ -29,7 +29,6 @@ from typing import Any
 
 import joblib
 import numpy as np
-from problems import Problem
 from results import Record, argument_parser, matches, parse, revision
 from unseen_fit import NETWORK
 from unseen_problems import UNSEEN_PROBLEMS
@@ -67,32 +66,27 @@ def network_tasks(name: str, args: argparse.Namespace) -> Iterator[dict[str, Any
             }
 
 
-def stored(problem: Problem, path: Path) -> dict[str, Any]:
-    """Write what a process needs to a file; return it."""
-    # Only snapshots with a further axis have an axis of fields.
-    axes = len(problem.data.points) if isinstance(problem.data.points, tuple) else 1
-    n_fields = problem.y.shape[-1] if problem.y.ndim == 3 + axes else 1
-    fields = problem.y.reshape(-1, n_fields).astype(np.float64)
+def stored(name: str, path: Path) -> tuple[str, list[str]]:
+    """Write what a process needs to a file; return the problem's title and all suitable rivals."""
+    problem = UNSEEN_PROBLEMS[name]()
+    y, grid, points = problem.y, problem.data.grid, problem.data.points
+    # Only snapshots with an axis more than trajectories, times and points have several fields.
+    axes = len(points) if isinstance(points, tuple) else 1
+    n_fields = y.shape[-1] if y.ndim == 3 + axes else 1
+    fields = y.reshape(-1, n_fields).astype(np.float64)
     content = {
         "X": problem.X,
-        "y": problem.y,
+        "y": y,
         "X_new": problem.X_new,
         "y_new": problem.y_new,
-        "grid": problem.data.grid,
+        "grid": grid,
         "network": problem.network,
         "mean": fields.mean(axis=0),
         "std": fields.std(axis=0),
     }
     joblib.dump(content, path)
-    return content
-
-
-def rival_tasks(name: str, content: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    """What is asked of each rival that suits the problem."""
-    y, times = content["y"], content["grid"]["times"]
-    n_snapshots = len(y) * (1 if times is None else len(times))
-    for rival in rivals_of(content["X"], content["X_new"], n_snapshots, y.size // n_snapshots):
-        yield {"problem": name, "contestant": rival}
+    n_snapshots = len(y) * (1 if grid["times"] is None else len(grid["times"]))
+    return problem.name, rivals_of(problem.X, problem.X_new, n_snapshots, y.size // n_snapshots)
 
 
 def measured(asked: dict[str, Any], snapshots: Path, args: argparse.Namespace) -> dict[str, Any]:
@@ -116,10 +110,12 @@ def measured(asked: dict[str, Any], snapshots: Path, args: argparse.Namespace) -
 def run(name: str, args: argparse.Namespace, record: Record, folder: Path) -> None:
     """All contestants on one problem."""
     snapshots = folder / f"{name}.joblib"
-    content = stored(UNSEEN_PROBLEMS[name](), snapshots)
-    tasks = list(rival_tasks(name, content)) if "rivals" in args.contestants else []
-    tasks += list(network_tasks(name, args)) if "networks" in args.contestants else []
-    del content
+    title, rivals = stored(name, snapshots)
+    tasks: list[dict[str, Any]] = []
+    if "rivals" in args.contestants:
+        tasks += [{"problem": name, "contestant": rival} for rival in rivals]
+    if "networks" in args.contestants:
+        tasks += network_tasks(name, args)
     missing = [asked for asked in tasks if not known(asked, record)]
     pool = ThreadPoolExecutor(args.jobs)
     try:
@@ -128,7 +124,7 @@ def run(name: str, args: argparse.Namespace, record: Record, folder: Path) -> No
             asked, figures = running[future], future.result()
             # A fit of another state of the package answers a question that is no longer asked.
             same = {key: value for key, value in asked.items() if key != "package"}
-            record.replace(same, **{**asked, **figures})
+            record.replace(same, title=title, **asked, **figures)
             tell(asked, figures)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

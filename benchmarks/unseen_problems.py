@@ -82,13 +82,13 @@ def vlasov_of_two_parameters() -> Problem:
 
 
 def slow_wave(n: int) -> Problem:
-    """The wave of DINo, Yin et al., ICLR 2023, arXiv:2209.14855, Section 4 and its published code.
+    """The wave of DINo, Yin et al., ICLR 2023, arXiv:2209.14855, as its published code makes it.
 
     The code solves ``∂ₜₜu = c² Δu`` with c = 2 on a periodic grid of 64² cells of size 1, so that
     a wave crosses two cells in a unit of time.  On the square [-1, 1]² of `skcolora.pdes.Wave` a
     cell has size 1/32 and the speed is 1/16.  The pulse is ``a exp(-|x - c|² / (2 r²))`` there,
     with a in [2, 4], r in [0.25, 0.30] and any centre, and starts at rest.  The fields are u and
-    ∂ₜu, every 0.25 from 0 to 2.5, the times that the paper trains on.
+    ∂ₜu, every 0.25 from 0 to 2.5.  The code trains on the first ten of these eleven frames.
 
     Three things differ.  The parameters are given, and not found from the first frame.  Each pulse
     is one trajectory from its start, where the code cuts a longer one into eight.  The field is the

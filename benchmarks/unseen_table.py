@@ -101,10 +101,11 @@ def groups(figures: Rows) -> list[tuple[str, Rows, Rows]]:
         rows = [row for row in figures if row["problem"] == problem]
         rivals = [row for row in rows if "side" not in row]
         networks = [row for row in rows if "side" in row]
+        title = next((row["title"] for row in rows if "title" in row), problem)
         kinds = list(dict.fromkeys(kind(row) for row in networks))
         for each in kinds or [("", "")]:
             # What is the same in all rows needs no words.
-            words = [problem, *each] if len(kinds) > 1 else [problem]
+            words = [title, *each] if len(kinds) > 1 else [title]
             label = ", ".join(word for word in words if word)
             found.append((label, [row for row in networks if kind(row) == each], rivals))
     return found

@@ -1,5 +1,6 @@
 """The tables of the documentation show what the benchmarks measured, and every benchmark runs."""
 
+import argparse
 import importlib
 import json
 import os
@@ -14,7 +15,17 @@ from skcolora.metrics import relative_l2_error
 
 ROOT = Path(__file__).resolve().parent.parent
 BENCHMARKS = ROOT / "benchmarks"
-SHARED = {"problems", "results", "result_tables", "table_format", "make_tables"}
+SHARED = {
+    "problems",
+    "results",
+    "result_tables",
+    "table_format",
+    "make_tables",
+    "unseen_fit",
+    "unseen_problems",
+    "unseen_rivals",
+    "unseen_table",
+}
 SCRIPTS = sorted(path.stem for path in BENCHMARKS.glob("*.py") if path.stem not in SHARED)
 QUICK = {
     "accuracy",
@@ -85,6 +96,63 @@ def test_failures_count_as_failures(benchmark_module):
     }
     assert table_format.spread(["inf"]) == "fails"
     assert table_format.spread([1e-3, "inf", 2e-3]) == "2.0e-3 (1.0e-3 – fails)"
+
+
+def test_the_error_of_the_variation_is_relative_to_the_mean_of_the_training(benchmark_module):
+    fit = benchmark_module("unseen_fit")
+    rng = np.random.default_rng(0)
+    true = rng.normal(size=(3, 4, 5, 2)) * [1.0, 1e6] + [0.0, 3e6]
+    mean, std = np.array([0.1, 3e6]), np.array([1.0, 1e6])
+    by_mean = fit.variation_errors(true, np.broadcast_to(mean, true.shape), mean, std)
+    np.testing.assert_allclose(by_mean, 1.0)
+    shrunk = mean + 0.75 * (true - mean)
+    np.testing.assert_allclose(fit.variation_errors(true, shrunk, mean, std), 0.25)
+    shrunk[1, 0, 0, 0] = np.nan
+    errors = fit.variation_errors(true, shrunk, mean, std)
+    np.testing.assert_allclose(errors, [0.25, np.inf, 0.25])
+
+
+def unseen_rows():
+    """Two problems and two seeds: the ratios after / before are 0.5, and 0.25 and 1."""
+    asked = {"contestant": "CoLoRARegressor", "limit": {"max_time": 100.0}, "settings": {}}
+    errors = {("one", 0): (0.2, 0.1), ("one", 1): (0.4, 0.2), ("two", 0): (1e-2, 2.5e-3)}
+    errors["two", 1] = (1e-2, 1e-2)
+    rows = [
+        {"problem": problem, "seed": seed, "side": side, "error": value, **asked}
+        for (problem, seed), values in errors.items()
+        for side, value in zip(("before", "after"), values, strict=True)
+    ]
+    rivals = {"good": 6e-3, "bad": "inf"}
+    rows += [{"problem": "two", "contestant": c, "error": value} for c, value in rivals.items()]
+    return rows
+
+
+def test_ratios_of_unseen_errors_are_geometric_means(benchmark_module):
+    unseen_table = benchmark_module("unseen_table")
+    one, two, foot = unseen_table.compared(unseen_rows()).rows
+    assert one == ["one", "2.8e-1", "**1.4e-1**", "0.5", "", "", "not run", ""]
+    assert two == ["two", "1.0e-2", "**5.0e-3**", "0.5", "", "", "6.0e-3, good", "0.83"]
+    assert foot == ["geometric mean", "", "", "0.5", "", "", "", "0.83"]
+    failed = [{**row, "error": "inf"} if row["seed"] else row for row in unseen_rows()[:4]]
+    assert unseen_table.compared(failed).rows[0][1:4] == ["fails", "fails", "fails"]
+    assert not unseen_table.compared([]).rows
+
+
+def test_a_benchmark_goes_on_where_it_was_stopped(benchmark_module, tmp_path):
+    results = benchmark_module("results")
+    args = argparse.Namespace(output=tmp_path, note="")
+    asked = {"problem": "one", "limit": {"max_time": 0.12345}}
+    results.Record("name", args).add(**asked, seed=0, error=0.5)
+    again = results.Record("name", args, resume=True)
+    (row,) = again.figures
+    assert results.matches(row, asked)
+    assert not results.matches(row, {**asked, "seed": 1})
+    again.replace({**asked, "seed": 1}, **asked, seed=1, error=0.25)
+    again.replace({**asked, "seed": 0}, **asked, seed=0, error=0.125)
+    (written,) = tmp_path.iterdir()
+    figures = json.loads(written.read_text("utf-8"))["figures"]
+    assert {row["seed"]: row["error"] for row in figures} == {0: 0.125, 1: 0.25}
+    assert results.Record("name", args).figures == []
 
 
 @pytest.mark.parametrize(
