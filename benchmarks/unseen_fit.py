@@ -18,7 +18,7 @@ from typing import Any
 import joblib
 import numpy as np
 import torch
-from unseen_rivals import EzyrbRegressor, make_rival
+from unseen_rivals import EzyrbRegressor, make_rival, positive
 
 import skcolora
 
@@ -60,7 +60,8 @@ def fit(task: dict[str, Any]) -> dict[str, Any]:
         chosen = {**problem["network"], **task["settings"], **task["limit"]}
         model = skcolora.CoLoRARegressor(**grid, **chosen, random_state=task["seed"])
     else:
-        model = make_rival(name, grid, n_fields)
+        logarithmic = positive(X, problem["X_new"])
+        model = make_rival(name, grid, n_fields, logarithmic)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         started = time.perf_counter()

@@ -144,7 +144,7 @@ def boundary_layer() -> Problem:
         return np.outer(profile(thickness), profile(ratio * thickness)).ravel()
 
     X = np.array(list(product(np.geomspace(5e-3, 0.5, 5), np.linspace(0.5, 2.0, 3))))
-    drawn = np.random.default_rng(UNSEEN).uniform(size=(6, 2))
+    drawn = np.random.default_rng(UNSEEN).uniform(size=(12, 2))
     X_new = np.column_stack([5e-3 * 100 ** drawn[:, 0], 0.5 + 1.5 * drawn[:, 1]])
     y, y_new = (np.stack([exact(*mu) for mu in each]) for each in (X, X_new))
     steady: Any = None

@@ -7,6 +7,7 @@ EZyRB (https://github.com/mathLab/EZyRB, MIT licence) is not a dependency of thi
 from __future__ import annotations
 
 import importlib.util
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -33,18 +34,26 @@ def rivals_of(X: np.ndarray, X_new: np.ndarray, n_snapshots: int, n_values: int)
     """
     methods = ("polynomial", "spline", "linear") if X.shape[1] == 1 else ("rbf",)
     names = [f"interpolation, {method}" for method in methods]
-    if min(X.min(), X_new.min()) > 0:
+    if positive(X, X_new).any():
         names += [name + LOGARITHM for name in names]
     names += [f"POD, {rank} modes" for rank in RANKS if rank < min(n_snapshots, n_values)]
-    return names + (list(EZYRB) if has_ezyrb() else [])
+    if has_ezyrb():
+        # A steady field has no time.
+        names += [name for name, in_time in EZYRB.items() if n_snapshots > len(X) or not in_time]
+    return names
 
 
 def has_ezyrb() -> bool:
     return importlib.util.find_spec("ezyrb") is not None
 
 
-def make_rival(name: str, grid: dict[str, Any], n_fields: int) -> Any:
-    """The estimator of a name from `rivals_of`."""
+def positive(X: np.ndarray, X_new: np.ndarray) -> np.ndarray:
+    """Which parameters are positive, so that they have a logarithm."""
+    return (X > 0).all(axis=0) & (X_new > 0).all(axis=0)
+
+
+def make_rival(name: str, grid: dict[str, Any], n_fields: int, logarithmic: np.ndarray) -> Any:
+    """The estimator of a name from `rivals_of`; some take the logarithm of the parameters marked."""
     if name in EZYRB:
         return EzyrbRegressor(times=grid["times"], n_fields=n_fields, time_is_input=EZYRB[name])
     kind, setting = name.removesuffix(LOGARITHM).split(", ")
@@ -52,8 +61,12 @@ def make_rival(name: str, grid: dict[str, Any], n_fields: int) -> Any:
         return PODRegressor(**grid, n_components=int(setting.split()[0]))
     model = ParameterInterpolator(**grid, method=setting)
     if name.endswith(LOGARITHM):
-        return make_pipeline(FunctionTransformer(np.log), model)
+        return make_pipeline(FunctionTransformer(partial(some_logarithms, logarithmic)), model)
     return model
+
+
+def some_logarithms(chosen: np.ndarray, X: np.ndarray) -> np.ndarray:
+    return np.where(chosen, np.log(np.where(chosen, X, 1.0)), X)
 
 
 class EzyrbRegressor(BaseEstimator):
