@@ -53,7 +53,7 @@ def positive(X: np.ndarray, X_new: np.ndarray) -> np.ndarray:
 
 
 def make_rival(name: str, grid: dict[str, Any], n_fields: int, logarithmic: np.ndarray) -> Any:
-    """The estimator of a name from `rivals_of`; some take the logarithm of the parameters marked."""
+    """The estimator of a name from `rivals_of`; some take the logarithm of marked parameters."""
     if name in EZYRB:
         return EzyrbRegressor(times=grid["times"], n_fields=n_fields, time_is_input=EZYRB[name])
     kind, setting = name.removesuffix(LOGARITHM).split(", ")
