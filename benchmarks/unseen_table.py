@@ -69,7 +69,7 @@ def compared(figures: Rows) -> Table:
         if best is not None:
             cells[2] += f", {best['contestant']}"
         training, estimated = (
-            mean_of(row[key] for row in after.values() if key in row)
+            mean_of(row[key] for row in after.values() if row.get(key) is not None)
             for key in ("training_error", "cv_error")
         )
         rows.append(
