@@ -11,6 +11,9 @@ from skcolora._galerkin._solution import Status
 
 # A training error above which no other part can be judged, relative to the variation.
 _HOPELESS = 0.3
+# Multiple of the training part from which another part is named; below it the training comes first,
+# because a poor network spoils the other parts too.
+_LARGER_PART = 2.0
 # Ratio of training error and best fit from which the hypernetwork is what is too small.
 _HYPERNETWORK = 2.0
 # Error at left-out times, as such and as a multiple of the training error, that gives a warning.
@@ -77,7 +80,7 @@ class Levels:
         parts = self.parts
         unfit = (self.training_fit if self.with_equation else self.training) > _HOPELESS
         largest = max(parts, key=lambda name: parts[name])
-        if largest != "training" and not unfit:
+        if parts[largest] > _LARGER_PART * parts["training"] and not unfit:
             return largest
         if self.still_fell:
             return "training_too_short"

@@ -117,6 +117,7 @@ def test_training_times_that_are_too_coarse():
     assert at_training_times.left_out > 0.3
 
 
+@pytest.mark.filterwarnings("ignore:CoLoRAGalerkin.*follow the equation:UserWarning")
 def test_a_path_of_the_equation(wide_pulse):
     data, model, new = wide_pulse
     galerkin = CoLoRAGalerkin(data.pde, regressor=FrozenEstimator(model)).fit(data.X, data.y)
@@ -161,6 +162,8 @@ LEVELS = {
         ({"best_fit": 0.1, "prediction": 0.2}, "map"),
         ({"best_fit": 0.1, "prediction": 0.2, "with_equation": True}, "path"),
         ({"prediction": np.inf, "with_equation": True}, "path"),
+        ({"prediction": 0.017}, "network_too_small"),
+        ({"prediction": 0.018}, "map"),
         ({"prediction": 0.1, "between": 0.2}, "times"),
         ({"prediction": 0.1, "between": 0.05}, "map"),
         ({"training": 0.5, "training_fit": 0.4, "prediction": 5.0}, "network_too_small"),
