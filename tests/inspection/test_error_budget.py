@@ -23,9 +23,9 @@ def pulse(speeds, n_times, *, n_points=24, width=0.15):
     return make_advection(speeds, n_points=n_points, times=times, width=width)
 
 
-def steady(parameters, field):
+def steady(parameters, field, *, n_points=32):
     """Snapshots at one time, of fields field(μ, x)."""
-    x = np.linspace(0, 1, 32)
+    x = np.linspace(0, 1, n_points)
     y = np.stack([field(mu, x)[None] for mu in parameters])
     X, grid = np.reshape(parameters, (-1, 1)), {"times": [0.0], "points": x}
     return SimpleNamespace(X=X, y=y, grid=grid)
@@ -70,10 +70,10 @@ def test_a_hypernetwork_that_is_too_small():
     def wave(mu, x):
         return (1.5 + np.cos(20 * mu)) * np.sin(2 * np.pi * x)
 
-    data = steady(np.linspace(0, 1, 24), wave)
-    small = {"width": 6, "depth": 2, "rank": 1, "hyper_width": 1, "hyper_depth": 2}
-    model = fitted(data, max_iter=500, random_state=2, **small)
-    budget = budget_of(model, data, steady([0.33, 0.71], wave))
+    data = steady(np.linspace(0, 1, 12), wave, n_points=16)
+    small = {"width": 4, "depth": 2, "rank": 1, "hyper_width": 1, "hyper_depth": 2}
+    model = fitted(data, max_iter=300, random_state=3, **small)
+    budget = budget_of(model, data, steady([0.33, 0.71], wave, n_points=16))
     assert budget.verdict == "hypernetwork_too_small"
     assert budget.means["training"] > 10 * budget.means["training_fit"]
     assert "`hyper_width`" in budget.advice
