@@ -1,7 +1,16 @@
-"""Plots of reduced models.  They need matplotlib: ``pip install skcolora[plot]``."""
+"""Plots and error budgets of models.  Plots need matplotlib: ``pip install skcolora[plot]``."""
 
+from skcolora.inspection._error_budget import ErrorBudget, error_budget
+from skcolora.inspection._error_budget_display import ErrorBudgetDisplay
 from skcolora.inspection._error_decay import ErrorDecayDisplay
 from skcolora.inspection._latent import LatentDisplay
 from skcolora.inspection._snapshot import SnapshotDisplay
 
-__all__ = ["ErrorDecayDisplay", "LatentDisplay", "SnapshotDisplay"]
+__all__ = [
+    "ErrorBudget",
+    "ErrorBudgetDisplay",
+    "ErrorDecayDisplay",
+    "LatentDisplay",
+    "SnapshotDisplay",
+    "error_budget",
+]
