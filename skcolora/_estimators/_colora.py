@@ -18,6 +18,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
+from skcolora._estimators._architecture import check_architecture, new_model, weight_shapes
 from skcolora._estimators._base import SnapshotRegressor
 from skcolora._nn import (
     CoLoRAModel,
@@ -27,11 +28,13 @@ from skcolora._nn import (
     evaluate_latent,
 )
 from skcolora._snapshots import (
+    PARAMETER_SCALES,
     Array,
     SnapshotLayout,
     Units,
     as_real_floats,
     check_period,
+    choose_logarithms,
     validate_parameters,
     validate_rows,
     warn_of_constants,
@@ -74,6 +77,11 @@ class CoLoRARegressor(SnapshotRegressor):
         the first.  The update of the first layer translates the domain.
     hyper_width, hyper_depth : int, default=15, 3
         Width of the hypernetwork's layers, and their number.
+    parameter_scale : {"auto", "linear", "log"} or sequence, default="auto"
+        How the hypernetwork sees the parameters: as they are or by their logarithms, all alike
+        or one entry for each parameter.  "auto": the logarithm of a positive parameter that
+        spans more than a factor of two, unless the snapshots are better interpolated in the
+        parameter as it is; see the Notes.
     max_iter : int, default=None
         Number of training steps.  None: 3000, or as many as fit into ``max_time``.
     max_time : float, default=None
@@ -124,6 +132,8 @@ class CoLoRARegressor(SnapshotRegressor):
         set aside; see the Notes.  After `CoLoRAGalerkin.refine` these three attributes describe
         the refinement and the violation of the equation, after `CoLoRAGalerkin.distill` the fit
         to the latent paths.
+    parameter_scale_ : list of str
+        How the hypernetwork sees each parameter, "linear" or "log".
     n_features_in_ : int
         Number of physics parameters.
     feature_names_in_ : ndarray of shape (`n_features_in_`,)
@@ -143,6 +153,11 @@ class CoLoRARegressor(SnapshotRegressor):
     the mean ū and the standard deviation σ of each field; the divisor is at least a tenth of its
     root mean square over all snapshots.  The networks see centred and scaled numbers, so that
     the fit does not depend on units.  A constant parameter, coordinate or field takes no part.
+
+    Between few trajectories the coordinates of the parameters decide how accurate the latent
+    states are.  "auto" takes logarithms first, since diffusivities, speeds and periods act through
+    their ratios.  It drops one where this lowers the leave-one-out error of an interpolation of
+    the snapshots by more than 3 %, as it does for positions.
 
     References
     ----------
@@ -179,6 +194,7 @@ class CoLoRARegressor(SnapshotRegressor):
         "adapted_layers": [None, "array-like"],
         "hyper_width": [Interval(Integral, 1, None, closed="left")],
         "hyper_depth": [Interval(Integral, 1, None, closed="left")],
+        "parameter_scale": [StrOptions(set(PARAMETER_SCALES)), "array-like"],
         "max_iter": [None, Interval(Integral, 1, None, closed="left")],
         "max_time": [None, Interval(Real, 0, None, closed="neither")],
         "target_error": [Interval(Real, 0, None, closed="left")],
@@ -205,6 +221,7 @@ class CoLoRARegressor(SnapshotRegressor):
         adapted_layers: Sequence[int] | None = None,
         hyper_width: int = 15,
         hyper_depth: int = 3,
+        parameter_scale: str | Sequence[str] = "auto",
         max_iter: int | None = None,
         max_time: float | None = None,
         target_error: float = 0.0,
@@ -227,6 +244,7 @@ class CoLoRARegressor(SnapshotRegressor):
         self.adapted_layers = adapted_layers
         self.hyper_width = hyper_width
         self.hyper_depth = hyper_depth
+        self.parameter_scale = parameter_scale
         self.max_iter = max_iter
         self.max_time = max_time
         self.target_error = target_error
@@ -282,16 +300,20 @@ class CoLoRARegressor(SnapshotRegressor):
         arrays (``dask.array.from_array(dataset)``) are sliced lazily instead.
         """
         deadline = Deadline(self.max_time)
-        adapted_layers = self._check_architecture()
+        adapted_layers = check_architecture(self)
         device = resolve_device(self.device)
         X, rows, layout = validate_rows(self, X, y, times=self.times, points=self.points)
         period = check_period(self.period, layout.grid)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         fraction = self.validation_fraction if self.early_stopping else None
         aside = _set_aside(len(X), fraction, seed)
-        units = Units.of(X[~aside], layout.times, layout.grid.points, period, layout.n_fields)
+        logarithmic = choose_logarithms(
+            X[~aside], rows if not aside.any() else rows[~aside], self.parameter_scale
+        )
+        grid = layout.grid
+        units = Units.of(X[~aside], layout.times, grid.points, period, layout.n_fields, logarithmic)
         # A field that was constant is not learnt, so that the model would not continue with it.
-        signature = self._signature(layout, period, adapted_layers) + units.varying
+        signature = weight_shapes(self, layout, period, adapted_layers) + units.varying
         continued = self.warm_start and signature == getattr(self, "_fitted_signature", None)
         units = self._units if continued else units
         with contextlib.ExitStack() as readers:
@@ -310,7 +332,7 @@ class CoLoRARegressor(SnapshotRegressor):
                 model = copy.deepcopy(CoLoRAModel(self.network_, self.hypernetwork_))
                 model.requires_grad_(True)
             else:
-                model = self._new_model(layout, units, adapted_layers, seed)
+                model = new_model(self, layout, units, adapted_layers, seed)
             model.to(device=device, dtype=torch.float64)
             result = train(
                 model,
@@ -335,6 +357,7 @@ class CoLoRARegressor(SnapshotRegressor):
         earlier = self.loss_curve_ if continued else []
         model.network.mute(~units.fields.varies)
         self._units = units
+        self.parameter_scale_ = ["log" if log else "linear" for log in units.parameters.logarithmic]
         self._set_model(model)
         self._set_history(result.loss_curve, result.error)
         self.loss_curve_ = earlier + self.loss_curve_
@@ -474,47 +497,6 @@ class CoLoRARegressor(SnapshotRegressor):
 
     def _set_history(self, loss_curve: list[float], error: float) -> None:
         self.loss_curve_, self.n_iter_, self.best_loss_ = loss_curve, len(loss_curve), error
-
-    def _check_architecture(self) -> tuple[int, ...]:
-        """The adapted layers, or a ValueError where parameters contradict each other."""
-        if self.rank > self.width:
-            raise ValueError(
-                f"`rank` must be at most `width`; got rank={self.rank}, width={self.width}."
-            )
-        layers = range(1, self.depth) if self.adapted_layers is None else self.adapted_layers
-        adapted = tuple(sorted(int(i) for i in layers))
-        inside = all(0 <= i < self.depth for i in adapted)
-        if not adapted or not inside or len(set(adapted)) != len(adapted):
-            raise ValueError(
-                "`adapted_layers` must be different indices from 0 to depth - 1 = "
-                f"{self.depth - 1}; got {self.adapted_layers!r}."
-            )
-        return adapted
-
-    def _signature(self, layout: SnapshotLayout, period: Any, adapted: Any) -> tuple[Any, ...]:
-        """What the shapes of all weights depend on."""
-        architecture = (self.width, self.depth, self.rank, self.adaptation, adapted)
-        sizes = (self.n_features_in_, layout.grid.n_dims, layout.n_fields)
-        return (*architecture, self.hyper_width, self.hyper_depth, *sizes, period)
-
-    def _new_model(
-        self, layout: SnapshotLayout, units: Units, adapted_layers: tuple[int, ...], seed: int
-    ) -> CoLoRAModel:
-        """A model with initial weights."""
-        return CoLoRAModel.create(
-            self.n_features_in_,
-            layout.grid.n_dims,
-            layout.n_fields,
-            periodic=units.periodic,
-            width=self.width,
-            depth=self.depth,
-            rank=self.rank,
-            adaptation=self.adaptation,
-            adapted_layers=adapted_layers,
-            hyper_width=self.hyper_width,
-            hyper_depth=self.hyper_depth,
-            seed=seed,
-        )
 
     def _on_device(self) -> tuple[CoLoRANetwork, Hypernetwork]:
         """The networks, on the device that ``device`` means on this machine."""

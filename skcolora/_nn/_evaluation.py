@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from skcolora._nn._activation import silu
-from skcolora._nn._hypernetwork import Hypernetwork
+from skcolora._nn._hypernetwork import Hypernetwork, features
 from skcolora._nn._network import CoLoRANetwork
 from skcolora._snapshots import Array, SnapshotLayout, Units
 from skcolora.utils._torch import as_tensor
@@ -101,7 +101,7 @@ def evaluate_latent(hypernetwork: Hypernetwork, inputs: Tensor) -> Tensor:
     """
     layers = list(zip(hypernetwork.biases, hypernetwork.weights, strict=True))
     out = inputs.new_empty(*inputs.shape[:-1], layers[-1][1].shape[1])
-    for h, row in zip(inputs, out, strict=True):
+    for h, row in zip(features(inputs), out, strict=True):
         for bias, weight in layers[:-1]:
             h = silu(torch.addmm(bias, h, weight), inplace=True)
         torch.addmm(*(layers[-1][0], h, layers[-1][1]), out=row)

@@ -11,8 +11,29 @@ from skcolora._nn._activation import silu, silu_slope
 from skcolora._nn._layers import Factor, lecun_normal
 
 
+def features(inputs: Tensor) -> Tensor:
+    """Inputs of the first layer, (..., 2 n_parameters + 1): μ, μ t and t.
+
+    The products let a parameter set the speed of a process: a neuron sees ``(1 + w · μ) t``.
+    A network of μ and t alone has to learn each product from the few training parameters.
+
+    Parameters
+    ----------
+    inputs : Tensor of shape (..., n_parameters + 1)
+        Scaled parameters and time.
+    """
+    parameters, time = inputs[..., :-1], inputs[..., -1:]
+    return torch.cat([parameters, parameters * time, time], -1)
+
+
+def feature_rates(inputs: Tensor) -> Tensor:
+    """Derivatives of the `features` in the scaled time."""
+    parameters, one = inputs[..., :-1], torch.ones_like(inputs[..., -1:])
+    return torch.cat([torch.zeros_like(parameters), parameters, one], -1)
+
+
 class Hypernetwork(nn.Module):
-    """Dense network that maps scaled inputs (μ, t) to the online weights.
+    """Dense network that maps `features` of scaled inputs (μ, t) to the online weights.
 
     Parameters
     ----------
@@ -30,8 +51,8 @@ class Hypernetwork(nn.Module):
         self, n_inputs: int, n_latent: int, *, width: int, depth: int, generator: torch.Generator
     ) -> None:
         super().__init__()
-        self.width = width
-        sizes = [n_inputs, *[width] * (depth - 1), n_latent]
+        self.n_inputs, self.width = n_inputs, width
+        sizes = [2 * n_inputs - 1, *[width] * (depth - 1), n_latent]
         self.weights = nn.ParameterList(
             lecun_normal(i, o, generator=generator, fan_in=i) for i, o in itertools.pairwise(sizes)
         )
@@ -41,7 +62,7 @@ class Hypernetwork(nn.Module):
 
     def forward(self, inputs: Tensor) -> Tensor:
         """Map inputs (n_snapshots, n_inputs) to latent states (n_snapshots, n_latent)."""
-        h = inputs
+        h = features(inputs)
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             h = (silu(h) if i else h) @ weight + bias
         return h
@@ -56,7 +77,7 @@ class Hypernetwork(nn.Module):
         sensitivity : Tensor of shape (n_fields, n_snapshots, n_points, n_latent)
             Derivatives of the fields with respect to φ.
         """
-        h = inputs
+        h = features(inputs)
         layer_inputs, layer_outputs = [], []
         for i, (weight, bias) in enumerate(zip(self.weights, self.biases, strict=True)):
             layer_inputs.append(silu(h) if i else h)
@@ -76,8 +97,9 @@ class Hypernetwork(nn.Module):
 def widen(hypernetwork: Hypernetwork, width: int, *, generator: torch.Generator) -> Hypernetwork:
     """A wider hypernetwork with the same outputs: the new units have no effect at first."""
     old_weights = list(hypernetwork.weights)
-    n_inputs, n_latent = old_weights[0].shape[0], old_weights[-1].shape[1]
-    out = Hypernetwork(n_inputs, n_latent, width=width, depth=len(old_weights), generator=generator)
+    n_latent, depth = old_weights[-1].shape[1], len(old_weights)
+    n_inputs = hypernetwork.n_inputs
+    out = Hypernetwork(n_inputs, n_latent, width=width, depth=depth, generator=generator)
     out.to(old_weights[0])
     for new, old in zip(out.weights, old_weights, strict=True):
         n_in, n_out = old.shape

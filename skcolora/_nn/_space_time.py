@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, jvp, vmap
 
 from skcolora._nn._activation import SiLUJet
-from skcolora._nn._hypernetwork import Hypernetwork
+from skcolora._nn._hypernetwork import Hypernetwork, feature_rates, features
 from skcolora._nn._layers import Factor
 from skcolora._nn._model import CoLoRAModel
 
@@ -106,9 +106,7 @@ def _latent_and_rate(
     hypernetwork: Hypernetwork, inputs: Tensor, time_slope: float
 ) -> tuple[Tensor, Tensor]:
     """Latent state and its derivative in the user's time; the last input is the scaled time."""
-    h = inputs
-    rate = torch.zeros_like(h)
-    rate[:, -1] = time_slope
+    h, rate = features(inputs), time_slope * feature_rates(inputs)
     for i, (weight, bias) in enumerate(zip(hypernetwork.weights, hypernetwork.biases, strict=True)):
         if i:
             silu = SiLUJet(h)

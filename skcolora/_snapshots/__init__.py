@@ -1,6 +1,7 @@
 """Snapshots: layout, validation, storage, interpolation and units."""
 
 from skcolora._snapshots._constants import warn_of_constant_parameters, warn_of_constants
+from skcolora._snapshots._coordinates import PARAMETER_SCALES, choose_logarithms
 from skcolora._snapshots._grid import Grid, check_period, check_points
 from skcolora._snapshots._layout import SnapshotLayout, infer_layout, parameter_time_rows
 from skcolora._snapshots._packing import LEAVE_OUT, fill_values, packing
@@ -29,6 +30,7 @@ from skcolora._snapshots._validation import (
 __all__ = [
     "LEAVE_OUT",
     "MAX_RESIDENT",
+    "PARAMETER_SCALES",
     "VARIATION_FLOOR",
     "Array",
     "Grid",
@@ -43,6 +45,7 @@ __all__ = [
     "check_points",
     "check_real",
     "check_times",
+    "choose_logarithms",
     "column_scale",
     "field_scale",
     "fill_values",

@@ -1,4 +1,4 @@
-"""Units: affine maps between a user's numbers and numbers of order one, in float64.
+"""Units: maps between a user's numbers and numbers of order one, in float64.
 
 The networks compute with numbers of order one, and only this module makes them.  Hence a model
 does not depend on the units of times, points, parameters and fields, and nothing is rounded
@@ -159,6 +159,45 @@ def parameter_scale(X: Array) -> Scale:
 
 
 @dataclass(frozen=True, eq=False)
+class ParameterScale(Scale):
+    """Affine map of the parameters, or of the logarithms of some of them."""
+
+    logarithmic: NDArray[np.bool_]
+    """Mask (n_parameters,) of the parameters whose logarithm is scaled"""
+
+    @classmethod
+    def of(cls, X: Array, logarithmic: NDArray[np.bool_]) -> ParameterScale:
+        """The scale of training parameters (n, n_parameters); constants have no logarithm."""
+        varying = column_scale(X).varies & logarithmic
+        plain = parameter_scale(to_coordinates(X, varying))
+        return cls(plain.center, plain.scale, varying)
+
+    def apply(self, values: Any) -> Array:
+        """Scaled values (..., n_quantities), or a ValueError where a logarithm does not exist."""
+        values = np.asarray(values, dtype=np.float64)
+        wrong = self.logarithmic & ~(values > 0)
+        if wrong.any():
+            j = int(np.argmax(wrong.reshape(-1, len(self.logarithmic)).any(axis=0)))
+            raise ValueError(
+                f"Parameter {j} of X must be positive, because the fit uses its logarithm; got "
+                f'{values[..., j].min():g}.  Fit with parameter_scale="linear" to predict there.'
+            )
+        return super().apply(to_coordinates(values, self.logarithmic))
+
+    def invert(self, scaled: Any) -> Array:
+        values = super().invert(scaled)
+        values[..., self.logarithmic] = np.exp(values[..., self.logarithmic])
+        return values
+
+
+def to_coordinates(X: Any, logarithmic: NDArray[np.bool_]) -> Array:
+    """The parameters (..., n_parameters) in float64, with the logarithms of some of them."""
+    out = np.array(X, dtype=np.float64)
+    out[..., logarithmic] = np.log(out[..., logarithmic])
+    return out
+
+
+@dataclass(frozen=True, eq=False)
 class Units:
     """The scales of parameters, times, points and fields of one model.
 
@@ -166,7 +205,7 @@ class Units:
     dimension to angles in [0, 2π).
     """
 
-    parameters: Scale
+    parameters: ParameterScale
     times: Scale
     points: Scale
     periodic: tuple[bool, ...]
@@ -181,6 +220,7 @@ class Units:
         points: Array,
         period: tuple[float | None, ...],
         n_fields: int,
+        logarithmic: NDArray[np.bool_] | None = None,
     ) -> Units:
         """The units of snapshots; the fields are not scaled yet, see `with_fields`.
 
@@ -192,9 +232,12 @@ class Units:
         period : tuple of float or None
             Period of each dimension.
         n_fields : int
+        logarithmic : ndarray of bool of shape (n_parameters,), optional
+            Parameters that are mapped by their logarithm; by default none.
         """
+        none = np.zeros(X.shape[1], dtype=bool)
         return cls(
-            parameters=parameter_scale(X),
+            parameters=ParameterScale.of(X, none if logarithmic is None else logarithmic),
             times=column_scale(times[:, None]),
             points=_point_scale(points, period),
             periodic=tuple(length is not None for length in period),

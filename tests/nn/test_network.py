@@ -39,7 +39,9 @@ def test_weight_counts_of_the_paper(n_fields, n_parameters, rank, adaptation, n_
         rank=rank,
         adaptation=adaptation,
     )
-    assert sum(p.numel() for p in model.parameters()) == n_weights
+    # The products of time and parameters are further inputs of the hypernetwork.
+    products = n_parameters * model.hypernetwork.width
+    assert sum(p.numel() for p in model.parameters()) == n_weights + products
     assert model.network.n_latent == n_latent
 
 
