@@ -8,10 +8,12 @@ from skcolora._estimators import (
     PODRegressor,
 )
 from skcolora._galerkin import GalerkinSolution
+from skcolora._snapshots import ExtrapolationWarning
 
 __all__ = [
     "CoLoRAGalerkin",
     "CoLoRARegressor",
+    "ExtrapolationWarning",
     "GalerkinSolution",
     "PODGalerkin",
     "PODRegressor",

@@ -33,6 +33,11 @@ _SHARED = {
     scale : bool, default=True
         Divide each field by its root mean square, after the mean is subtracted, so that all
         fields count equally whatever their units are.""",
+    "{on_extrapolation}": """on_extrapolation : {"warn", "raise", "ignore"}, default="warn"
+        What ``predict`` does where it extrapolates: for parameters outside the region that the
+        training parameters span, and for times outside the training times.  "warn": one
+        `ExtrapolationWarning` for each call, which says how far.  "raise": a ValueError.  It may
+        be changed after ``fit``.""",
 }
 # The key of the version among the contents of a pickle.
 _VERSION = "_skcolora_version"

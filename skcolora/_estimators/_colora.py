@@ -28,11 +28,13 @@ from skcolora._nn import (
     evaluate_latent,
 )
 from skcolora._snapshots import (
+    ON_EXTRAPOLATION,
     PARAMETER_SCALES,
     Array,
     SnapshotLayout,
     Units,
     as_real_floats,
+    check_extrapolation,
     check_period,
     choose_logarithms,
     validate_parameters,
@@ -102,6 +104,7 @@ class CoLoRARegressor(SnapshotRegressor):
     warm_start : bool, default=False
         Continue from the weights of the last ``fit`` if the shapes of the data and the
         architecture have not changed.
+    {on_extrapolation}
     device : str, default="auto"
         A torch device.  "auto" is CUDA where it is available.
     dtype : {"auto", "float32", "float64"}, default="auto"
@@ -202,6 +205,7 @@ class CoLoRARegressor(SnapshotRegressor):
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "warm_start": ["boolean"],
+        "on_extrapolation": [StrOptions(set(ON_EXTRAPOLATION))],
         "device": [str],
         "dtype": [StrOptions({"auto", "float32", "float64"})],
         "random_state": ["random_state"],
@@ -229,6 +233,7 @@ class CoLoRARegressor(SnapshotRegressor):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 250,
         warm_start: bool = False,
+        on_extrapolation: str = "warn",
         device: str = "auto",
         dtype: str = "auto",
         random_state: Any = None,
@@ -252,6 +257,7 @@ class CoLoRARegressor(SnapshotRegressor):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.warm_start = warm_start
+        self.on_extrapolation = on_extrapolation
         self.device = device
         self.dtype = dtype
         self.random_state = random_state
@@ -386,12 +392,20 @@ class CoLoRARegressor(SnapshotRegressor):
         Raises
         ------
         ValueError
-            If X, times or points do not fit the fitted model.
+            If X, times or points do not fit the fitted model, or the prediction extrapolates and
+            ``on_extrapolation`` is "raise".
+
+        Warns
+        -----
+        ExtrapolationWarning
+            If X or times lie outside those of ``fit``, and ``on_extrapolation`` is "warn".
         """
         X = validate_parameters(self, X)
         layout = self._layout.at(times, points)
         names = getattr(self, "feature_names_in_", None)
         warn_of_constants(self._units, X, layout, names)
+        trained, asked = self._layout.user_times, layout.user_times
+        check_extrapolation(self.on_extrapolation, self._X, X, trained, asked, names)
         return layout.from_rows(self._evaluate(self._latent(X, layout.times), layout))
 
     @with_default_torch_settings

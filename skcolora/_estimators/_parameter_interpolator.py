@@ -12,7 +12,9 @@ from scipy.interpolate import RBFInterpolator, make_interp_spline
 
 from skcolora._estimators._base import SnapshotRegressor
 from skcolora._snapshots import (
+    ON_EXTRAPOLATION,
     Array,
+    check_extrapolation,
     check_period,
     column_scale,
     interpolate_in_space,
@@ -30,8 +32,6 @@ _MAX_NODES = 12
 # Largest sum of the absolute weights without a warning: single precision keeps three digits, and
 # a polynomial through twelve uniform nodes may be used up to a tenth of their range outside it.
 _LARGEST_SUM = 1e4
-# Distance from the line or plane of the training parameters that is more than rounding.
-_OFF_THE_PLANE = 1e-6
 # Nodes closer than this share of the usual distance are nearly equal.
 _CLOSE = 0.01
 
@@ -50,6 +50,7 @@ class ParameterInterpolator(SnapshotRegressor):
         spline, or straight lines.  In several parameters: thin-plate splines, "rbf".  "auto" is
         the polynomial for up to 12 values of one parameter, the spline for more values, and
         "rbf" for several parameters.
+    {on_extrapolation}
 
     Attributes
     ----------
@@ -67,8 +68,10 @@ class ParameterInterpolator(SnapshotRegressor):
     Notes
     -----
     Outside the range of the training parameters the formulas are extrapolated.  The error of the
-    polynomial then grows fast.  Where a parameter varies over orders of magnitude, interpolate
-    in its logarithm, with a :class:`~sklearn.preprocessing.FunctionTransformer` in front.
+    polynomial then grows fast.  Where training parameters depend on each other linearly, only the
+    projection of new parameters onto their line or plane counts.  Where a parameter varies over
+    orders of magnitude, interpolate in its logarithm, with a
+    :class:`~sklearn.preprocessing.FunctionTransformer` in front.
 
     Parameters that agree to rounding, or to 1e-10 of their range, are one parameter with the mean
     of their snapshots.  A parameter that is constant in ``fit`` takes no part.
@@ -87,6 +90,7 @@ class ParameterInterpolator(SnapshotRegressor):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **SnapshotRegressor._grid_constraints,
         "method": [StrOptions({"auto", "polynomial", "spline", "linear", "rbf"})],
+        "on_extrapolation": [StrOptions(set(ON_EXTRAPOLATION))],
     }
 
     def __init__(
@@ -96,11 +100,13 @@ class ParameterInterpolator(SnapshotRegressor):
         points: Any = None,
         period: Any = None,
         method: str = "auto",
+        on_extrapolation: str = "warn",
     ) -> None:
         self.times = times
         self.points = points
         self.period = period
         self.method = method
+        self.on_extrapolation = on_extrapolation
 
     @fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(self, X: ArrayLike, y: ArrayLike) -> ParameterInterpolator:
@@ -179,28 +185,28 @@ class ParameterInterpolator(SnapshotRegressor):
         Raises
         ------
         ValueError
-            If X does not fit the model, times or points lie outside the ranges of ``fit``, or a
-            point is far from all scattered points of ``fit``.
+            If X does not fit the model, times or points lie outside the ranges of ``fit``, a
+            point is far from all scattered points of ``fit``, or parameters extrapolate and
+            ``on_extrapolation`` is "raise".
 
         Warns
         -----
+        ExtrapolationWarning
+            If parameters lie outside the region that the training parameters span.
         UserWarning
-            If a prediction amplifies errors of the snapshots more than 10,000 times, a parameter
-            that was constant in ``fit`` has another value, or parameters that were on a line or a
-            plane in ``fit`` leave it.
+            If a prediction amplifies errors of the snapshots more than 10,000 times, or a
+            parameter that was constant in ``fit`` has another value.
         """
         X = validate_parameters(self, X)
         names = getattr(self, "feature_names_in_", None)
+        check_extrapolation(self.on_extrapolation, self._parameters, X, None, None, names)
         return self._interpolate(X, names, times, points)
 
     def _interpolate(self, X: Array, names: Any, times: Any, points: Any) -> Array:
         """Fields at validated parameters."""
         layout = self._layout.at(times, points)
         warn_of_constant_parameters(self._scale, X, names)
-        scaled = self._scale.apply(X)
-        z = scaled @ self._directions
-        self._warn_of_other_directions(X, scaled - z @ self._directions.T, names)
-        weights = self._weights(z)
+        weights = self._weights(self._scale.apply(X) @ self._directions)
         self._warn_of_amplification(X, weights, names)
         out = np.empty(
             (len(X), layout.n_times, layout.grid.n_points, layout.n_fields), self._rows.dtype
@@ -248,19 +254,6 @@ class ParameterInterpolator(SnapshotRegressor):
         degree = 1 if self.method_ == "linear" else min(3, n_nodes - 1)
         order = np.argsort(nodes)
         return np.asarray(make_interp_spline(nodes[order], identity[order], k=degree)(at))
-
-    def _warn_of_other_directions(self, X: Array, rest: Array, names: Any) -> None:
-        """Warn if parameters change in a direction in which the training parameters are equal."""
-        distances = np.linalg.norm(rest, axis=1)
-        i = int(np.argmax(distances))
-        if distances[i] > _OFF_THE_PLANE * (1 + np.linalg.norm(self._scale.apply(X[i]))):
-            warnings.warn(
-                f"ParameterInterpolator: the training parameters depend on each other linearly, "
-                f"but {_describe(X[i], names)} does not follow this dependence; only its "
-                "projection counts.  Fit on parameters that vary independently.",
-                UserWarning,
-                stacklevel=caller_stacklevel(),
-            )
 
     def _warn_of_amplification(self, X: Array, weights: Array, names: Any) -> None:
         """Warn if a prediction multiplies errors of the snapshots by more than `_LARGEST_SUM`."""

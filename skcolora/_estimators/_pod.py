@@ -13,14 +13,16 @@ from sklearn.utils.validation import check_is_fitted
 from skcolora._estimators._base import SnapshotRegressor
 from skcolora._estimators._parameter_interpolator import ParameterInterpolator
 from skcolora._snapshots import (
+    ON_EXTRAPOLATION,
     Array,
+    check_extrapolation,
     check_period,
     parameter_time_rows,
     validate_parameters,
     validate_snapshots,
 )
 from skcolora._snapshots._pod import POD, decompose
-from skcolora.utils._sklearn import HasMethods, Interval, fit_context
+from skcolora.utils._sklearn import HasMethods, Interval, StrOptions, fit_context
 
 
 class PODRegressor(SnapshotRegressor):
@@ -40,6 +42,7 @@ class PODRegressor(SnapshotRegressor):
     regressor : estimator, default=None
         Regressor from (μ, t), one row for each snapshot, to the coefficients.  None: the
         coefficients are interpolated as in `ParameterInterpolator`.
+    {on_extrapolation}
 
     Attributes
     ----------
@@ -98,6 +101,7 @@ class PODRegressor(SnapshotRegressor):
         "center": ["boolean"],
         "scale": ["boolean"],
         "regressor": [None, HasMethods(["fit", "predict"])],
+        "on_extrapolation": [StrOptions(set(ON_EXTRAPOLATION))],
     }
 
     def __init__(
@@ -110,6 +114,7 @@ class PODRegressor(SnapshotRegressor):
         center: bool = True,
         scale: bool = True,
         regressor: Any = None,
+        on_extrapolation: str = "warn",
     ) -> None:
         self.times = times
         self.points = points
@@ -118,6 +123,7 @@ class PODRegressor(SnapshotRegressor):
         self.center = center
         self.scale = scale
         self.regressor = regressor
+        self.on_extrapolation = on_extrapolation
 
     @fit_context(prefer_skip_nested_validation=False)  # type: ignore[untyped-decorator]
     def fit(self, X: ArrayLike, y: ArrayLike) -> PODRegressor:
@@ -161,7 +167,7 @@ class PODRegressor(SnapshotRegressor):
             self.regressor_ = clone(self.regressor)
             target = coefficients[:, 0] if self.n_components_ == 1 else coefficients
             self.regressor_.fit(parameter_time_rows(X, layout.times), target)
-        self._layout, self._dtype = layout, rows.dtype
+        self._X, self._layout, self._dtype = X, layout, rows.dtype
         return self
 
     @property
@@ -194,18 +200,27 @@ class PODRegressor(SnapshotRegressor):
         Raises
         ------
         ValueError
-            If X does not fit the model, times or points lie outside the ranges of ``fit``, or a
-            point is far from all scattered points of ``fit``.
+            If X does not fit the model, times or points lie outside the ranges of ``fit``, a
+            point is far from all scattered points of ``fit``, or parameters or times extrapolate
+            and ``on_extrapolation`` is "raise".
 
         Warns
         -----
+        ExtrapolationWarning
+            If parameters lie outside the region that the training parameters span, or, with a
+            ``regressor``, times lie outside the training times.
         UserWarning
             As in `ParameterInterpolator.predict`, unless ``regressor`` is given.
         """
         X = validate_parameters(self, X)
         layout = self._layout.at(times, points)
-        if self.regressor is None:
-            names = getattr(self, "feature_names_in_", None)
+        names, own = getattr(self, "feature_names_in_", None), self.regressor is not None
+        # The interpolation refuses other times, and reports parameters that were constant.
+        trained, asked = (self._layout.user_times, layout.user_times) if own else (None, None)
+        check_extrapolation(
+            self.on_extrapolation, self._X, X, trained, asked, names, constants_count=own
+        )
+        if not own:
             coefficients = self.regressor_._interpolate(X, names, layout.times, None)
         else:
             coefficients = self.regressor_.predict(parameter_time_rows(X, layout.times))

@@ -24,8 +24,10 @@ from skcolora._galerkin import (
     snapshot_mesh,
 )
 from skcolora._snapshots import (
+    ON_EXTRAPOLATION,
     Array,
     Grid,
+    check_extrapolation,
     check_period,
     check_points,
     validate_parameters,
@@ -68,6 +70,8 @@ class PODGalerkin(SnapshotRegressor):
     rtol : float, default=1e-6
         Relative tolerance of the time integration.  The absolute tolerance is ``rtol`` times the
         largest norm of the coefficients of the snapshots.
+    {on_extrapolation}  Times do not
+        count: the equation is integrated beyond those of ``fit``.
 
     Attributes
     ----------
@@ -122,6 +126,7 @@ class PODGalerkin(SnapshotRegressor):
         "n_samples": [None, Interval(Integral, 1, None, closed="left")],
         "method": [StrOptions({"DOP853", "RK45", "RK23", "Radau", "BDF", "LSODA"})],
         "rtol": [Interval(Real, 0, 1, closed="neither")],
+        "on_extrapolation": [StrOptions(set(ON_EXTRAPOLATION))],
     }
 
     def __init__(
@@ -137,6 +142,7 @@ class PODGalerkin(SnapshotRegressor):
         n_samples: int | None = None,
         method: str = "RK45",
         rtol: float = 1e-6,
+        on_extrapolation: str = "warn",
     ) -> None:
         self.pde = pde
         self.times = times
@@ -148,6 +154,7 @@ class PODGalerkin(SnapshotRegressor):
         self.n_samples = n_samples
         self.method = method
         self.rtol = rtol
+        self.on_extrapolation = on_extrapolation
 
     @fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     def fit(self, X: ArrayLike, y: ArrayLike) -> PODGalerkin:
@@ -208,7 +215,7 @@ class PODGalerkin(SnapshotRegressor):
             sampled = self._sampled_modes(X, np.swapaxes(states, 1, 2), layout.times)
             self.sample_points_ = sampled.indices
             self._equation = replace(self._equation, sampled=sampled)
-        self._layout, self._dtype = layout, rows.dtype
+        self._X, self._layout, self._dtype = X, layout, rows.dtype
         self._solver: dict[str, Any] = {"method": self.method, "rtol": self.rtol}
         return self
 
@@ -268,11 +275,13 @@ class PODGalerkin(SnapshotRegressor):
         Raises
         ------
         ValueError
-            If X, times, points or initial do not fit the fitted model, or no initial field is
-            known.
+            If X, times, points or initial do not fit the fitted model, no initial field is
+            known, or parameters extrapolate and ``on_extrapolation`` is "raise".
 
         Warns
         -----
+        ExtrapolationWarning
+            If parameters lie outside the region that the training parameters span.
         ConvergenceWarning
             If a trajectory became unstable, with its parameter and the time, or the modes
             miss more than a tenth of the variation of the initial field.
@@ -283,6 +292,10 @@ class PODGalerkin(SnapshotRegressor):
         layout = self._layout.at(times, points)
         if layout.times[0] < 0:
             raise ValueError(f"`times` must not be negative; got {layout.times[0]:g}.")
+        names = pde.parameter_names or None
+        check_extrapolation(
+            self.on_extrapolation, self._X, X, None, None, names, constants_count=True
+        )
         starts = self._starts(X, initial)
         if points is None:
             mean, modes = self.mean_, self.components_

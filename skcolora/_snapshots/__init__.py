@@ -2,6 +2,11 @@
 
 from skcolora._snapshots._constants import warn_of_constant_parameters, warn_of_constants
 from skcolora._snapshots._coordinates import PARAMETER_SCALES, choose_logarithms
+from skcolora._snapshots._extrapolation import (
+    ON_EXTRAPOLATION,
+    ExtrapolationWarning,
+    check_extrapolation,
+)
 from skcolora._snapshots._grid import Grid, check_period, check_points
 from skcolora._snapshots._layout import SnapshotLayout, infer_layout, parameter_time_rows
 from skcolora._snapshots._packing import LEAVE_OUT, fill_values, packing
@@ -30,9 +35,11 @@ from skcolora._snapshots._validation import (
 __all__ = [
     "LEAVE_OUT",
     "MAX_RESIDENT",
+    "ON_EXTRAPOLATION",
     "PARAMETER_SCALES",
     "VARIATION_FLOOR",
     "Array",
+    "ExtrapolationWarning",
     "Grid",
     "Scale",
     "SnapshotLayout",
@@ -40,6 +47,7 @@ __all__ = [
     "Times",
     "Units",
     "as_real_floats",
+    "check_extrapolation",
     "check_mask",
     "check_period",
     "check_points",

@@ -39,7 +39,7 @@ def choose_logarithms(
 
     With "auto", the logarithm of a positive parameter whose values span more than a factor of
     two is taken, unless the parameter as it is makes the cross-validated error of an
-    interpolation of the snapshots smaller.  The choice does not depend on the units of parameters and fields.
+    interpolation of the snapshots smaller.  The units of parameters and fields play no part.
 
     Parameters
     ----------

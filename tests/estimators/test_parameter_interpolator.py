@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from skcolora import ParameterInterpolator
+from skcolora import ExtrapolationWarning, ParameterInterpolator
 
 
 def polynomial_fields(mu, degree, n_times=3, n_points=4):
@@ -128,7 +128,7 @@ def test_a_prediction_that_amplifies_errors_is_reported_with_its_cure():
     assert np.abs(cured - exact).max() < 1e-4
     far = np.linspace(0, 1, 7)[:, None]
     with pytest.warns(UserWarning, match=r"far outside the range .*method='linear'"):
-        ParameterInterpolator().fit(far, y[:7]).predict([[3.0]])
+        ParameterInterpolator(on_extrapolation="ignore").fit(far, y[:7]).predict([[3.0]])
     many = np.linspace(0, 1, 31)[:, None]
     with pytest.warns(UserWarning, match=r"oscillates .*method='spline'"):
         ParameterInterpolator(method="polynomial").fit(many, many).predict([[0.01]])
@@ -140,12 +140,17 @@ def test_no_warning_in_normal_use(n):
     plane = np.random.RandomState(0).rand(n + 3, 2)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        ParameterInterpolator().fit(X, X).predict(np.linspace(-0.1, 1.1, 25)[:, None])
-        ParameterInterpolator().fit(plane, plane).predict([[0.5, 0.5], [1.2, -0.2]])
+        model = ParameterInterpolator(on_extrapolation="ignore")
+        model.fit(X, X).predict(np.linspace(-0.1, 1.1, 25)[:, None])
+        model.fit(plane, plane).predict([[0.5, 0.5], [1.2, -0.2]])
+        ParameterInterpolator().fit(X, X).predict(np.linspace(0, 1, 25)[:, None])
 
 
 def test_leaving_the_line_of_the_training_parameters_is_reported():
     s = np.linspace(0, 1, 4)[:, None]
     model = ParameterInterpolator().fit(np.hstack([s, 2 * s]), s)
-    with pytest.warns(UserWarning, match=r"\[0.3, 0.9\] does not follow this dependence"):
-        model.predict([[0.3, 0.9]])
+    with pytest.warns(ExtrapolationWarning, match=r"\[0.3, 0.9\], does not follow") as caught:
+        found = model.predict([[0.3, 0.9]])
+    assert len(caught) == 1
+    # Only the projection counts: in shares of the ranges it lies in the middle of 0.3 and 0.45.
+    assert np.allclose(found, 0.375)
