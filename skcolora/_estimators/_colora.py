@@ -13,13 +13,13 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.model_selection import train_test_split
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from skcolora._estimators._architecture import check_architecture, new_model, weight_shapes
 from skcolora._estimators._base import SnapshotRegressor
+from skcolora._estimators._unseen_error import cross_validate, set_aside, time_of_folds
 from skcolora._nn import (
     CoLoRAModel,
     CoLoRANetwork,
@@ -101,6 +101,10 @@ class CoLoRARegressor(SnapshotRegressor):
     n_iter_no_change : int, default=250
         Number of steps without a smaller error that end the training, rounded up to a multiple
         of 25.  Used only with ``early_stopping``.
+    cv : int, default=None
+        Number of folds for ``cv_error_``.  For each fold one more network is trained, without the
+        trajectories of the fold, on the workers of `joblib.parallel_config`.  All of them take
+        half of ``max_time``, or ``max_iter`` steps each.  None: no cross-validation.
     warm_start : bool, default=False
         Continue from the weights of the last ``fit`` if the shapes of the data and the
         architecture have not changed.
@@ -135,6 +139,9 @@ class CoLoRARegressor(SnapshotRegressor):
         set aside; see the Notes.  After `CoLoRAGalerkin.refine` these three attributes describe
         the refinement and the violation of the equation, after `CoLoRAGalerkin.distill` the fit
         to the latent paths.
+    cv_error_ : ndarray of shape (n_trajectories,) or None
+        With ``cv``, errors at the training parameters of networks that were not trained there.
+        The median is the error to expect at unseen parameters.
     parameter_scale_ : list of str
         How the hypernetwork sees each parameter, "linear" or "log".
     n_features_in_ : int
@@ -204,6 +211,7 @@ class CoLoRARegressor(SnapshotRegressor):
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "cv": [None, Interval(Integral, 2, None, closed="left")],
         "warm_start": ["boolean"],
         "on_extrapolation": [StrOptions(set(ON_EXTRAPOLATION))],
         "device": [str],
@@ -232,6 +240,7 @@ class CoLoRARegressor(SnapshotRegressor):
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 250,
+        cv: int | None = None,
         warm_start: bool = False,
         on_extrapolation: str = "warn",
         device: str = "auto",
@@ -256,6 +265,7 @@ class CoLoRARegressor(SnapshotRegressor):
         self.early_stopping = early_stopping
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
+        self.cv = cv
         self.warm_start = warm_start
         self.on_extrapolation = on_extrapolation
         self.device = device
@@ -292,7 +302,8 @@ class CoLoRARegressor(SnapshotRegressor):
         ConvergenceWarning
             If the budget ended before the error fell to ``target_error``.
         UserWarning
-            If the training is interrupted (Ctrl-C); the best weights so far are kept.  In a search
+            If ``cv`` finds an error at unseen parameters far above the training error, or the
+            training is interrupted (Ctrl-C); the best weights so far are kept.  In a search
             the interruption ends the search.
 
         Notes
@@ -311,10 +322,9 @@ class CoLoRARegressor(SnapshotRegressor):
         X, rows, layout = validate_rows(self, X, y, times=self.times, points=self.points)
         period = check_period(self.period, layout.grid)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        fraction = self.validation_fraction if self.early_stopping else None
-        aside = _set_aside(len(X), fraction, seed)
+        aside = set_aside(self, rows, seed)
         logarithmic = choose_logarithms(
-            X[~aside], rows if not aside.any() else rows[~aside], self.parameter_scale
+            X[~aside], rows[~aside] if aside.any() else rows, self.parameter_scale
         )
         grid = layout.grid
         units = Units.of(X[~aside], layout.times, grid.points, period, layout.n_fields, logarithmic)
@@ -345,7 +355,7 @@ class CoLoRARegressor(SnapshotRegressor):
                 training,
                 validation=validation,
                 max_iter=self.max_iter,
-                deadline=deadline,
+                deadline=deadline.earlier(time_of_folds(self.cv, self.max_time)),
                 target_error=self.target_error,
                 n_iter_no_change=self.n_iter_no_change,
                 refine_only=continued,
@@ -369,6 +379,7 @@ class CoLoRARegressor(SnapshotRegressor):
         self.loss_curve_ = earlier + self.loss_curve_
         self._layout, self._X = layout, X
         self._fitted_signature = signature if all(units.fields.varies) else ()
+        self.cv_error_ = None if result.interrupted else cross_validate(self, X, rows, seed)
         return self
 
     @with_default_torch_settings
@@ -498,7 +509,7 @@ class CoLoRARegressor(SnapshotRegressor):
         out._set_model(model.to(device=like.device, dtype=like.dtype))
         out._set_history(loss_curve, error)
         out.hyper_width = model.hypernetwork.width
-        out._X = inputs
+        out._X, out.cv_error_ = inputs, None
         # A further `fit` must not start from these weights.
         out._fitted_signature = ()
         return out
@@ -534,11 +545,3 @@ class CoLoRARegressor(SnapshotRegressor):
             if name in state and next(state[name].parameters()).device.type != "cpu":
                 state[name] = copy.deepcopy(state[name]).cpu()
         return state
-
-
-def _set_aside(n: int, fraction: float | None, seed: int) -> NDArray[np.bool_]:
-    """Which of n trajectories are not trained on, or a ValueError where none would be left."""
-    aside = np.zeros(n, dtype=bool)
-    if fraction is not None:
-        aside[train_test_split(range(n), test_size=fraction, random_state=seed)[1]] = True
-    return aside
