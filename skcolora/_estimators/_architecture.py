@@ -32,7 +32,9 @@ def weight_shapes(
     names = ("width", "depth", "rank", "adaptation", "hyper_width", "hyper_depth")
     architecture = tuple(getattr(regressor, name) for name in names)
     sizes = (regressor.n_features_in_, layout.grid.n_dims, layout.n_fields)
-    return (*architecture, adapted_layers, *sizes, period)
+    scale = regressor.parameter_scale
+    scales = scale if isinstance(scale, str) else tuple(scale)
+    return (*architecture, scales, adapted_layers, *sizes, period)
 
 
 def new_model(

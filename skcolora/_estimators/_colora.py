@@ -313,9 +313,7 @@ class CoLoRARegressor(SnapshotRegressor):
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         fraction = self.validation_fraction if self.early_stopping else None
         aside = _set_aside(len(X), fraction, seed)
-        logarithmic = choose_logarithms(
-            X[~aside], rows if not aside.any() else rows[~aside], self.parameter_scale
-        )
+        logarithmic = choose_logarithms(X, rows, self.parameter_scale, ~aside)
         grid = layout.grid
         units = Units.of(X[~aside], layout.times, grid.points, period, layout.n_fields, logarithmic)
         # A field that was constant is not learnt, so that the model would not continue with it.
