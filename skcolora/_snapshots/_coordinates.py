@@ -110,7 +110,8 @@ def interpolation_error(coordinates: Array, gram: Array) -> float:
     inverse = lstsq(system, np.eye(n + 1))[0][:n, :n]
     diagonal = inverse.diagonal()
     squares = np.einsum("ij,jk,ik->i", inverse, gram, inverse) / diagonal**2
-    sizes = gram.diagonal() + np.finfo(float).eps * gram.diagonal().mean()
+    smallest = np.finfo(float).eps * gram.diagonal().mean() + np.finfo(float).tiny
+    sizes = gram.diagonal() + smallest
     ratios = np.maximum(squares / sizes, np.finfo(float).tiny)
     return float(np.exp(0.5 * np.log(ratios).mean()))
 

@@ -32,6 +32,8 @@ def waves(mu, times=TIMES, points=POINTS):
 
 Y = np.round(waves(MU) * 2**10) / 2**10
 FEW_STEPS = {"max_iter": 12, "width": 8, "depth": 3, "rank": 1, "hyper_width": 6, "hyper_depth": 2}
+# A shift moves the zero of a parameter, and changes its logarithm.
+FEW_STEPS["parameter_scale"] = "linear"
 
 sizes, shifts = st.floats(1e-3, 1e3), st.floats(-100.0, 100.0)  # shifts in shares of the size
 powers, whole = st.integers(-12, 12).map(lambda n: 2.0**n), st.integers(-30, 30).map(float)
