@@ -164,7 +164,7 @@ def test_scales_that_are_given():
 
 @pytest.mark.parametrize("scale", ["logarithm", ["log"], ["log"] * 3, ["log", 1], []])
 def test_scales_that_do_not_fit(scale):
-    with pytest.raises(ValueError, match="one of 'auto', 'linear', 'log', or .* the 2 parameters"):
+    with pytest.raises(ValueError, match=r"one of 'auto', 'linear', 'log', or .* the 2 parameters"):
         choose_logarithms(design(), None, scale)
 
 
