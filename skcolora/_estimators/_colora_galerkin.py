@@ -143,8 +143,8 @@ class CoLoRAGalerkin(SnapshotRegressor):
     `~sklearn.preprocessing.StandardScaler` *before* this estimator would change the physics, and
     inside it gains nothing, as all inputs are scaled.  Put other transforms inside::
 
-        log = FunctionTransformer(np.log)
-        CoLoRAGalerkin(pde, regressor=make_pipeline(log, CoLoRARegressor(...)))
+        root = FunctionTransformer(np.sqrt)
+        CoLoRAGalerkin(pde, regressor=make_pipeline(root, CoLoRARegressor(...)))
 
     Predictions are computed on the CPU, in float64.
 

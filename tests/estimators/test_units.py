@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from skcolora import CoLoRARegressor
 
 # All sums over these numbers are exact in float64, and the fields are exact in float32.
-MU, NEW = np.array([0.5, 0.75, 1.0, 1.5])[:, None], np.array([[0.625], [1.25], [1.5625]])
+MU, NEW = np.array([0.5, 0.75, 1.0, 1.5])[:, None], np.array([[0.625], [1.25], [1.4375]])
 TIMES, LATER = np.array([0, 1, 2, 3, 5, 6, 7, 8]) / 8, np.array([0.0625, 0.5, 0.9375])
 POINTS, ELSEWHERE = np.arange(16) / 16, np.array([[0.03125], [0.515625], [0.96875]])
 
@@ -167,13 +167,13 @@ def test_offsets_do_not_cost_accuracy(unit, offset, kind):
 
 def test_a_target_error_means_the_variation():
     """The training stops at the same step, whatever the units and the offset."""
-    ends = {"max_iter": 120, "target_error": 0.9}
+    ends = {"max_iter": 120, "target_error": 0.7}
     options = {**SHORT, **ends}
     base = fitted(MANY, wave(MANY), GRID, **options)
     moved = fitted(300 + MANY, 300 + 1e-3 * wave(MANY), 24 * GRID, 1e3 * POINTS, 1e3, **options)
     assert base.n_iter_ % 25 == 0
     assert 25 < base.n_iter_ == moved.n_iter_ < 120
-    assert base.best_loss_ <= 0.9
+    assert base.best_loss_ <= 0.7
     assert moved.best_loss_ == pytest.approx(base.best_loss_, rel=0.1)
     assert np.allclose(base.loss_curve_[:12], moved.loss_curve_[:12], rtol=1e-7)
 
@@ -307,7 +307,7 @@ def test_a_warm_start_with_a_column_that_varies_starts_anew():
     reference = fitted(varying, max_iter=5)
     model.fit(varying, Y)
     assert model.loss_curve_ == reference.loss_curve_
-    new = with_column([0.15, 0.25, 0.35], NEW)
+    new = with_column([0.145, 0.34, 0.385], NEW)  # within the region of the training
     assert np.array_equal(answer(model, new), answer(reference, new))
     # One that varies as before goes on, in the units of the first fit.
     model.fit(varying, Y)
