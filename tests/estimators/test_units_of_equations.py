@@ -167,7 +167,7 @@ def test_refinement_in_any_units():
     assert np.allclose(*curves, rtol=1e-6)
 
 
-@pytest.mark.filterwarnings("ignore:CoLoRAGalerkin")
+@pytest.mark.filterwarnings("ignore:CoLoRAGalerkin", "ignore::skcolora.ExtrapolationWarning")
 def test_distillation_in_exact_units():
     found, losses = [], []
     for pde in (PLAIN, EXACT):
