@@ -323,9 +323,7 @@ class CoLoRARegressor(SnapshotRegressor):
         period = check_period(self.period, layout.grid)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         aside = set_aside(self, rows, seed)
-        logarithmic = choose_logarithms(
-            X[~aside], rows[~aside] if aside.any() else rows, self.parameter_scale
-        )
+        logarithmic = choose_logarithms(X, rows, self.parameter_scale, ~aside)
         grid = layout.grid
         units = Units.of(X[~aside], layout.times, grid.points, period, layout.n_fields, logarithmic)
         # A field that was constant is not learnt, so that the model would not continue with it.

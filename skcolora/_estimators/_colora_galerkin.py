@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import time
 from collections.abc import Mapping, Sequence
-from functools import partial
 from numbers import Integral, Real
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -17,10 +16,9 @@ from sklearn.utils import check_random_state, check_scalar
 
 from skcolora._estimators._base import SnapshotRegressor
 from skcolora._estimators._colora import CoLoRARegressor
-from skcolora._estimators._unwrap import find_regressor, replace_regressor, transform_parameters
+from skcolora._estimators._unwrap import find_regressor, replace_regressor, trained_model
 from skcolora._galerkin import (
     GalerkinSolution,
-    TrainedModel,
     build_equation,
     check_agreement,
     check_grid_is_given,
@@ -30,11 +28,14 @@ from skcolora._galerkin import (
     initial_fields,
     parameter_order,
     refine,
+    step_tolerance,
     warn_of_doubts,
 )
 from skcolora._nn import CoLoRAModel
 from skcolora._snapshots import (
+    ON_EXTRAPOLATION,
     Array,
+    check_extrapolation,
     check_period,
     rows_among,
     validate_parameters,
@@ -45,8 +46,6 @@ from skcolora.utils._deadline import Deadline, time_limit
 from skcolora.utils._sklearn import HasMethods, Interval, StrOptions, fit_context
 from skcolora.utils._torch import with_default_torch_settings
 
-# The default tolerance of the steps: this part of the training error, within this range.
-_PART_OF_ERROR, _LEAST_RTOL, _MOST_RTOL = 50, 1e-9, 3e-5
 # Time for encoding the starts of the training, as a share of the regressor's `max_time`.
 _SHARE_OF_STARTS = 0.1
 
@@ -63,8 +62,9 @@ class CoLoRAGalerkin(SnapshotRegressor):
     from a state that fits the initial field.  Snapshots are needed to train the network, not to
     learn the effect of the parameters: a few trajectories are often enough.
 
-    All parameters hold from ``fit`` on.  Changing one has no effect before the next ``fit``, which
-    takes a moment if the regressor is in a `~sklearn.frozen.FrozenEstimator`.
+    All parameters but ``on_extrapolation`` hold from ``fit`` on.  Changing one has no effect before
+    the next ``fit``, which takes a moment if the regressor is in a
+    `~sklearn.frozen.FrozenEstimator`.
 
     Parameters
     ----------
@@ -115,6 +115,8 @@ class CoLoRAGalerkin(SnapshotRegressor):
         Number of steps of "RK4" between two times of ``fit``.
     max_steps : int, default=2000
         Number of steps after which the integration of a trajectory is given up.
+    {on_extrapolation}  Times do not
+        count: the equation is integrated beyond those of ``fit``.
     random_state : int, RandomState instance or None, default=None
         Seed of the points that are drawn.
 
@@ -141,8 +143,8 @@ class CoLoRAGalerkin(SnapshotRegressor):
     `~sklearn.preprocessing.StandardScaler` *before* this estimator would change the physics, and
     inside it gains nothing, as all inputs are scaled.  Put other transforms inside::
 
-        log = FunctionTransformer(np.log)
-        CoLoRAGalerkin(pde, regressor=make_pipeline(log, CoLoRARegressor(...)))
+        root = FunctionTransformer(np.sqrt)
+        CoLoRAGalerkin(pde, regressor=make_pipeline(root, CoLoRARegressor(...)))
 
     Predictions are computed on the CPU, in float64.
 
@@ -170,7 +172,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
     ...     random_state=0,
     ... )
     >>> model = CoLoRAGalerkin(data.pde, regressor=network).fit(data.X, data.y)
-    >>> model.predict([[0.3]], times=[0.0, 0.5, 1.0]).shape
+    >>> model.predict([[0.8]], times=[0.0, 0.5, 1.0]).shape
     (1, 3, 64)
     """
 
@@ -186,6 +188,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         "rtol": [None, Interval(Real, 0, 1, closed="neither")],
         "substeps": [Interval(Integral, 1, None, closed="left")],
         "max_steps": [Interval(Integral, 1, None, closed="left")],
+        "on_extrapolation": [StrOptions(set(ON_EXTRAPOLATION))],
         "random_state": ["random_state"],
     }
 
@@ -203,6 +206,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         rtol: float | None = None,
         substeps: int = 2,
         max_steps: int = 2000,
+        on_extrapolation: str = "warn",
         random_state: Any = None,
     ) -> None:
         self.pde = pde
@@ -216,6 +220,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         self.rtol = rtol
         self.substeps = substeps
         self.max_steps = max_steps
+        self.on_extrapolation = on_extrapolation
         self.random_state = random_state
 
     @fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
@@ -257,7 +262,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         check_options(pde, X, layout.grid, self.conserve, self.norm, self.collocation)
         self.regressor_ = clone(regressor).fit(given if named is None else named, y)
         error = find_regressor(self.regressor_).best_loss_
-        self.rtol_ = _step_tolerance(error) if self.rtol is None else self.rtol
+        self.rtol_ = step_tolerance(error) if self.rtol is None else self.rtol
         # Parameters that change later have no effect before the next fit.
         self._fitted_params = SimpleNamespace(**self.get_params(deep=False))
         # The limit of the regressor leaves little time for the starts of the equation.
@@ -268,15 +273,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
     def _set_equation(self, X: Array, **limits: Any) -> None:
         """The latent equation, with collocation points and starts from these parameters."""
         started = time.perf_counter()
-        params, inner = self._fitted_params, find_regressor(self.regressor_)
-        model = TrainedModel(
-            network=copy.deepcopy(inner.network_).cpu().double(),
-            hypernetwork=copy.deepcopy(inner.hypernetwork_).cpu(),
-            units=inner._units,
-            layout=inner._layout,
-            inputs=inner._X,
-            transform=partial(transform_parameters, self.regressor_, order=self._order),
-        )
+        params, model = self._fitted_params, trained_model(self.regressor_, self._order)
         self._equation = build_equation(
             model,
             X,
@@ -334,10 +331,13 @@ class CoLoRAGalerkin(SnapshotRegressor):
         Raises
         ------
         ValueError
-            If X, times, points or initial do not fit the fitted model.
+            If X, times, points or initial do not fit the fitted model, or parameters extrapolate
+            and ``on_extrapolation`` is "raise".
 
         Warns
         -----
+        ExtrapolationWarning
+            If parameters lie outside the region that the training parameters span.
         ConvergenceWarning
             If a trajectory could not be integrated to the end.
         UserWarning
@@ -374,7 +374,10 @@ class CoLoRAGalerkin(SnapshotRegressor):
                 f"`times` must not be negative; got {layout.times[0]:g}.  The initial field "
                 "holds at time 0."
             )
-        equation = self._equation
+        equation, names = self._equation, self._equation.pde.parameter_names or None
+        check_extrapolation(
+            self.on_extrapolation, self._X, X, None, None, names, constants_count=True
+        )
         known = initial_fields(equation.pde, self._layout, X, initial)
         solution = equation.integrate(X, layout.times, equation.start(X, known))
         warn_of_doubts(equation.pde, X, solution)
@@ -543,8 +546,3 @@ class CoLoRAGalerkin(SnapshotRegressor):
         """Rows of X that the regressor was not trained on."""
         candidates = self._in_order(validate_parameters(self, X))
         return candidates[~rows_among(candidates, self._X)]
-
-
-def _step_tolerance(training_error: float) -> float:
-    """The tolerance of the steps for a network of this error."""
-    return min(max(training_error / _PART_OF_ERROR, _LEAST_RTOL), _MOST_RTOL)

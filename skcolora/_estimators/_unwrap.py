@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import check_is_fitted
 
 from skcolora._estimators._colora import CoLoRARegressor
+from skcolora._galerkin import TrainedModel
 from skcolora._snapshots import Array, SnapshotLayout
 from skcolora.utils._sklearn import BaseSearchCV
 
@@ -54,6 +56,22 @@ def transform_parameters(estimator: Any, X: Array, *, order: list[int] | None = 
     X = X if order is None else X[:, np.argsort(order)]
     named = _with_names(X, getattr(estimator, "feature_names_in_", None))
     return np.asarray(_transformed(_to_regressor(estimator)[0], named), dtype=np.float64)
+
+
+def trained_model(estimator: Any, order: list[int] | None) -> TrainedModel:
+    """The networks of the innermost regressor, on the CPU, behind the transformers before it.
+
+    ``order`` is that of `transform_parameters`.
+    """
+    inner = find_regressor(estimator)
+    return TrainedModel(
+        network=copy.deepcopy(inner.network_).cpu().double(),
+        hypernetwork=copy.deepcopy(inner.hypernetwork_).cpu(),
+        units=inner._units,
+        layout=inner._layout,
+        inputs=inner._X,
+        transform=partial(transform_parameters, estimator, order=order),
+    )
 
 
 def replace_regressor(estimator: Any, inner: CoLoRARegressor) -> Any:

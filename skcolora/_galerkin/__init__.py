@@ -20,6 +20,7 @@ from skcolora._galerkin._projection import Projection
 from skcolora._galerkin._refine import refine
 from skcolora._galerkin._snapshot_mesh import points_of_mesh, snapshot_mesh
 from skcolora._galerkin._solution import GalerkinSolution
+from skcolora._galerkin._step_tolerance import step_tolerance
 from skcolora._galerkin._trained_model import TrainedModel
 
 __all__ = [
@@ -42,5 +43,6 @@ __all__ = [
     "refine",
     "sample_modes",
     "snapshot_mesh",
+    "step_tolerance",
     "warn_of_doubts",
 ]

@@ -33,7 +33,10 @@ _MAX_READ = 512
 
 
 def choose_logarithms(
-    X: Array, rows: Array | StoredRows, scale: str | Sequence[str] = "auto"
+    X: Array,
+    rows: Array | StoredRows,
+    scale: str | Sequence[str] = "auto",
+    among: NDArray[np.bool_] | None = None,
 ) -> NDArray[np.bool_]:
     """Mask (n_parameters,) of the parameters that are mapped by their logarithm.
 
@@ -47,6 +50,8 @@ def choose_logarithms(
     rows : ndarray or StoredRows of shape (n, n_times, n_points, n_fields)
     scale : str or sequence of str
         One of `PARAMETER_SCALES`, or one for each parameter.
+    among : ndarray of bool of shape (n,), optional
+        Trajectories whose snapshots decide.  A logarithm exists at the others too.  None: all.
 
     Raises
     ------
@@ -57,7 +62,9 @@ def choose_logarithms(
     scales = _scale_of_each(scale, X)
     fixed = scales == "log"
     chosen = fixed | ((scales == "auto") & _may_be_logarithmic(X))
-    distinct = np.sort(np.unique(merge_close(X), axis=0, return_index=True)[1])
+    deciding = np.arange(len(X)) if among is None else np.flatnonzero(among)
+    first = np.unique(merge_close(X[deciding]), axis=0, return_index=True)[1]
+    distinct = deciding[np.sort(first)]
     if not (chosen & ~fixed).any() or len(distinct) < 3:
         return chosen
     kept = distinct[_spread(len(distinct), _MAX_TRAJECTORIES)]
@@ -103,7 +110,8 @@ def interpolation_error(coordinates: Array, gram: Array) -> float:
     inverse = lstsq(system, np.eye(n + 1))[0][:n, :n]
     diagonal = inverse.diagonal()
     squares = np.einsum("ij,jk,ik->i", inverse, gram, inverse) / diagonal**2
-    sizes = gram.diagonal() + np.finfo(float).eps * gram.diagonal().mean()
+    smallest = np.finfo(float).eps * gram.diagonal().mean() + np.finfo(float).tiny
+    sizes = gram.diagonal() + smallest
     ratios = np.maximum(squares / sizes, np.finfo(float).tiny)
     return float(np.exp(0.5 * np.log(ratios).mean()))
 

@@ -63,7 +63,8 @@ def test_predicts_anywhere_in_space_and_time(fitted):
 def test_weights_of_the_default_network(data):
     model = CoLoRARegressor(**data.grid, max_iter=1).fit(data.X, data.y)
     first, hidden = 3 * 25, 6 * (25 * 25 + 25 + 3 * 25 + 3 * 25)
-    last, hyper = 25 + 1 + 3 * 25 + 3, 2 * 15 + 15 + 15 * 15 + 15 + 15 * 7 + 7
+    # The hypernetwork sees the parameter, its product with the time, and the time.
+    last, hyper = 25 + 1 + 3 * 25 + 3, 3 * 15 + 15 + 15 * 15 + 15 + 15 * 7 + 7
     assert model.n_weights_ == first + hidden + last + hyper
 
 
@@ -275,10 +276,12 @@ def test_validation_ends_what_only_overfits(monkeypatch):
     monkeypatch.setattr("skcolora._training._loop.CHECK_EVERY", 2)
     y = np.random.RandomState(0).randn(6, 5, 30)
     options = {"early_stopping": True, "validation_fraction": 0.5, "n_iter_no_change": 20}
-    model = quick(max_iter=500, **options).fit(np.arange(6.0)[:, None], y)
-    assert model.n_iter_ < 500
-    patient = clone(model).set_params(n_iter_no_change=60).fit(np.arange(6.0)[:, None], y)
-    assert patient.n_iter_ == model.n_iter_ + 40
+    # Large enough to learn the noise by heart as soon as the second phase begins.
+    sizes = {"width": 12, "adaptation": "diagonal", "max_iter": 250}
+    model = quick(**sizes, **options).fit(np.arange(6.0)[:, None], y)
+    patient = clone(model).set_params(n_iter_no_change=40).fit(np.arange(6.0)[:, None], y)
+    assert patient.n_iter_ == model.n_iter_ + 20 < 250
+    assert patient.best_loss_ == model.best_loss_
 
 
 def test_too_few_trajectories_to_set_any_aside(data):

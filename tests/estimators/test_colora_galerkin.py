@@ -58,6 +58,7 @@ def test_nearly_as_good_as_its_manifold_between_the_training_parameters(regresso
     assert error < 0.2 * relative_l2_error(NEW.y, regressor.predict(NEW.X))
 
 
+@pytest.mark.filterwarnings("ignore::skcolora.ExtrapolationWarning")
 def test_speeds_outside_the_training_range(regressor, model):
     far = make_advection([0.3], n_points=64, times=np.linspace(0, 1, 21), width=0.1)
     error = relative_l2_error(far.y, model.predict(far.X))

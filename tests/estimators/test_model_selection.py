@@ -26,6 +26,9 @@ from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from skcolora import CoLoRARegressor, ParameterInterpolator, PODRegressor
 from skcolora.metrics import neg_relative_l2_error, relative_l2_error
 
+# Each fold holds parameters outside those of the others.
+pytestmark = pytest.mark.filterwarnings("ignore::skcolora.ExtrapolationWarning")
+
 N, N_TIMES, N_POINTS = 12, 5, 16
 TIMES, POINTS = np.linspace(0, 1, N_TIMES), np.linspace(0, 1, N_POINTS)
 SHAPE = (N, N_TIMES, N_POINTS)

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from skcolora import CoLoRARegressor
 
 # All sums over these numbers are exact in float64, and the fields are exact in float32.
-MU, NEW = np.array([0.5, 0.75, 1.0, 1.5])[:, None], np.array([[0.625], [1.25], [1.5625]])
+MU, NEW = np.array([0.5, 0.75, 1.0, 1.5])[:, None], np.array([[0.625], [1.25], [1.4375]])
 TIMES, LATER = np.array([0, 1, 2, 3, 5, 6, 7, 8]) / 8, np.array([0.0625, 0.5, 0.9375])
 POINTS, ELSEWHERE = np.arange(16) / 16, np.array([[0.03125], [0.515625], [0.96875]])
 
@@ -32,6 +32,8 @@ def waves(mu, times=TIMES, points=POINTS):
 
 Y = np.round(waves(MU) * 2**10) / 2**10
 FEW_STEPS = {"max_iter": 12, "width": 8, "depth": 3, "rank": 1, "hyper_width": 6, "hyper_depth": 2}
+# A shift moves the zero of a parameter, and changes its logarithm.
+FEW_STEPS["parameter_scale"] = "linear"
 
 sizes, shifts = st.floats(1e-3, 1e3), st.floats(-100.0, 100.0)  # shifts in shares of the size
 powers, whole = st.integers(-12, 12).map(lambda n: 2.0**n), st.integers(-30, 30).map(float)
@@ -165,13 +167,13 @@ def test_offsets_do_not_cost_accuracy(unit, offset, kind):
 
 def test_a_target_error_means_the_variation():
     """The training stops at the same step, whatever the units and the offset."""
-    ends = {"max_iter": 120, "target_error": 0.9}
+    ends = {"max_iter": 120, "target_error": 0.7}
     options = {**SHORT, **ends}
     base = fitted(MANY, wave(MANY), GRID, **options)
     moved = fitted(300 + MANY, 300 + 1e-3 * wave(MANY), 24 * GRID, 1e3 * POINTS, 1e3, **options)
     assert base.n_iter_ % 25 == 0
     assert 25 < base.n_iter_ == moved.n_iter_ < 120
-    assert base.best_loss_ <= 0.9
+    assert base.best_loss_ <= 0.7
     assert moved.best_loss_ == pytest.approx(base.best_loss_, rel=0.1)
     assert np.allclose(base.loss_curve_[:12], moved.loss_curve_[:12], rtol=1e-7)
 
@@ -305,7 +307,7 @@ def test_a_warm_start_with_a_column_that_varies_starts_anew():
     reference = fitted(varying, max_iter=5)
     model.fit(varying, Y)
     assert model.loss_curve_ == reference.loss_curve_
-    new = with_column([0.15, 0.25, 0.35], NEW)
+    new = with_column([0.145, 0.34, 0.385], NEW)  # within the region of the training
     assert np.array_equal(answer(model, new), answer(reference, new))
     # One that varies as before goes on, in the units of the first fit.
     model.fit(varying, Y)
