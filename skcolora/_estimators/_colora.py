@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import copy
-import warnings
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar
@@ -12,14 +11,18 @@ from typing import Any, ClassVar
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from skcolora._estimators._architecture import check_architecture, new_model, weight_shapes
 from skcolora._estimators._base import SnapshotRegressor
-from skcolora._estimators._unseen_error import cross_validate, set_aside, time_of_folds
+from skcolora._estimators._unseen_error import (
+    check_folds,
+    cross_validate,
+    set_aside,
+    training_limit,
+)
 from skcolora._nn import (
     CoLoRAModel,
     CoLoRANetwork,
@@ -44,7 +47,6 @@ from skcolora._snapshots import (
 from skcolora._training import SnapshotSampler, encode_fields, make_sampler, train
 from skcolora.utils._deadline import Deadline
 from skcolora.utils._sklearn import Interval, StrOptions, fit_context
-from skcolora.utils._stack import caller_stacklevel
 from skcolora.utils._torch import (
     any_weight,
     as_tensor,
@@ -140,8 +142,10 @@ class CoLoRARegressor(SnapshotRegressor):
         the refinement and the violation of the equation, after `CoLoRAGalerkin.distill` the fit
         to the latent paths.
     cv_error_ : ndarray of shape (n_trajectories,) or None
-        With ``cv``, errors at the training parameters of networks that were not trained there.
-        The median is the error to expect at unseen parameters.
+        With ``cv``, estimates ``sqrt(max(e² - s², 0) + r²)`` of the error at each training
+        parameter if it had not been seen, from the error e and the training error s of a network
+        that was not trained there, and ``best_loss_``, r.  At the edge of the training
+        parameters, where the others only extrapolate, they are larger than between them.
     parameter_scale_ : list of str
         How the hypernetwork sees each parameter, "linear" or "log".
     n_features_in_ : int
@@ -164,10 +168,9 @@ class CoLoRARegressor(SnapshotRegressor):
     root mean square over all snapshots.  The networks see centred and scaled numbers, so that
     the fit does not depend on units.  A constant parameter, coordinate or field takes no part.
 
-    Between few trajectories the coordinates of the parameters decide how accurate the latent
-    states are.  "auto" takes logarithms first, since diffusivities, speeds and periods act through
-    their ratios.  It drops one where this lowers the leave-one-out error of an interpolation of
-    the snapshots by more than 3 %, as it does for positions.
+    ``parameter_scale="auto"`` takes logarithms first, since diffusivities, speeds and periods act
+    through their ratios.  It drops one where this lowers the leave-one-out error of an
+    interpolation of the snapshots by more than 3 %.
 
     References
     ----------
@@ -322,11 +325,13 @@ class CoLoRARegressor(SnapshotRegressor):
         X, rows, layout = validate_rows(self, X, y, times=self.times, points=self.points)
         period = check_period(self.period, layout.grid)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        aside = set_aside(self, rows, seed)
+        fraction = self.validation_fraction if self.early_stopping else None
+        check_folds(self.cv, rows, fraction)
+        aside = set_aside(len(X), fraction, seed)
         logarithmic = choose_logarithms(X, rows, self.parameter_scale, ~aside)
-        grid = layout.grid
-        units = Units.of(X[~aside], layout.times, grid.points, period, layout.n_fields, logarithmic)
-        # A field that was constant is not learnt, so that the model would not continue with it.
+        points, n_fields = layout.grid.points, layout.n_fields
+        units = Units.of(X[~aside], layout.times, points, period, n_fields, logarithmic)
+        # A constant field is not learnt, so that the model would not continue with it.
         signature = weight_shapes(self, layout, period, adapted_layers) + units.varying
         continued = self.warm_start and signature == getattr(self, "_fitted_signature", None)
         units = self._units if continued else units
@@ -353,20 +358,12 @@ class CoLoRARegressor(SnapshotRegressor):
                 training,
                 validation=validation,
                 max_iter=self.max_iter,
-                deadline=deadline.earlier(time_of_folds(self.cv, self.max_time)),
+                deadline=training_limit(self.cv, deadline),
                 target_error=self.target_error,
                 n_iter_no_change=self.n_iter_no_change,
                 refine_only=continued,
                 dtype=resolve_dtype(self.dtype, rows.dtype),
                 verbose=int(self.verbose),
-            )
-        if result.error > self.target_error > 0 and not result.interrupted:
-            warnings.warn(
-                f"Training ended at a relative error of {result.error:.2g}, above target_error="
-                f"{self.target_error:g}, after {len(result.losses)} steps; raise `max_iter` or "
-                "`max_time`.",
-                ConvergenceWarning,
-                stacklevel=caller_stacklevel(),
             )
         earlier = self.loss_curve_ if continued else []
         model.network.mute(~units.fields.varies)
@@ -377,7 +374,9 @@ class CoLoRARegressor(SnapshotRegressor):
         self.loss_curve_ = earlier + self.loss_curve_
         self._layout, self._X = layout, X
         self._fitted_signature = signature if all(units.fields.varies) else ()
-        self.cv_error_ = None if result.interrupted else cross_validate(self, X, rows, seed)
+        self.cv_error_ = None
+        if not result.interrupted:
+            self.cv_error_ = cross_validate(self, X, rows, seed=seed, deadline=deadline)
         return self
 
     @with_default_torch_settings

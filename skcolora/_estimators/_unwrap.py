@@ -32,7 +32,10 @@ def find_model(estimator: Any, X: Any = None) -> tuple[Any, Any]:
     check_is_fitted(estimator)
     steps, model = _unwrapped(
         estimator,
-        lambda inner: isinstance(getattr(inner, "_layout", None), SnapshotLayout),
+        lambda inner: (
+            isinstance(getattr(inner, "_layout", None), SnapshotLayout)
+            and not isinstance(inner, FrozenEstimator)
+        ),
         lambda inner: True,
     )
     if model is None:
@@ -120,6 +123,8 @@ def _unwrapped(
 
 
 def _held(estimator: Any) -> Any:
+    if isinstance(estimator, FrozenEstimator):  # it shows the attributes of what it holds
+        return estimator.estimator
     return next((getattr(estimator, name) for name in _HELD if hasattr(estimator, name)), None)
 
 

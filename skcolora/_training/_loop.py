@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
+from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 from tqdm import tqdm
 
@@ -104,6 +105,11 @@ def train(
         If the error was not finite in any step.
     KeyboardInterrupt
         If the user interrupts a training inside a search; otherwise the best weights are kept.
+
+    Warns
+    -----
+    ConvergenceWarning
+        If the training ended above ``target_error``.
     """
     deadline = deadline or Deadline()
     if max_iter is None:
@@ -116,7 +122,7 @@ def train(
         Stage(lambda: FirstOrderPhase(model, sampler), n_first, time_share=FIRST_PHASE_TIME),
         Stage(lambda: NaturalGradientPhase(model, sampler), max_iter, patience=patience),
     ]
-    return train_in_stages(
+    result = train_in_stages(
         model,
         stages,
         lambda: _relative_error(sample, model),
@@ -125,6 +131,14 @@ def train(
         dtype=dtype,
         verbose=verbose,
     )
+    if result.error > target_error > 0 and not result.interrupted:
+        warnings.warn(
+            f"Training ended at a relative error of {result.error:.2g}, above target_error="
+            f"{target_error:g}, after {len(result.losses)} steps; raise `max_iter` or `max_time`.",
+            ConvergenceWarning,
+            stacklevel=caller_stacklevel(),
+        )
+    return result
 
 
 class Stage(NamedTuple):

@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.frozen import FrozenEstimator
 
 from skcolora._estimators._colora import CoLoRARegressor
 from skcolora._estimators._colora_galerkin import CoLoRAGalerkin
@@ -168,7 +167,7 @@ def error_budget(
     >>> budget.verdict
     'training_too_short'
     """
-    model, outer_inputs = _unfrozen(*find_model(estimator, X))
+    model, outer_inputs = find_model(estimator, X)
     regressor, inputs = _regressor(estimator, X)
     _, training_inputs = _regressor(estimator, X_train)
     layout = regressor._layout
@@ -218,7 +217,7 @@ def error_budget(
 
 def _regressor(estimator: Any, X: Any) -> tuple[CoLoRARegressor, Any]:
     """The regressor in an estimator, and X as the regressor is given it."""
-    model, inputs = _unfrozen(*find_model(estimator, X))
+    model, inputs = find_model(estimator, X)
     if isinstance(model, CoLoRAGalerkin):
         return _regressor(model.regressor_, inputs)
     if not isinstance(model, CoLoRARegressor):
@@ -233,12 +232,6 @@ def _regressor(estimator: Any, X: Any) -> tuple[CoLoRARegressor, Any]:
             f"{type(estimator).__name__} may transform the snapshots; give the fitted "
             "CoLoRARegressor in it, with snapshots as that was given them."
         ) from error
-    return model, inputs
-
-
-def _unfrozen(model: Any, inputs: Any) -> tuple[Any, Any]:
-    while isinstance(model, FrozenEstimator):
-        model = model.estimator
     return model, inputs
 
 

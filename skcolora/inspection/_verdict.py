@@ -131,8 +131,7 @@ def _hypernetwork(levels: Levels) -> str:
     return (
         f"{_of_training(levels)}, although the network can represent them with an error of "
         f"{levels.training_fit:.2g}.  The hypernetwork does not hold the latent states.  Raise "
-        "`hyper_width` or `hyper_depth`, or give a parameter in other coordinates, such as its "
-        "logarithm."
+        "`hyper_width` or `hyper_depth`, or try another `parameter_scale`."
     )
 
 
@@ -150,9 +149,9 @@ def _map(levels: Levels) -> str:
     return (
         f"The network can represent the unseen snapshots with an error of {levels.best_fit:.2g}, "
         f"but the latent states that the hypernetwork predicts give {levels.prediction:.2g}.  "
-        "Train on more trajectories, or give a parameter in other coordinates, such as its "
-        "logarithm.  With an equation, `CoLoRAGalerkin` finds the latent states without the "
-        "hypernetwork, and its `distill` teaches them to one."
+        "Train on more trajectories, or try another `parameter_scale`.  With an equation, "
+        "`CoLoRAGalerkin` finds the latent states without the hypernetwork, and its "
+        "`distill` teaches them to one."
     )
 
 

@@ -8,9 +8,10 @@ import pytest
 from sklearn.base import clone
 
 from skcolora import CoLoRARegressor
-from skcolora._estimators._unseen_error import snapshot_errors
+from skcolora._estimators._unseen_error import cross_validate, snapshot_errors
 from skcolora._snapshots import Units
 from skcolora.datasets import make_advection
+from skcolora.utils._deadline import Deadline
 
 TIMES = np.linspace(0, 1, 9)
 
@@ -44,7 +45,9 @@ def dense():
 @pytest.fixture(scope="module")
 def sparse():
     data = moved([0.5, 1.0, 1.5, 2.0])
-    with pytest.warns(UserWarning, match="At unseen parameters expect an error of about"):
+    with pytest.warns(
+        UserWarning, match="the median error at parameters that a network had not seen"
+    ):
         return data, small(data).fit(data.X, data.y)
 
 
@@ -104,6 +107,26 @@ def test_more_folds_than_trajectories(dense):
     data, model = dense
     with pytest.raises(ValueError, match="at most the number of trajectories, 9; got 10"):
         clone(model).set_params(cv=10).fit(data.X, data.y)
+
+
+def test_folds_that_leave_too_few_trajectories_for_early_stopping():
+    data = moved([0.5, 1.0])
+    model = small(data, cv=2, max_iter=2, early_stopping=True)
+    with pytest.raises(ValueError, match="train set will be empty"):
+        model.fit(data.X, data.y)
+    assert not hasattr(model, "network_")
+
+
+def test_a_fold_whose_training_fails_has_an_infinite_error(dense, monkeypatch):
+    def failing(self, X, y):
+        raise FloatingPointError
+
+    data, model = dense
+    rows = data.y[..., None]
+    monkeypatch.setattr(CoLoRARegressor, "fit", failing)
+    with pytest.warns(UserWarning, match="had not seen"):
+        errors = cross_validate(model, data.X, rows, seed=0, deadline=Deadline())
+    assert np.isinf(errors).all()
 
 
 def test_an_interruption_of_the_folds_keeps_the_fit(dense, monkeypatch):
