@@ -145,8 +145,8 @@ def _warn(regressor: Any, errors: Array) -> None:
         f"In the cross-validation, the median error at parameters that a network had not seen is "
         f"{typical:.1g}, {typical / training:.0f} times the training error of {training:.1g}.  "
         "Predictions at new parameters may be worse than the training error says.  "
-        f"Add snapshots, first near [{worst}]; try another `parameter_scale` (now {scales}); or let the equation find the latent state, with "
-        "CoLoRAGalerkin.",
+        f"Add snapshots, first near [{worst}]; try another `parameter_scale` (now {scales}); or "
+        "let the equation find the latent state, with CoLoRAGalerkin.",
         UserWarning,
         stacklevel=caller_stacklevel(),
     )
