@@ -18,7 +18,7 @@ from skcolora._snapshots import Array, SnapshotLayout
 from skcolora.utils._sklearn import BaseSearchCV
 
 # Where meta-estimators of scikit-learn keep the estimator that they hold, the fitted one first.
-_HELD = ("best_estimator_", "regressor_", "estimator_", "estimator")
+_HELD = ("best_estimator_", "regressor_", "estimator_", "estimator", "regressor")
 
 
 def find_model(estimator: Any, X: Any = None) -> tuple[Any, Any]:
@@ -42,6 +42,29 @@ def find_model(estimator: Any, X: Any = None) -> tuple[Any, Any]:
         raise TypeError(
             f"{type(estimator).__name__} does not know the times and points of its snapshots; "
             "expected an estimator of skcolora, or one that wraps it."
+        )
+    return model, X if X is None else _transformed(steps, X)
+
+
+def find_suggesting(estimator: Any, X: Any = None) -> tuple[Any, Any]:
+    """The model with a method ``suggest`` in any estimator, and X as the model is given it.
+
+    Without X the estimator need not be fitted.
+
+    Raises
+    ------
+    TypeError
+        If there is no such model, or it is in a `FrozenEstimator`, which is never trained again.
+    """
+    steps, model = _unwrapped(
+        estimator,
+        lambda inner: hasattr(inner, "suggest") and not isinstance(inner, FrozenEstimator),
+        lambda inner: not isinstance(inner, FrozenEstimator),
+    )
+    if model is None:
+        raise TypeError(
+            f"{type(estimator).__name__} has no method `suggest`; expected a CoLoRARegressor, a "
+            "CoLoRAGalerkin, or a pipeline or a search that ends in one and is not frozen."
         )
     return model, X if X is None else _transformed(steps, X)
 

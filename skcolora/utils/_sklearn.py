@@ -21,13 +21,15 @@ _SEARCHES = (
     "sklearn.inspection",
     "sklearn.utils.parallel",
     "joblib",
+    "skcolora.model_selection",
 )
 
 
 def in_search() -> bool:
     """Whether the current call comes from a search, which fits many estimators.
 
-    A search is a function or class of `sklearn.model_selection`, an ensemble, or a worker of
-    joblib.  `Pipeline.fit` and `TransformedTargetRegressor.fit` are no searches.
+    A search is a function or class of `sklearn.model_selection`, an ensemble, a worker of
+    joblib, or `skcolora.model_selection.sample_greedily`.  `Pipeline.fit` and
+    `TransformedTargetRegressor.fit` are no searches.
     """
     return called_from(_SEARCHES)
