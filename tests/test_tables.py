@@ -16,6 +16,7 @@ from skcolora.metrics import relative_l2_error
 ROOT = Path(__file__).resolve().parent.parent
 BENCHMARKS = ROOT / "benchmarks"
 SHARED = {
+    "flame",
     "problems",
     "results",
     "result_tables",
@@ -153,6 +154,20 @@ def test_a_benchmark_goes_on_where_it_was_stopped(benchmark_module, tmp_path):
     figures = json.loads(written.read_text("utf-8"))["figures"]
     assert {row["seed"]: row["error"] for row in figures} == {0: 0.125, 1: 0.25}
     assert results.Record("name", args).figures == []
+
+
+def test_the_flame_grows_as_it_should_and_converges(benchmark_module):
+    flame = benchmark_module("flame")
+    x, times = flame.centres(40), np.linspace(0.0, 1.0, 5)
+    # Without diffusion each point grows logistically, the tail of 1e-40 too.
+    grown = flame.solve(np.array([[16.0, 0.0]]), x, times, n_cells=40)
+    start = (0.15 - x) / 0.02
+    exact = 1 / (1 + np.exp(-start - 16.0 * times[:, None]))
+    np.testing.assert_allclose(grown[0], exact, rtol=1e-4)
+    X = np.array([[8.0, 0.01]])
+    coarse, middle, fine = (flame.solve(X, x, times, n_cells=40 * n) for n in (3, 9, 27))
+    order = np.log(np.linalg.norm(coarse - middle) / np.linalg.norm(middle - fine)) / np.log(3)
+    assert order == pytest.approx(2, abs=0.2)
 
 
 @pytest.mark.parametrize(
