@@ -13,8 +13,8 @@ The candidates are a grid of 25 × 25 parameters.  All models are judged at the 
 parameters.  The error of a trajectory is relative to its variation.
 
 The fits take about two hours.  Each figure is written to ``where_to_run.json`` when it is measured,
-and is not measured again: start the same command again to continue.  Where ``SKCOLORA_FOREIGN`` names the folder of
-``flame.npz``, the snapshots of FiPy are compared with those of the solver.
+and is not measured again: start the same command again to continue.  Where ``SKCOLORA_FOREIGN``
+names the folder of ``flame.npz``, the snapshots of FiPy are compared with those of the solver.
 """
 
 from __future__ import annotations

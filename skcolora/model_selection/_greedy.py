@@ -49,15 +49,16 @@ def sample_greedily(
         cloned for each fit, so that it remains as it is.
     solve : callable
         ``solve(X) -> y``, where X holds n rows of the candidates and y their snapshots,
-        (n, n_times, ...), in the layout of ``fit``.  One call has all rows of a round, which may
-        be solved side by side, as `PDE.solve` does with ``n_jobs``.
+        (n, n_times, ...), in the layout of ``fit``.  The first call has all initial rows, and
+        each later one those of a round, so that they can be solved side by side, as `PDE.solve`
+        does with ``n_jobs``.
     candidates : array-like or DataFrame of shape (n_candidates, n_parameters)
         Parameters at which the solver may be run, such as a fine grid or some hundred random
         rows.  No candidate is run twice.  The names of the columns are kept.
     n_initial : int, default=None
         Number of runs before the first fit, those of X among them.  None: twice the number of
         parameters and one more, or the folds of a cross-validation in the estimator, if those are
-        more.
+        more, but at most what ``max_runs`` allows.
     n_per_round : int, default=1
         Number of candidates that are run before the next fit.
     target_error : float, default=None

@@ -251,12 +251,18 @@ def _checked(values: Any, name: str, n: int, shape: tuple[int, ...] | None = Non
     ``shape`` is that of one trajectory, if it is known.
     """
     y = np.asarray(check_real(values, name))
-    y = y if y.dtype.kind == "f" else y.astype(np.float64)
+    try:
+        y = y if y.dtype.kind == "f" else y.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"`{name}` must be an array of numbers; got {type(values).__name__} ({error})."
+        ) from error
     like = "n_times, ..." if shape is None else ", ".join(map(str, shape))
     if y.ndim < 2 or len(y) != n or (shape is not None and y.shape[1:] != shape):
+        given = "is None" if values is None else f"has shape {y.shape}"
         mend = f"  Return the array with a first axis, {name}[None]." if y.shape == shape else ""
         raise ValueError(
-            f"`{name}` has shape {y.shape}; expected ({n}, {like}), one trajectory for each row "
+            f"`{name}` {given}; expected ({n}, {like}), one trajectory for each row "
             f"of X, in the layout of the others.{mend}"
         )
     return y

@@ -364,7 +364,9 @@ def test_an_interrupted_fit_ends_the_sampling():
         (lambda X: bump(X)[0], r"has shape \(5, 16\); expected \(3, n_times, ...\)"),
         (lambda X: bump(X).astype(complex), "Complex"),
         (lambda X: np.ma.masked_less(bump(X), 0.1), "masked"),
-        (lambda X: None, "numeric|shape"),
+        (lambda X: None, r"`solve\(X\)` is None; expected \(3, n_times"),
+        (lambda X: "a path", "must be an array of numbers; got str"),
+        (lambda X: [[1.0, 2.0], [1.0]], "numbers|inhomogeneous"),
     ],
 )
 def test_results_that_are_no_snapshots(wrong, message):
