@@ -12,44 +12,54 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
-from torch import Tensor
 
 from skcolora._estimators._architecture import check_architecture, new_model, weight_shapes
 from skcolora._estimators._base import SnapshotRegressor
+from skcolora._estimators._latent_states import LatentStates
+from skcolora._estimators._left_out import Fold, fold_of, inner_trajectories
+from skcolora._estimators._spread import spread
+from skcolora._estimators._uncertain import UncertainRegressor
 from skcolora._estimators._unseen_error import (
     check_folds,
     cross_validate,
     set_aside,
     training_limit,
+    typical_power,
+    uncertainty_of,
+    warn_of_unseen_error,
 )
 from skcolora._nn import (
     CoLoRAModel,
     CoLoRANetwork,
     Hypernetwork,
-    decode_rows,
-    evaluate_latent,
 )
 from skcolora._snapshots import (
     ON_EXTRAPOLATION,
     PARAMETER_SCALES,
     Array,
     SnapshotLayout,
+    StoredRows,
     Units,
-    as_real_floats,
     check_extrapolation,
     check_period,
     choose_logarithms,
+    power_function,
     validate_parameters,
     validate_rows,
     warn_of_constants,
 )
-from skcolora._training import SnapshotSampler, encode_fields, make_sampler, train
+from skcolora._training import (
+    SnapshotSampler,
+    TrainingResult,
+    make_sampler,
+    train,
+    train_leaving_out,
+    warn_of_target,
+)
 from skcolora.utils._deadline import Deadline
 from skcolora.utils._sklearn import Interval, StrOptions, fit_context
 from skcolora.utils._torch import (
     any_weight,
-    as_tensor,
     resolve_device,
     resolve_dtype,
     with_default_torch_settings,
@@ -57,9 +67,11 @@ from skcolora.utils._torch import (
 
 # Bytes of the pool of stored snapshots that the early-stopping error is computed on.
 _VALIDATION_BYTES = 2**27
+# Fewest steps of a training that leaves out trajectories at first.
+_FEWEST_STEPS = 8
 
 
-class CoLoRARegressor(SnapshotRegressor):
+class CoLoRARegressor(LatentStates, UncertainRegressor):
     """Reduced model of a parametrised evolution equation, learnt from snapshots.
 
     A small coordinate network û(x; θ, φ) carries low-rank updates, ``W + A diag(α) B``,
@@ -214,7 +226,7 @@ class CoLoRARegressor(SnapshotRegressor):
         "early_stopping": ["boolean"],
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
-        "cv": [None, Interval(Integral, 2, None, closed="left")],
+        "cv": [None, StrOptions({"once"}), Interval(Integral, 2, None, closed="left")],
         "warm_start": ["boolean"],
         "on_extrapolation": [StrOptions(set(ON_EXTRAPOLATION))],
         "device": [str],
@@ -243,7 +255,7 @@ class CoLoRARegressor(SnapshotRegressor):
         early_stopping: bool = False,
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 250,
-        cv: int | None = None,
+        cv: int | str | None = "once",
         warm_start: bool = False,
         on_extrapolation: str = "warn",
         device: str = "auto",
@@ -353,34 +365,56 @@ class CoLoRARegressor(SnapshotRegressor):
             else:
                 model = new_model(self, layout, units, adapted_layers, seed)
             model.to(device=device, dtype=torch.float64)
-            result = train(
-                model,
-                training,
-                validation=validation,
-                max_iter=self.max_iter,
-                deadline=training_limit(self.cv, deadline),
-                target_error=self.target_error,
-                n_iter_no_change=self.n_iter_no_change,
-                refine_only=continued,
-                dtype=resolve_dtype(self.dtype, rows.dtype),
-                verbose=int(self.verbose),
-            )
+            options = {
+                "max_iter": self.max_iter,
+                "deadline": training_limit(self.cv, deadline),
+                "target_error": self.target_error,
+                "dtype": resolve_dtype(self.dtype, rows.dtype),
+                "verbose": int(self.verbose),
+            }
+            left_out, folds = self._left_out(units, X, rows, continued), []
+            if left_out.any():
+                kept, others = np.flatnonzero(~left_out), np.flatnonzero(left_out)
+
+                def measure(model: CoLoRAModel, first: TrainingResult) -> None:
+                    trained = copy.copy(self)._set_up(units, layout, X[kept])
+                    trained._set_model(copy.deepcopy(model))
+                    trained._set_history(first.loss_curve, first.error)
+                    folds.append(fold_of(trained, layout, X, rows, kept, others))
+
+                result = train_leaving_out(model, training, left_out, measure, **options)
+            else:
+                result = train(
+                    model,
+                    training,
+                    validation=validation,
+                    n_iter_no_change=self.n_iter_no_change,
+                    refine_only=continued,
+                    **options,
+                )
+            warn_of_target(result, self.target_error)
         earlier = self.loss_curve_ if continued else []
         model.network.mute(~units.fields.varies)
-        self._units = units
-        self.parameter_scale_ = ["log" if log else "linear" for log in units.parameters.logarithmic]
+        self._set_up(units, layout, X)
         self._set_model(model)
         self._set_history(result.loss_curve, result.error)
         self.loss_curve_ = earlier + self.loss_curve_
-        self._layout, self._X = layout, X
         self._fitted_signature = signature if all(units.fields.varies) else ()
-        self.cv_error_ = None
         if not result.interrupted:
-            self.cv_error_ = cross_validate(self, X, rows, seed=seed, deadline=deadline)
+            folds += cross_validate(self, X, rows, seed=seed, deadline=deadline)
+        self._set_folds(folds)
         return self
 
     @with_default_torch_settings
-    def predict(self, X: ArrayLike, *, times: ArrayLike | None = None, points: Any = None) -> Array:
+    def predict(
+        self,
+        X: ArrayLike,
+        *,
+        times: ArrayLike | None = None,
+        points: Any = None,
+        return_std: bool = False,
+        return_interval: float | None = None,
+    ) -> Any:
         """Fields at new parameters, at any times and points.
 
         Parameters
@@ -391,17 +425,28 @@ class CoLoRARegressor(SnapshotRegressor):
             Strictly increasing times.  None: the times of ``fit``.
         points : array-like of shape (n_points, n_dims) or tuple of axes, default=None
             Scattered points or a tensor grid.  None: the points of ``fit``.
+        return_std : bool, default=False
+            Whether to return standard deviations too.  They need ``cv``.
+        return_interval : float, default=None
+            Level of a band that is returned too, for example 0.9: this share of new trajectories
+            lies in it as a whole, at all times and points of ``fit``.  It needs ``cv``, and for
+            a level p at least p / (1 - p) training trajectories: 9 for 0.9, and 19 for 0.95.
 
         Returns
         -------
         y : ndarray
             Fields in the layout that ``fit`` was given.
+        std : ndarray of the shape of y
+            Standard deviations of the fields, only with ``return_std``.
+        lower, upper : ndarray of the shape of y
+            The ends of the band, only with ``return_interval``.
 
         Raises
         ------
         ValueError
             If X, times or points do not fit the fitted model, or the prediction extrapolates and
-            ``on_extrapolation`` is "raise".
+            ``on_extrapolation`` is "raise"; or if the fit had no cross-validation, or too few
+            trajectories, for the uncertainty that is asked for.
 
         Warns
         -----
@@ -409,93 +454,21 @@ class CoLoRARegressor(SnapshotRegressor):
             If X or times lie outside those of ``fit``, and ``on_extrapolation`` is "warn".
         """
         X = validate_parameters(self, X)
+        uncertain = self._check_asked(return_std, return_interval)
         layout = self._layout.at(times, points)
         names = getattr(self, "feature_names_in_", None)
         warn_of_constants(self._units, X, layout, names)
         trained, asked = self._layout.user_times, layout.user_times
         check_extrapolation(self.on_extrapolation, self._X, X, trained, asked, names)
-        return layout.from_rows(self._evaluate(self._latent(X, layout.times), layout))
+        rows = self._evaluate(self._latent(X, layout.times), layout)
+        if not uncertain:
+            return layout.from_rows(rows)
 
-    @with_default_torch_settings
-    def predict_latent(self, X: ArrayLike, *, times: ArrayLike | None = None) -> Array:
-        """Latent states φ = h(μ, t) along the trajectories.
+        def deviations() -> Array:
+            expected = self.expected_error(X)[:, None, None, None]
+            return np.asarray(expected * spread(self, X, layout))
 
-        Parameters
-        ----------
-        X : array-like of shape (n_trajectories, n_parameters)
-            Physics parameters.
-        times : array-like of shape (n_times,), default=None
-            Strictly increasing times.  None: the times of ``fit``.
-
-        Returns
-        -------
-        latent : ndarray of shape (n_trajectories, n_times, n_latent)
-            Online weights, layer by layer.
-        """
-        X = validate_parameters(self, X)
-        latent = self._latent(X, self._layout.at(times, None).times)
-        return np.asarray(latent.cpu().numpy())
-
-    @with_default_torch_settings
-    def decode(self, latent: ArrayLike, *, points: Any = None) -> Array:
-        """Fields of given latent states.
-
-        Parameters
-        ----------
-        latent : array-like of shape (n_trajectories, n_times, n_latent)
-            Online weights, as `predict_latent` and `encode` give them.
-        points : array-like of shape (n_points, n_dims) or tuple of axes, default=None
-            Scattered points or a tensor grid.  None: the points of ``fit``.
-
-        Returns
-        -------
-        y : ndarray
-            Fields in the layout that ``fit`` was given.
-        """
-        check_is_fitted(self)
-        states = as_real_floats(latent, "latent")
-        if states.ndim != 3 or states.shape[2] != self.n_latent_:
-            raise ValueError(
-                f"`latent` has shape {states.shape}; expected (n_trajectories, n_times, "
-                f"{self.n_latent_})."
-            )
-        layout = self._layout.at_numbers(np.arange(float(states.shape[1])), points)
-        latent_ = as_tensor(states).to(any_weight(self._on_device()[0]))
-        rows = self._evaluate(latent_, layout)
-        return layout.from_rows(rows)
-
-    @with_default_torch_settings
-    def encode(self, y: ArrayLike) -> Array:
-        """Latent states whose fields are nearest to given snapshots.
-
-        Solves ``min ‖û(·; φ) - u‖`` for each snapshot separately, by the Levenberg–Marquardt
-        method in float64, starting from the nearest training state.
-
-        Parameters
-        ----------
-        y : array-like of shape (n_trajectories, n_times, n_points[, n_fields])
-            Snapshots at the points of ``fit``, in its layout; n_times may differ.
-
-        Returns
-        -------
-        latent : ndarray of shape (n_trajectories, n_times, n_latent)
-            Online weights, in the precision of the fitted network.
-        """
-        check_is_fitted(self)
-        rows = self._layout.check_rows(y)
-        network, _ = self._on_device()
-        dtype = any_weight(network).dtype
-        candidates = self._latent(self._X, self._layout.times).flatten(0, 1).double()
-        if len(candidates) > 512:
-            spread = torch.linspace(0, len(candidates) - 1, 512).long()
-            candidates = candidates[spread.to(candidates.device)]
-        latent = encode_fields(
-            copy.deepcopy(network).double(),
-            as_tensor(self._units.coordinates(self._layout.grid.points)).to(candidates),
-            as_tensor(self._units.fields.apply(rows)).flatten(0, 1).to(candidates),
-            candidates,
-        )
-        return np.asarray(latent.to(dtype).reshape(*rows.shape[:2], -1).cpu().numpy())
+        return self._with_uncertainty(rows, layout, deviations, return_interval)
 
     def _with_model(
         self, model: CoLoRAModel, inputs: Array, loss_curve: list[float], error: float
@@ -506,10 +479,27 @@ class CoLoRARegressor(SnapshotRegressor):
         out._set_model(model.to(device=like.device, dtype=like.dtype))
         out._set_history(loss_curve, error)
         out.hyper_width = model.hypernetwork.width
-        out._X, out.cv_error_ = inputs, None
+        out._X = inputs
+        out._set_folds([])
         # A further `fit` must not start from these weights.
         out._fitted_signature = ()
         return out
+
+    def _left_out(
+        self, units: Units, X: Array, rows: Array | StoredRows, continued: bool
+    ) -> NDArray[np.bool_]:
+        """Which trajectories are left out at first."""
+        # The error must not be that of trajectories that an earlier fit has seen.
+        asked = self.cv == "once" and not self.early_stopping and not continued
+        short = self.max_iter is not None and self.max_iter < _FEWEST_STEPS
+        if not asked or short or isinstance(rows, StoredRows):
+            return np.zeros(len(X), dtype=bool)
+        return inner_trajectories(units.parameters.apply(X))
+
+    def _set_up(self, units: Units, layout: SnapshotLayout, X: Array) -> CoLoRARegressor:
+        self._units, self._layout, self._X = units, layout, X
+        self.parameter_scale_ = ["log" if log else "linear" for log in units.parameters.logarithmic]
+        return self
 
     def _set_model(self, model: CoLoRAModel) -> None:
         model.requires_grad_(False)
@@ -520,25 +510,27 @@ class CoLoRARegressor(SnapshotRegressor):
     def _set_history(self, loss_curve: list[float], error: float) -> None:
         self.loss_curve_, self.n_iter_, self.best_loss_ = loss_curve, len(loss_curve), error
 
-    def _on_device(self) -> tuple[CoLoRANetwork, Hypernetwork]:
-        """The networks, on the device that ``device`` means on this machine."""
-        device = resolve_device(self.device)
-        return self.network_.to(device), self.hypernetwork_.to(device)
+    def _set_folds(self, folds: list[Fold]) -> None:
+        """The cross-validation, and the errors that it says unseen parameters have."""
+        self._folds = folds
+        self._uncertainty, self.cv_error_, self.unseen_error_ = None, None, None
+        if not folds:
+            return
+        scale = self._units.parameters
+        self._uncertainty = uncertainty_of(folds, scale.apply(self._X))
+        typical = typical_power(scale, self._X)
+        self.cv_error_ = np.full(len(self._X), np.nan)
+        others = np.concatenate([fold.test for fold in folds])
+        self.cv_error_[others] = self._uncertainty.transferred(typical, self.best_loss_)
+        self.unseen_error_ = float(self._uncertainty.expected(typical, self.best_loss_))
+        warn_of_unseen_error(self)
 
-    def _latent(self, X: Array, times: Array) -> Tensor:
-        """(n_trajectories, n_times, n_latent)"""
-        _, hypernetwork = self._on_device()
-        inputs = as_tensor(self._units.inputs(X, times)).to(any_weight(hypernetwork))
-        return evaluate_latent(hypernetwork, inputs)
+    @property
+    def _training_error(self) -> float:
+        return self.best_loss_
 
-    def _evaluate(self, latent: Tensor, layout: SnapshotLayout) -> Array:
-        """Rows of fields."""
-        return decode_rows(self._on_device()[0], self._units, latent, layout)
+    def _coordinates(self, X: Array) -> Array:
+        return self._units.parameters.apply(X)
 
-    def __getstate__(self) -> dict[str, Any]:
-        """Pickled networks are on the CPU, so that any machine can load them."""
-        state: dict[str, Any] = super().__getstate__()
-        for name in ("network_", "hypernetwork_"):
-            if name in state and next(state[name].parameters()).device.type != "cpu":
-                state[name] = copy.deepcopy(state[name]).cpu()
-        return state
+    def _difficulty(self, X: Array) -> Array:
+        return power_function(self._coordinates(self._X), self._coordinates(X))

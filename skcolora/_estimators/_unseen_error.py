@@ -1,18 +1,28 @@
-"""The error of a `CoLoRARegressor` at parameters without snapshots, from cross-validation."""
+"""The error of a `CoLoRARegressor` at parameters without snapshots, from trajectories left out."""
 
 from __future__ import annotations
 
 import math
 import warnings
+from numbers import Integral
 from typing import Any
 
 import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from numpy.typing import NDArray
+from scipy.stats import qmc
 from sklearn.base import clone
 from sklearn.model_selection import KFold, train_test_split
 
-from skcolora._snapshots import Array, SnapshotLayout, StoredRows, Units
+from skcolora._estimators._left_out import Fold, failed_fold, fold_of
+from skcolora._estimators._uncertainty import Uncertainty
+from skcolora._snapshots import (
+    Array,
+    ParameterScale,
+    SnapshotLayout,
+    StoredRows,
+    power_function,
+)
 from skcolora.utils._deadline import Deadline
 from skcolora.utils._sklearn import in_search
 from skcolora.utils._stack import caller_stacklevel
@@ -21,7 +31,9 @@ from skcolora.utils._stack import caller_stacklevel
 _SHARE_OF_FOLDS = 0.5
 # Smallest time limit of a fold: a limit must be positive, even if no time is left.
 _LEAST_SECONDS = 1e-3
-# Median error that gives a warning, as such and as a multiple of the training error.
+# Number of parameters that are typical of the box of the training parameters.
+_N_TYPICAL = 256
+# Error that gives a warning, as such and as a multiple of the training error.
 _LARGE, _LARGER_THAN_TRAINING = 0.01, 5.0
 
 
@@ -33,12 +45,12 @@ def set_aside(n: int, fraction: float | None, seed: int) -> NDArray[np.bool_]:
     return aside
 
 
-def check_folds(cv: int | None, rows: Array | StoredRows, fraction: float | None) -> None:
+def check_folds(cv: int | str | None, rows: Array | StoredRows, fraction: float | None) -> None:
     """Raise ValueError where folds cannot be made, before any training.
 
     ``fraction`` is the share of the trajectories that is set aside, if any.
     """
-    if cv is None:
+    if not isinstance(cv, Integral):
         return
     n = len(rows)
     if isinstance(rows, StoredRows):
@@ -51,32 +63,27 @@ def check_folds(cv: int | None, rows: Array | StoredRows, fraction: float | None
     set_aside(n - math.ceil(n / cv), fraction, 0)
 
 
-def training_limit(cv: int | None, deadline: Deadline) -> Deadline:
+def training_limit(cv: int | str | None, deadline: Deadline) -> Deadline:
     """The time limit of the training on all trajectories, which leaves time for the folds."""
-    return deadline if cv is None else deadline.share(1 - _SHARE_OF_FOLDS)
+    return deadline.share(1 - _SHARE_OF_FOLDS) if isinstance(cv, Integral) else deadline
 
 
 def cross_validate(
     regressor: Any, X: Array, rows: Array | StoredRows, *, seed: int, deadline: Deadline
-) -> Array | None:
-    """Errors (n_trajectories,) at parameters that a network was not trained at.
+) -> list[Fold]:
+    """Regressors that were trained without a part of the trajectories, as the regressor was.
 
-    For each fold a network is trained on the other trajectories, as the regressor was.  It may
-    have less time than the regressor, and then a larger training error.  Its error e at a
-    trajectory of the fold therefore counts without its training error s, but with the training
-    error r of the regressor: ``sqrt(max(e² - s², 0) + r²)``.  It is infinite if the training of the
-    fold failed.
-
-    Returns None if ``cv`` is None, and if the user interrupts.
+    They may have less time than the regressor.  The list is empty if ``cv`` is no number, and if
+    the user interrupts.
     """
     cv, limit = regressor.cv, None
-    if cv is None or isinstance(rows, StoredRows):
-        return None
-    folds = list(KFold(cv, shuffle=True, random_state=seed).split(X))
+    if not isinstance(cv, Integral) or isinstance(rows, StoredRows):
+        return []
+    splits = list(KFold(cv, shuffle=True, random_state=seed).split(X))
     if deadline.limited:
         n_rounds = math.ceil(cv / min(cv, effective_n_jobs()))
         limit = max(deadline.remaining / n_rounds, _LEAST_SECONDS)
-    fold = clone(regressor).set_params(
+    unfitted = clone(regressor).set_params(
         cv=None,
         max_time=limit,
         random_state=seed,
@@ -86,8 +93,8 @@ def cross_validate(
     )
     layout = regressor._layout
     try:
-        found = Parallel()(
-            delayed(_errors_of_fold)(clone(fold), layout, X, rows, *split) for split in folds
+        return list(
+            Parallel()(delayed(_fold)(clone(unfitted), layout, X, rows, *split) for split in splits)
         )
     except KeyboardInterrupt:
         if in_search():
@@ -97,56 +104,59 @@ def cross_validate(
             UserWarning,
             stacklevel=caller_stacklevel(),
         )
-        return None
-    errors = np.empty(len(X))
-    for (_, test), gaps in zip(folds, found, strict=True):
-        errors[test] = np.hypot(gaps, regressor.best_loss_)
-    _warn(regressor, errors)
-    return errors
+        return []
 
 
-def _errors_of_fold(
+def _fold(
     regressor: Any,
     layout: SnapshotLayout,
     X: Array,
     rows: Array,
     train: NDArray[np.intp],
     test: NDArray[np.intp],
-) -> Array:
-    """Errors (n_test,) of the trajectories of a fold without the training error of its network."""
+) -> Fold:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         try:
             regressor.fit(X[train], layout.from_rows(rows[train]))
         except FloatingPointError:
-            return np.full(len(test), np.inf)
-        predicted = layout.check_rows(regressor.predict(X[test]))
-    errors = snapshot_errors(regressor._units, rows[test], predicted).mean(axis=1)
-    return np.sqrt(np.maximum(errors**2 - regressor.best_loss_**2, 0.0))
+            return failed_fold(train, test)
+        return fold_of(regressor, layout, X, rows, train, test)
 
 
-def snapshot_errors(units: Units, true: Array, predicted: Array) -> Array:
-    """Errors (n_trajectories, n_times) of snapshots, relative to their variation."""
-    scaled = units.fields.apply(true)
-    difference = units.fields.apply(predicted) - scaled
-    sizes = np.sqrt(np.square(scaled).sum(axis=-1).mean(axis=-1))
-    misfits = np.sqrt(np.square(difference).sum(axis=-1).mean(axis=-1))
-    return np.asarray(misfits / np.maximum(sizes, units.least_variation))
+def uncertainty_of(folds: list[Fold], coordinates: Array) -> Uncertainty:
+    """What the errors of the folds say, by the power function in these coordinates (n, d)."""
+    powers = [power_function(coordinates[fold.train], coordinates[fold.test]) for fold in folds]
+    return Uncertainty(
+        errors=np.concatenate([fold.errors for fold in folds]),
+        training=np.concatenate([np.full(len(fold.test), fold.training) for fold in folds]),
+        difficulty=np.concatenate(powers),
+        peaks=np.concatenate([fold.peaks for fold in folds]),
+    )
 
 
-def _warn(regressor: Any, errors: Array) -> None:
-    """Warn if the median error is far above the training error."""
-    typical, training = float(np.median(errors)), regressor.best_loss_
-    if typical < max(_LARGE, _LARGER_THAN_TRAINING * training):
+def typical_power(parameters: ParameterScale, X: Array) -> float:
+    """Root mean square of the power function in the box of the training parameters."""
+    nodes = parameters.apply(X)
+    low, high = nodes.min(axis=0), nodes.max(axis=0)
+    points = qmc.Halton(X.shape[1], scramble=False).random(_N_TYPICAL)
+    return float(np.sqrt(np.mean(power_function(nodes, low + (high - low) * points) ** 2)))
+
+
+def warn_of_unseen_error(regressor: Any) -> None:
+    """Warn if the error to expect at unseen parameters is far above the training error."""
+    expected, training = regressor.unseen_error_, regressor.best_loss_
+    if expected < max(_LARGE, _LARGER_THAN_TRAINING * training):
         return
-    worst = ", ".join(f"{value:g}" for value in regressor._X[int(np.argmax(errors))])
+    worst = regressor._X[int(np.nanargmax(regressor.cv_error_))]
     scales = ", ".join(map(repr, regressor.parameter_scale_))
     warnings.warn(
-        f"In the cross-validation, the median error at parameters that a network had not seen is "
-        f"{typical:.1g}, {typical / training:.0f} times the training error of {training:.1g}.  "
-        "Predictions at new parameters may be worse than the training error says.  "
-        f"Add snapshots, first near [{worst}]; try another `parameter_scale` (now {scales}); or "
-        "let the equation find the latent state, with CoLoRAGalerkin.",
+        f"The error at parameters without snapshots is about {expected:.1g}, "
+        f"{expected / training:.0f} times the training error of {training:.1g}, as trajectories "
+        "that were left out of a training say.  "
+        f"Add snapshots, first near [{', '.join(f'{value:g}' for value in worst)}] or where "
+        f"`suggest` says; try another `parameter_scale` (now {scales}); or let the equation find "
+        "the latent state, with CoLoRAGalerkin.",
         UserWarning,
         stacklevel=caller_stacklevel(),
     )

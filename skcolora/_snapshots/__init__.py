@@ -10,12 +10,14 @@ from skcolora._snapshots._extrapolation import (
 from skcolora._snapshots._grid import Grid, check_period, check_points
 from skcolora._snapshots._layout import SnapshotLayout, infer_layout, parameter_time_rows
 from skcolora._snapshots._packing import LEAVE_OUT, fill_values, packing
+from skcolora._snapshots._power_function import power_function
 from skcolora._snapshots._real import Array, as_real_floats, check_mask, check_real
 from skcolora._snapshots._regrid import interpolate_in_space, interpolate_in_time
 from skcolora._snapshots._stored import MAX_RESIDENT, StoredRows, is_stored
 from skcolora._snapshots._times import Times, check_times, read_times
 from skcolora._snapshots._units import (
     VARIATION_FLOOR,
+    ParameterScale,
     Scale,
     Units,
     column_scale,
@@ -41,6 +43,7 @@ __all__ = [
     "Array",
     "ExtrapolationWarning",
     "Grid",
+    "ParameterScale",
     "Scale",
     "SnapshotLayout",
     "StoredRows",
@@ -67,6 +70,7 @@ __all__ = [
     "packing",
     "parameter_scale",
     "parameter_time_rows",
+    "power_function",
     "read_times",
     "rows_among",
     "validate_parameters",

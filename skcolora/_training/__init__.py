@@ -3,7 +3,14 @@
 from skcolora._training._encoding import encode_fields
 from skcolora._training._equation import EquationPhase
 from skcolora._training._latent_fit import fit_latent
-from skcolora._training._loop import Stage, TrainingResult, train, train_in_stages
+from skcolora._training._left_out import train_leaving_out
+from skcolora._training._loop import (
+    Stage,
+    TrainingResult,
+    train,
+    train_in_stages,
+    warn_of_target,
+)
 from skcolora._training._pool import PooledSampler, SnapshotSource, make_sampler
 from skcolora._training._sampling import Batch, SnapshotSampler
 
@@ -20,4 +27,6 @@ __all__ = [
     "make_sampler",
     "train",
     "train_in_stages",
+    "train_leaving_out",
+    "warn_of_target",
 ]

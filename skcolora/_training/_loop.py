@@ -105,11 +105,6 @@ def train(
         If the error was not finite in any step.
     KeyboardInterrupt
         If the user interrupts a training inside a search; otherwise the best weights are kept.
-
-    Warns
-    -----
-    ConvergenceWarning
-        If the training ended above ``target_error``.
     """
     deadline = deadline or Deadline()
     if max_iter is None:
@@ -131,6 +126,11 @@ def train(
         dtype=dtype,
         verbose=verbose,
     )
+    return result
+
+
+def warn_of_target(result: TrainingResult, target_error: float) -> None:
+    """Warn if a training that was not interrupted ended above ``target_error``."""
     if result.error > target_error > 0 and not result.interrupted:
         warnings.warn(
             f"Training ended at a relative error of {result.error:.2g}, above target_error="
@@ -138,7 +138,6 @@ def train(
             ConvergenceWarning,
             stacklevel=caller_stacklevel(),
         )
-    return result
 
 
 class Stage(NamedTuple):

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from skcolora._snapshots import VARIATION_FLOOR, Scale, field_scale
@@ -68,6 +69,8 @@ class SnapshotSampler:
     ----------
     scale : Scale
         Scale of the fields.
+    n_snapshots : int
+        Number of snapshots that are drawn from.
     rounding : float
         Root mean square of the rounding errors of the snapshots, relative to their variation.
 
@@ -95,7 +98,7 @@ class SnapshotSampler:
     ) -> None:
         self.fields, self.points, self.inputs = fields, points, inputs
         self.generator, self.importance = generator, importance
-        self.n_snapshots, self.n_points, self.n_fields = fields.shape
+        _, self.n_points, self.n_fields = fields.shape
         self.scale = field_scale(fields.cpu().numpy()) if scale is None else scale
         self._center = as_tensor(self.scale.center, device=fields.device)
         # The slope of a constant field is 0, and so is its weight.
@@ -111,17 +114,28 @@ class SnapshotSampler:
         self._median = self._scaled(some).median(0).values
 
         self._cells = PointCells(points)
-        self._norms = fields.new_empty(self.n_snapshots, dtype=torch.float64)
-        self._cdf = fields.new_empty(self.n_snapshots, self._cells.n_cells + 1, dtype=torch.float32)
+        self._norms = fields.new_empty(len(fields), dtype=torch.float64)
+        self._cdf = fields.new_empty(len(fields), self._cells.n_cells + 1, dtype=torch.float32)
         for rows in _blocks(fields):
             self._update_distribution(rows)
         floor = VARIATION_FLOOR * self._norms.square().mean().sqrt()
         self._norm_floor = torch.where(floor > 0, floor, 1.0)
-        # Ordered in time, and then in the parameters: the order of the trajectories is irrelevant.
-        order = np.lexsort(inputs.cpu().numpy().T)
-        self._time_order = as_tensor(order, device=fields.device)
-        self._times = inputs[self._time_order, -1].tolist()
         self._misfit: Tensor | None = None
+        self.restrict(None)
+
+    def restrict(self, chosen: NDArray[np.bool_] | None) -> None:
+        """Draw only some of the snapshots from now on; None: all of them.
+
+        Norms and scale are still those of all snapshots.
+        """
+        inputs = self.inputs.cpu().numpy()
+        # Ordered in time, and then in the parameters: the order of the trajectories is irrelevant.
+        order = np.lexsort(inputs.T)
+        if chosen is not None:
+            order = order[chosen[order]]
+        self.n_snapshots = len(order)
+        self._time_order = as_tensor(order, device=self.fields.device)
+        self._times = inputs[order, -1].tolist()
 
     def _update_distribution(self, rows: slice) -> None:
         """Update the norms and the point distributions of some snapshots."""

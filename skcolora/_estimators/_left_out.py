@@ -1,0 +1,112 @@
+"""Trajectories that are left out of a training, and the errors that the regressor has there."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.spatial.distance import cdist
+
+from skcolora._estimators._spread import spread
+from skcolora._snapshots import Array, SnapshotLayout, Units, merge_close, power_function
+
+# Fewest different parameters of which some are left out, share of them that is, and their
+# largest number.
+_FEWEST, _SHARE, _MOST = 5, 0.2, 16
+# Largest numbers of times, and of values of each field, that are compared.
+_MAX_TIMES, _MAX_VALUES = 32, 2**18
+
+
+class Fold(NamedTuple):
+    """A regressor that was trained without some trajectories, and its errors there."""
+
+    train: NDArray[np.intp]
+    """Indices of the trajectories that it was trained on"""
+    test: NDArray[np.intp]
+    """Indices of the others"""
+    regressor: Any
+    """The fitted regressor, or None if its training failed"""
+    errors: Array
+    """Errors of the others, relative to their variation, (n_test,)"""
+    peaks: Array
+    """Their largest errors at any time and point, in units of `spread`, (n_test,)"""
+
+    @property
+    def training(self) -> float:
+        """Training error of the regressor."""
+        return 0.0 if self.regressor is None else float(self.regressor.best_loss_)
+
+
+def inner_trajectories(nodes: Array) -> NDArray[np.bool_]:
+    """Mask of trajectories that the others surround best, about a fifth of them.
+
+    They are apart from each other.  The parameters of the others still cover the region.  None is
+    chosen if there are fewer than five different parameters.
+
+    Parameters
+    ----------
+    nodes : ndarray of shape (n_trajectories, n_parameters)
+        Scaled parameters.  Trajectories with the same parameters are chosen together.
+    """
+    distinct, owner = np.unique(merge_close(nodes), axis=0, return_inverse=True)
+    n = len(distinct)
+    if n < _FEWEST:
+        return np.zeros(len(nodes), dtype=bool)
+    order = np.arange(n)
+    powers = np.array([power_function(distinct[order != i], distinct[[i]])[0] for i in order])
+    inner = np.argsort(powers, kind="stable")[: -(-n // 2)]
+    chosen = [int(inner[0])]
+    while len(chosen) < min(int(_SHARE * n), _MOST):
+        gaps = cdist(distinct[inner], distinct[chosen]).min(axis=1)
+        chosen.append(int(inner[np.argmax(gaps)]))
+    return np.isin(owner.reshape(-1), chosen)
+
+
+def fold_of(
+    regressor: Any, layout: SnapshotLayout, X: Array, rows: Array, train: Any, test: Any
+) -> Fold:
+    """The errors of a regressor that was fitted to the trajectories ``train``.
+
+    They are computed from a part of the times and points, if there are many.
+
+    Parameters
+    ----------
+    regressor : CoLoRARegressor
+    layout : SnapshotLayout
+    X : ndarray of shape (n_trajectories, n_parameters)
+    rows : ndarray of shape (n_trajectories, n_times, n_points, n_fields)
+    train, test : ndarray of int
+        Indices of trajectories.
+    """
+    times = np.unique(np.linspace(0, layout.n_times - 1, min(layout.n_times, _MAX_TIMES)).round())
+    times = times.astype(np.intp)
+    n_points = max(1, min(layout.grid.n_points, _MAX_VALUES // (len(times) * max(len(test), 1))))
+    points = np.random.default_rng(0).permutation(layout.grid.n_points)[:n_points]
+    true = rows[np.ix_(test, times, points)]
+    some = layout.at_numbers(layout.times[times], layout.grid.points[points])
+    predicted = regressor._evaluate(regressor._latent(X[test], some.times), some)
+    errors = snapshot_errors(regressor._units, true, predicted).mean(axis=1)
+    peaks = peak_errors(true, predicted, spread(regressor, X[test], some))
+    return Fold(train, test, regressor, errors, peaks)
+
+
+def failed_fold(train: Any, test: Any) -> Fold:
+    """The infinite errors of a training that failed."""
+    return Fold(train, test, None, *np.full((2, len(test)), np.inf))
+
+
+def snapshot_errors(units: Units, true: Array, predicted: Array) -> Array:
+    """Errors (n_trajectories, n_times) of snapshots, relative to their variation."""
+    scaled = units.fields.apply(true)
+    difference = units.fields.apply(predicted) - scaled
+    sizes = np.sqrt(np.square(scaled).sum(axis=-1).mean(axis=-1))
+    misfits = np.sqrt(np.square(difference).sum(axis=-1).mean(axis=-1))
+    return np.asarray(misfits / np.maximum(sizes, units.least_variation))
+
+
+def peak_errors(true: Array, predicted: Array, scale: Array) -> Array:
+    """Largest errors of trajectories in units of ``scale``, (n,); constant fields do not count."""
+    misfit = np.abs(np.asarray(predicted, dtype=np.float64) - true)
+    ratio = np.divide(misfit, scale, out=np.zeros_like(misfit), where=scale > 0)
+    return np.asarray(ratio.max(axis=(1, 2, 3)))
