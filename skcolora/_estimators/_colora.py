@@ -173,7 +173,7 @@ class CoLoRARegressor(SnapshotRegressor):
     ``parameter_scale="auto"`` takes logarithms first, since diffusivities, speeds and periods act
     through their ratios.  It drops one where this lowers the leave-one-out error of an
     interpolation of the snapshots by more than 3 %.  The time is seen by its logarithm where half
-    of the training times lie in the first twentieth of their range.
+    of the training times lie in the first tenth of their range.
 
     References
     ----------

@@ -16,8 +16,8 @@ import numpy as np
 from skcolora._snapshots._grid import Array
 
 # Median of the elapsed times, as a share of the time range, below which the logarithm is taken.
-# Of times that are spaced evenly in their logarithm, this is the median over 2.6 decades.
-_CROWDED = 1 / 20
+# Of times that are spaced evenly in their logarithm, this is the median over 1.9 decades.
+_CROWDED = 1 / 10
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class TimeCoordinate:
     def of(cls, times: Array) -> TimeCoordinate:
         """The coordinate for snapshots at these increasing times, (n_times,).
 
-        The logarithm is taken where half of the times lie in the first twentieth of their range.
+        The logarithm is taken where half of the times lie in the first tenth of their range.
         The shift then puts the median of the times into the middle of the coordinate.
         """
         elapsed = times - times[0]

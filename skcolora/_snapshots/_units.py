@@ -209,7 +209,9 @@ class TimeScale:
     @classmethod
     def of(cls, times: Array) -> TimeScale:
         """The scale of the times of the snapshots, (n_times,)."""
-        coordinate = TimeCoordinate.of(times)
+        plain = column_scale(times[:, None])
+        # Times that differ by rounding only are a constant, also where they crowd.
+        coordinate = TimeCoordinate.of(times) if plain.varies.all() else TimeCoordinate()
         return cls(coordinate, column_scale(coordinate.apply(times)[:, None]))
 
     def apply(self, times: Any) -> Array:
