@@ -128,6 +128,21 @@ def spreading() -> Problem:
     return problem_of("Spreading Gaussian", data, X_new, y_new)
 
 
+def decades() -> Problem:
+    """A Gaussian that spreads, at the time 0 and at times over five decades."""
+    x, times = np.linspace(-4.0, 4.0, 161), np.append(0.0, np.geomspace(1e-3, 1e2, 40))
+
+    def exact(diffusivity: float) -> np.ndarray:
+        variance = 0.01 + 2 * diffusivity * times[:, None]
+        return np.sqrt(0.01 / variance) * np.exp(-0.5 * x**2 / variance)
+
+    X = np.geomspace(0.05, 0.2, 6)[:, None]
+    X_new = 0.05 * 4 ** np.random.default_rng(UNSEEN).uniform(size=(5, 1))
+    y, y_new = (np.stack([exact(*mu) for mu in each]) for each in (X, X_new))
+    data = SnapshotData(X, y, times, x[:, None])
+    return problem_of("Gaussian over decades", data, X_new, y_new)
+
+
 def boundary_layer() -> Problem:
     """A steady layer at two sides of a square: thickness over two decades, ratio of the two.
 
@@ -182,6 +197,7 @@ UNSEEN_PROBLEMS: dict[str, Callable[[], Problem]] = {
     "dino16": lambda: slow_wave(16),
     "dino64": lambda: slow_wave(64),
     "spreading": spreading,
+    "decades": decades,
     "layer": boundary_layer,
     "inviscid": inviscid_burgers,
     "tiny": problems.tiny,

@@ -11,9 +11,9 @@ from scipy.spatial.distance import cdist
 from skcolora._estimators._spread import spread
 from skcolora._snapshots import Array, SnapshotLayout, Units, merge_close, power_function
 
-# Fewest different parameters of which some are left out, share of them that is, and their
-# largest number.
-_FEWEST, _SHARE, _MOST = 5, 0.2, 16
+# Fewest different parameters of which some are left out, share of them that is, and their largest
+# number.  One is enough to tell the size of the error, and more would change what is learnt.
+_FEWEST, _SHARE, _MOST = 5, 0.1, 16
 # Largest numbers of times, and of values of each field, that are compared.
 _MAX_TIMES, _MAX_VALUES = 32, 2**18
 
@@ -39,7 +39,7 @@ class Fold(NamedTuple):
 
 
 def inner_trajectories(nodes: Array) -> NDArray[np.bool_]:
-    """Mask of trajectories that the others surround best, about a fifth of them.
+    """Mask of trajectories that the others surround best, about a tenth of them.
 
     They are apart from each other.  The parameters of the others still cover the region.  None is
     chosen if there are fewer than five different parameters.

@@ -72,7 +72,7 @@ def _sizes(regressor: Any, X: Array) -> tuple[Array, Array]:
 def _changes(regressor: Any, X: Array, layout: SnapshotLayout) -> Iterator[Array]:
     """Derivatives of the scaled fields along each parameter and time, by central differences."""
     units = regressor._units
-    varies = np.append(units.parameters.varies, units.times.varies)
+    varies = np.append(units.parameters.varies, units.times.affine.varies)
     for k in map(int, np.flatnonzero(varies)):
         ahead, behind = (_decoded(regressor, X, layout, k, h) for h in (_STEP, -_STEP))
         yield (ahead - behind).astype(np.float64) * units.fields.slope / (2 * _STEP)

@@ -59,7 +59,7 @@ class Uncertainty:
         )
         return np.hypot(self.gaps * share, training)
 
-    def expected(self, difficulty: Array, training: Array | float) -> Array:
+    def expected(self, difficulty: Array | float, training: Array | float) -> Array:
         """Errors (n_new,) that predictions of this difficulty should have."""
         return np.hypot(self.ratio * difficulty, training)
 

@@ -152,10 +152,10 @@ def _worst_candidate(
     After the time limit no further row is looked at.
     """
     inputs, projection = equation.model.transform(X), equation.projection(X)
-    times, units = as_tensor(equation.model.layout.times), equation.model.units
-    rows = as_tensor(units.inputs(inputs, equation.model.layout.times))
+    units, times = equation.model.units, equation.model.layout.times
+    rows, slopes = as_tensor(units.inputs(inputs, times)), as_tensor(units.times.slope(times))
     violations = [
-        _violation(hypernetwork, projection, i, times, row, float(units.times.slope[0]))
+        _violation(hypernetwork, projection, i, as_tensor(times), row, slopes)
         for i, row in enumerate(rows)
         if i == 0 or not deadline.passed
     ]
@@ -169,15 +169,17 @@ def _violation(
     trajectory: int,
     times: Tensor,
     inputs: Tensor,
-    time_slope: float,
+    time_slopes: Tensor,
 ) -> float:
     """Relative residual ``‖∂ₜû - f‖ / ‖f‖`` of û(h(μ, t)) over all times.
 
     The equation need not be solved.  The time derivative of h, whose scaled inputs have shape
-    (n_times, n_inputs), is a central difference.
+    (n_times, n_inputs), is a central difference in the scaled time, times the derivatives of the
+    scaled time, (n_times,).
     """
     h = torch.zeros_like(inputs)
     h[:, -1] = _DIFFERENCE
-    slope = time_slope * (hypernetwork(inputs + h) - hypernetwork(inputs - h)) / (2 * _DIFFERENCE)
+    difference = hypernetwork(inputs + h) - hypernetwork(inputs - h)
+    rates = time_slopes.unsqueeze(1) * difference / (2 * _DIFFERENCE)
     trajectories = torch.full((len(times),), trajectory)
-    return projection.violation(trajectories, times, hypernetwork(inputs), slope)
+    return projection.violation(trajectories, times, hypernetwork(inputs), rates)

@@ -166,7 +166,7 @@ def _fields(
         points = points[chosen.numpy()]
     n_times = max(n_values // (per_point * len(points)), _MIN_TIMES)
     n_times = min(n_times, _MAX_TIMES)
-    times = np.linspace(0.0, layout.times[-1], n_times)
+    times = units.times.coordinate.spaced(0.0, float(layout.times[-1]), n_times)
     tensors = as_tensor(units.inputs(inputs, times))
     coordinates = as_tensor(points)
     values = torch.empty(len(inputs) * n_times, len(points), layout.n_fields, dtype=torch.float32)

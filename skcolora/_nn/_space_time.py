@@ -45,7 +45,7 @@ class SpaceTimeModel(nn.Module):
     slopes : Tensor of shape (n_dims,), optional
         Derivatives of the scaled coordinates in the user's coordinates, by default 1.
     time_slope : float, default=1.0
-        Derivative of the scaled time in the user's time.
+        Derivative of the scaled time in the time or the coordinate that ∂ₜ refers to.
     """
 
     slopes: Tensor
@@ -105,7 +105,7 @@ def _activate(z: Tensor) -> Tensor:
 def _latent_and_rate(
     hypernetwork: Hypernetwork, inputs: Tensor, time_slope: float
 ) -> tuple[Tensor, Tensor]:
-    """Latent state and its derivative in the user's time; the last input is the scaled time."""
+    """Latent state and its derivative in time; the last input is the scaled time."""
     h, rate = features(inputs), time_slope * feature_rates(inputs)
     for i, (weight, bias) in enumerate(zip(hypernetwork.weights, hypernetwork.biases, strict=True)):
         if i:

@@ -58,7 +58,7 @@ def warn_of_constants(
     warn_of_constant_parameters(units.parameters, X, names)
     ranges = [(f"Coordinate {d} of the points", *ends) for d, ends in enumerate(layout.grid.ranges)]
     ranges.append(("The time", layout.times[0], layout.times[-1]))
-    scales = (units.points, units.times)
+    scales = (units.points, units.times.affine)
     varies = np.concatenate([scale.varies for scale in scales])
     centers = np.concatenate([scale.center for scale in scales])
     for (name, low, high), vary, center in zip(ranges, varies, centers, strict=True):

@@ -3,7 +3,7 @@
 The latent state is learnt from few values of the parameters, so it matters in which coordinate
 it is smooth.  Diffusivities, speeds and periods act through their ratios, positions through their
 differences.  The snapshots decide: each trajectory is interpolated from the others, in either
-coordinate.
+coordinate.  The coordinate of time is that of `TimeCoordinate`.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from sklearn.neighbors import NearestNeighbors
 
 from skcolora._snapshots._grid import Array
+from skcolora._snapshots._time_coordinate import TimeCoordinate
 
 # A spread of this many roundings of the largest value is no spread: the quantity is constant.
 _ROUNDINGS = 10
@@ -198,6 +199,35 @@ def to_coordinates(X: Any, logarithmic: NDArray[np.bool_]) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
+class TimeScale:
+    """Affine map of a coordinate of time, which is the time itself or its logarithm."""
+
+    coordinate: TimeCoordinate
+    affine: Scale
+    """Scale of the coordinate"""
+
+    @classmethod
+    def of(cls, times: Array) -> TimeScale:
+        """The scale of the times of the snapshots, (n_times,)."""
+        plain = column_scale(times[:, None])
+        # Times that differ by rounding only are a constant, also where they crowd.
+        coordinate = TimeCoordinate.of(times) if plain.varies.all() else TimeCoordinate()
+        return cls(coordinate, column_scale(coordinate.apply(times)[:, None]))
+
+    def apply(self, times: Any) -> Array:
+        """Scaled times of times of any shape."""
+        return self.affine.apply(self.coordinate.apply(times))
+
+    def invert(self, scaled: Any) -> Array:
+        """Times in the user's unit, of any shape."""
+        return self.coordinate.invert(self.affine.invert(scaled))
+
+    def slope(self, times: Any) -> Array:
+        """Derivatives of the scaled time in the user's time, at times of any shape."""
+        return self.affine.slope / self.coordinate.stretch(times)
+
+
+@dataclass(frozen=True, eq=False)
 class Units:
     """The scales of parameters, times, points and fields of one model.
 
@@ -206,7 +236,7 @@ class Units:
     """
 
     parameters: ParameterScale
-    times: Scale
+    times: TimeScale
     points: Scale
     periodic: tuple[bool, ...]
     """Whether each dimension is periodic"""
@@ -238,7 +268,7 @@ class Units:
         none = np.zeros(X.shape[1], dtype=bool)
         return cls(
             parameters=ParameterScale.of(X, none if logarithmic is None else logarithmic),
-            times=column_scale(times[:, None]),
+            times=TimeScale.of(times),
             points=_point_scale(points, period),
             periodic=tuple(length is not None for length in period),
             fields=Scale(np.zeros(n_fields), np.ones(n_fields)),
@@ -256,7 +286,7 @@ class Units:
     @property
     def varying(self) -> tuple[bool, ...]:
         """Which parameters, times, dimensions and fields vary; others take no part."""
-        scales = (self.parameters, self.times, self.points, self.fields)
+        scales = (self.parameters, self.times.affine, self.points, self.fields)
         return tuple(np.concatenate([scale.varies for scale in scales]).tolist())
 
     def inputs(self, X: Array, times: Array) -> Array:

@@ -46,6 +46,8 @@ class _CollocationPoints(NamedTuple):
     """Coordinates in the user's unit, (n, n_dims)"""
     mu: Tensor
     """Parameters of the equation, (n, n_parameters)"""
+    stretch: Tensor
+    """Derivative of the time in the coordinate that the network sees, (n,)"""
     fixed: Tensor
     """Whether the value at the point is a prescribed boundary value, (n,)"""
     weights: Tensor
@@ -78,9 +80,10 @@ class EquationPhase:
     """Natural-gradient steps (`SPRING`) on known fields and on the residual of the equation.
 
     The known fields are the initial fields, and the fields of the network at the parameters of its
-    training.  The residual is ``τ (∂ₜû - f(t, x, û; μ))``; the time τ gives it the unit of a
-    field.  Points are drawn as in `NaturalGradientPhase`: more points where the fields of the
-    network are large and where its residual has been large.
+    training.  The residual is ``τ (∂_c û - t'(c) f(t, x, û; μ))`` in the coordinate c of time that
+    the network sees, so that each decade counts alike where this is a logarithm; the duration τ
+    gives the residual the unit of a field.  Points are drawn as in `NaturalGradientPhase`: more
+    points where the fields of the network are large and where its residual has been large.
 
     Parameters
     ----------
@@ -93,15 +96,15 @@ class EquationPhase:
         Parameters of the equation, and the same parameters as inputs of the hypernetwork.
     fields : SnapshotSampler
         Sampler of the network's scaled fields at these parameters.  The inputs of its batches are
-        the row of the parameter in X and the scaled time; the times are evenly spaced and start
-        at 0.
+        the row of the parameter in X and the scaled time; the scaled times are evenly spaced, and
+        the first one is that of the time 0.
     trained : SnapshotSampler
         Sampler of the network's scaled fields at the parameters of its training.
     """
 
     dtype = torch.float64
     max_rise = NaturalGradientPhase.max_rise
-    # τ as a share of the time in which the field changes by its own norm.
+    # τ as a share of the duration in which the field changes by its own norm.
     TIME_SHARE = 0.5
     # Numbers of field values of a step: of the network's fields, of the initial fields, and at
     # collocation points.
@@ -126,19 +129,22 @@ class EquationPhase:
             for entry in (units.fields.center, units.fields.scale, units.fields.slope)
         )
         self._jets = SpaceTimeModel(
-            model, slopes=as_tensor(units.points.slope), time_slope=float(units.times.slope[0])
+            model,
+            slopes=as_tensor(units.points.slope),
+            time_slope=float(units.times.affine.slope[0]),
         )
         times = fields.inputs[:, 1].unique()
         self._first_time, self._last_time = float(times[0]), float(times[-1])
         self._time_step = (self._last_time - self._first_time) / max(len(times) - 1, 1)
-        end_time = float(units.times.invert(self._last_time)[0])
+        end = float(units.times.affine.invert(self._last_time)[0])
+        duration = end - float(units.times.coordinate.apply(0.0))
         sample = self.draw(8)
         jet = self._jets(sample.collocation.inputs, sample.collocation.x)
         weights = sample.collocation.weights
         sizes = ((weights * part).norm().detach() for part in (jet.value, jet.rate))
         value, rate = map(float, sizes)
-        # If the fields do not change in time, τ is the whole time range.
-        self._tau = min(self.TIME_SHARE * value / rate if rate else math.inf, end_time)
+        # If the fields do not change in time, τ is the whole range.
+        self._tau = min(self.TIME_SHARE * value / rate if rate else math.inf, duration)
 
     def restart(self) -> None:
         self._optimizer = SPRING(self.model.parameters())
@@ -173,12 +179,15 @@ class EquationPhase:
             collocation._replace(inputs=torch.stack([collocation.inputs[:, 0], time], 1))
         )
         points = units.points.invert(x.numpy())
-        t = as_tensor(units.times.invert(inputs[:, -1:].numpy())[:, 0])
+        t = units.times.invert(inputs[:, -1:].numpy())[:, 0]
+        stretch = as_tensor(units.times.coordinate.stretch(t))
         fixed = torch.from_numpy(self.pde.on_boundary(points))
         mu = self._mu[parameter_index]
         return Sample(
             known,
-            _CollocationPoints(inputs, x, t, as_tensor(points), mu, fixed, weights, collocation),
+            _CollocationPoints(
+                inputs, x, as_tensor(t), as_tensor(points), mu, stretch, fixed, weights, collocation
+            ),
         )
 
     def _flatten_batch(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -195,10 +204,11 @@ class EquationPhase:
         )
 
     def _equation_residual(self, jet: SpaceTimeJet, collocation: _CollocationPoints) -> Tensor:
-        """Residual ``τ (∂ₜû - f)`` of the equation in scaled fields, (n, n_fields)."""
+        """Residual ``τ (∂_c û - t'(c) f)`` of the equation in scaled fields, (n, n_fields)."""
         field: Any = _PointField(collocation.points, jet, self._field_center, self._field_scale)
         f = self._field_slope * self.pde.rate(collocation.t, field, collocation.mu.T).T  # type: ignore[arg-type]
-        return self._tau * (jet.rate - torch.where(collocation.fixed.unsqueeze(1), 0.0, f))
+        f = collocation.stretch.unsqueeze(1) * torch.where(collocation.fixed.unsqueeze(1), 0.0, f)
+        return self._tau * (jet.rate - f)
 
     @torch.no_grad()
     def residual(self, sample: Sample) -> Tensor:

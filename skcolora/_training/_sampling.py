@@ -153,7 +153,7 @@ class SnapshotSampler:
     ) -> Batch:
         """Draw a batch, stratified over the times and over the points of each snapshot.
 
-        Only times in the first ``time_share`` of the time range are drawn.
+        Only times in the first ``time_share`` of the range of the scaled times are drawn.
         """
         first, last = self._times[0], self._times[-1]
         n_eligible = bisect.bisect_right(self._times, first + time_share * (last - first))

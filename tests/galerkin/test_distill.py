@@ -2,6 +2,7 @@
 
 import time
 import warnings
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -9,11 +10,13 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 
 from skcolora import CoLoRAGalerkin, CoLoRARegressor
-from skcolora._galerkin import _latent_paths
+from skcolora._galerkin import _distill, _latent_paths
 from skcolora._galerkin._projection import Projection
+from skcolora._snapshots import Units
 from skcolora._training import _latent_fit
 from skcolora.datasets import make_advection
 from skcolora.metrics import relative_l2_error
+from skcolora.utils._deadline import Deadline
 
 DATA = make_advection([0.6, 1.0, 1.4], n_points=64, times=np.linspace(0, 1, 21), width=0.1)
 CANDIDATES = np.linspace(0.65, 1.35, 6)[:, None]
@@ -148,6 +151,26 @@ def test_the_metric_at_a_few_times_is_near_the_metric_at_all(model):
     assert rough.shape == exact.shape
     np.testing.assert_allclose(rough[0], exact[0], rtol=1e-10, atol=1e-12)
     np.testing.assert_allclose(rough[-1], exact[-1], rtol=1e-10, atol=1e-12)
+
+
+def test_the_rate_of_a_hypernetwork_over_decades():
+    """Of the latent state ``c²`` in the scaled time c, in the user's time."""
+    times = np.append(0.0, np.geomspace(1e-3, 1e2, 20))
+    units = Units.of(DATA.X, times, np.arange(4.0)[:, None], (None,), 1)
+    rates = []
+    projection = SimpleNamespace(violation=lambda i, t, latent, rate: rates.append(rate) or 1.0)
+    model = SimpleNamespace(transform=lambda X: X, layout=SimpleNamespace(times=times), units=units)
+    equation = SimpleNamespace(model=model, projection=lambda X: projection)
+    _distill._worst_candidate(
+        equation, lambda inputs: inputs[:, -1:].square(), DATA.X[:2], Deadline()
+    )
+    shift, deviation = units.times.coordinate.shift, units.times.affine.scale
+    scaled = units.times.apply(times[:, None])[:, 0]
+    expected = 2 * scaled / (deviation * np.sqrt(times**2 + shift**2))
+    for rate in rates:
+        np.testing.assert_allclose(rate[:, 0], expected, rtol=1e-9)
+    assert len(rates) == 2
+    assert shift > 0
 
 
 @pytest.mark.parametrize(("max_time", "error"), [(0, ValueError), (-1.0, ValueError)])

@@ -11,6 +11,8 @@ from skcolora._galerkin._field import NetworkAtPoints
 from skcolora._nn._jet import NetworkJet
 from skcolora._nn._network import CoLoRANetwork
 from skcolora._snapshots import Scale, Units
+from skcolora._snapshots._time_coordinate import TimeCoordinate
+from skcolora._snapshots._units import TimeScale
 from skcolora.pdes import (
     Advection,
     Burgers,
@@ -43,7 +45,8 @@ def make_units(period, n_fields=2, center=0.3, half_width=2.5):
     points = Scale(np.full(len(period), center), np.array(lengths))
     unit = Scale(np.zeros(1), np.ones(1))
     fields = Scale(np.array([0.7, -4.0])[:n_fields], np.array([2.0, 3.0])[:n_fields])
-    return Units(unit, unit, points, tuple(length is not None for length in period), fields)
+    time = TimeScale(TimeCoordinate(), unit)
+    return Units(unit, time, points, tuple(length is not None for length in period), fields)
 
 
 def values_at(at, latent, x):

@@ -19,7 +19,7 @@ from skcolora import CoLoRAGalerkin, CoLoRARegressor
 from skcolora._galerkin import _refine
 from skcolora._galerkin._refine import _fields
 from skcolora._nn._model import CoLoRAModel
-from skcolora._training._equation import EquationPhase
+from skcolora._training._equation import EquationPhase, Sample
 from skcolora.datasets import make_advection, make_rotating_detonation
 from skcolora.metrics import relative_l2_error
 from skcolora.pdes import PDE, Advection
@@ -169,6 +169,39 @@ def test_a_solution_leaves_no_residual():
     sample = phase.draw()
     free = phase.residual(sample)[len(sample.known.u) :]
     assert free.abs().max() < 1e-14
+
+
+def test_the_equation_where_times_span_decades(monkeypatch):
+    """The residual is zero of a right-hand side that is the model's rate in the user's time."""
+    times = np.append(0.0, np.geomspace(1e-3, 1e2, 20))
+    phase = make_phase(make_advection([0.6, 1.4], **{**GRID, "times": times}), [[1.0]])
+    scale, known, points = phase._units.times, *phase.draw()
+    assert scale.coordinate.logarithmic
+    assert (points.t.min() < 0.01) & (points.t.max() > 10)
+    assert phase._fields.inputs[:, 1].unique().diff().std() < 1e-12
+    # The initial fields are those of the time zero.
+    start = torch.from_numpy(scale.apply(np.zeros((1, 1))))
+    assert torch.equal(known.inputs[-1, -1], start[0, 0])
+
+    @torch.no_grad()
+    def value(t):
+        scaled = torch.from_numpy(scale.apply(t.numpy()[:, None]))
+        inputs = torch.cat([points.inputs[:, :-1], scaled], 1)
+        return phase.model(points.x.unsqueeze(1), inputs).squeeze(1)
+
+    h = 1e-4 * (scale.coordinate.shift + points.t)
+    rate = (value(points.t + h) - value(points.t - h)) / (2 * h).unsqueeze(1)
+    assert rate.abs().max() > 0
+    rhs = phase._field_scale * rate
+    monkeypatch.setattr(phase.pde, "rate", lambda t, field, mu: rhs.T)
+    sample = Sample(known, points)
+    gap = phase.residual(sample)[len(known.u) :]
+    monkeypatch.setattr(phase.pde, "rate", lambda t, field, mu: 0.0 * rhs.T)
+    size = phase.residual(sample)[len(known.u) :]
+    assert gap.abs().max() < 1e-6 * size.abs().max()
+    # Early and late times count alike: the rate itself is a thousand times smaller at the end.
+    early = points.t < points.t.median()
+    assert 0.1 < size[early].norm() / size[~early].norm() < 10
 
 
 def test_boundary_values_that_are_prescribed_stay(monkeypatch):

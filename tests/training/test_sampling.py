@@ -1,8 +1,11 @@
 """Samples: unbiased, stratified, finite for zero snapshots."""
 
+import numpy as np
 import pytest
 import torch
 
+from skcolora._snapshots import Units, infer_layout
+from skcolora._training import make_sampler as make_snapshot_sampler
 from skcolora._training._sampling import SnapshotSampler
 
 
@@ -78,6 +81,18 @@ def test_reach_bounds_the_times_and_leaves_steady_fields_alone():
         generator=torch.Generator().manual_seed(0),
     )
     assert sampler.draw(64, 2, torch.float64, time_share=0.0).inputs[:, 0].max() == 9
+
+
+def test_reach_is_a_share_of_the_time_that_the_network_sees():
+    """Half of it ends at the median of times that span decades, not at half of the last time."""
+    times = np.append(0.0, np.geomspace(1e-3, 1e2, 20))
+    layout = infer_layout((3, 21, 8), times, np.arange(8.0))
+    X, rows = np.arange(3.0)[:, None], np.random.default_rng(0).random((3, 21, 8, 1))
+    units = Units.of(X, layout.times, layout.grid.points, (None,), 1)
+    sampler = make_snapshot_sampler(X, rows, layout, units, device=torch.device("cpu"), seed=0)
+    for share, reached in ((0.0, times[0]), (0.501, times[10]), (1.0, times[-1])):
+        drawn = sampler.draw(300, 1, torch.float64, time_share=share).inputs[:, -1:]
+        assert units.times.invert(drawn.max().numpy()) == pytest.approx(reached, rel=1e-9)
 
 
 def test_a_constant_field_takes_no_part():
