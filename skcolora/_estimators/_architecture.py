@@ -15,7 +15,7 @@ def check_architecture(regressor: Any) -> tuple[int, ...]:
             f"`rank` must be at most `width`; got rank={regressor.rank}, width={regressor.width}."
         )
     depth, given = regressor.depth, regressor.adapted_layers
-    adapted = tuple(sorted(int(i) for i in (range(1, depth) if given is None else given)))
+    adapted = tuple(sorted(int(i) for i in (range(depth) if given is None else given)))
     inside = all(0 <= i < depth for i in adapted)
     if not adapted or not inside or len(set(adapted)) != len(adapted):
         raise ValueError(

@@ -24,8 +24,7 @@ from skcolora._estimators._unseen_error import (
     cross_validate,
     set_aside,
     training_limit,
-    typical_power,
-    uncertainty_of,
+    unseen_errors,
     warn_of_unseen_error,
 )
 from skcolora._nn import (
@@ -89,8 +88,8 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
     adaptation : {"scalar", "diagonal"}, default="scalar"
         One online weight for each adapted layer, or ``rank`` online weights.
     adapted_layers : sequence of int, default=None
-        Indices of the layers with online weights; 0 is the first layer.  None: all layers but
-        the first.  The update of the first layer translates the domain.
+        Indices of the layers with online weights; 0 is the first layer, whose update translates
+        the domain.  None: all layers.
     hyper_width, hyper_depth : int, default=15, 3
         Width of the hypernetwork's layers, and their number.
     parameter_scale : {"auto", "linear", "log"} or sequence, default="auto"
@@ -115,10 +114,14 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
     n_iter_no_change : int, default=250
         Number of steps without a smaller error that end the training, rounded up to a multiple
         of 25.  Used only with ``early_stopping``.
-    cv : int, default=None
-        Number of folds for ``cv_error_``.  For each fold one more network is trained, without the
-        trajectories of the fold, on the workers of `joblib.parallel_config`.  All of them take
-        half of ``max_time``, or ``max_iter`` steps each.  None: no cross-validation.
+    cv : {"once"}, int or None, default="once"
+        How ``unseen_error_`` is found.  "once": a tenth of the trajectories, such as the others
+        surround, is left out in the first three quarters of the training.  It takes no more time,
+        and all trajectories are trained on in the end.  It needs five different parameters,
+        snapshots in memory, and at least eight steps.  An int: that many more networks are
+        trained, each without a fold of the trajectories, on the workers of
+        `joblib.parallel_config`.  All of them take half of ``max_time``, or ``max_iter`` steps
+        each.  Then ``predict`` has bands too.  None: not at all.
     warm_start : bool, default=False
         Continue from the weights of the last ``fit`` if the shapes of the data and the
         architecture have not changed.
@@ -153,11 +156,11 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
         set aside; see the Notes.  After `CoLoRAGalerkin.refine` these three attributes describe
         the refinement and the violation of the equation, after `CoLoRAGalerkin.distill` the fit
         to the latent paths.
+    unseen_error_ : float or None
+        Error to expect of predictions at unseen parameters between those of ``fit``, from
+        trajectories that were left out; see the Notes.  None where there are none.
     cv_error_ : ndarray of shape (n_trajectories,) or None
-        With ``cv``, estimates ``sqrt(max(e² - s², 0) + r²)`` of the error at each training
-        parameter if it had not been seen, from the error e and the training error s of a network
-        that was not trained there, and ``best_loss_``, r.  At the edge of the training
-        parameters, where the others only extrapolate, they are larger than between them.
+        The same from each trajectory, and NaN for those that were never left out.
     parameter_scale_ : list of str
         How the hypernetwork sees each parameter, "linear" or "log".
     time_scale_ : str
@@ -187,6 +190,12 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
     interpolation of the snapshots by more than 3 %.  The time is seen by its logarithm where half
     of the training times lie in the first tenth of their range.
 
+    A trajectory that was left out has the error e, where its network has the training error s.
+    It may lie farther from the other trajectories than new parameters do, above all at the edge.
+    Therefore what it has beyond the training error, ``sqrt(max(e² - s², 0))``, is multiplied by
+    the ratio of the power functions [4]_ at typical new parameters and at its own, and combined
+    with ``best_loss_``.  The power function is the error bound of an interpolation.
+
     References
     ----------
     .. [1] J. Berman and B. Peherstorfer, "CoLoRA: Continuous low-rank adaptation for
@@ -197,6 +206,8 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
     .. [3] G. Goldshlager, N. Abrahamsen, L. Lin, "A Kaczmarz-inspired approach to
        accelerate the optimization of neural network wavefunctions", J. Comput. Phys.
        516 (2024), arXiv:2401.10190.
+    .. [4] H. Wendland, "Scattered Data Approximation", Cambridge University Press (2004),
+       chapter 11.
 
     Examples
     --------
@@ -515,19 +526,12 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
         self.loss_curve_, self.n_iter_, self.best_loss_ = loss_curve, len(loss_curve), error
 
     def _set_folds(self, folds: list[Fold]) -> None:
-        """The cross-validation, and the errors that it says unseen parameters have."""
-        self._folds = folds
-        self._uncertainty, self.cv_error_, self.unseen_error_ = None, None, None
-        if not folds:
-            return
-        scale = self._units.parameters
-        self._uncertainty = uncertainty_of(folds, scale.apply(self._X))
-        typical = typical_power(scale, self._X)
-        self.cv_error_ = np.full(len(self._X), np.nan)
-        others = np.concatenate([fold.test for fold in folds])
-        self.cv_error_[others] = self._uncertainty.transferred(typical, self.best_loss_)
-        self.unseen_error_ = float(self._uncertainty.expected(typical, self.best_loss_))
-        warn_of_unseen_error(self)
+        """The trajectories that were left out, and the errors that they say others have."""
+        error = self.best_loss_
+        self._folds, found = folds, unseen_errors(folds, self._units.parameters, self._X, error)
+        self._uncertainty, self.cv_error_, self.unseen_error_ = found
+        if folds:
+            warn_of_unseen_error(self)
 
     @property
     def _training_error(self) -> float:

@@ -55,7 +55,7 @@ def inner_trajectories(nodes: Array) -> NDArray[np.bool_]:
         return np.zeros(len(nodes), dtype=bool)
     order = np.arange(n)
     powers = np.array([power_function(distinct[order != i], distinct[[i]])[0] for i in order])
-    inner = np.argsort(powers, kind="stable")[: -(-n // 2)]
+    inner = np.argsort(powers, kind="stable")[: -(-n // 3)]
     chosen = [int(inner[0])]
     while len(chosen) < min(int(_SHARE * n), _MOST):
         gaps = cdist(distinct[inner], distinct[chosen]).min(axis=1)

@@ -124,22 +124,50 @@ def _fold(
         return fold_of(regressor, layout, X, rows, train, test)
 
 
-def uncertainty_of(folds: list[Fold], coordinates: Array) -> Uncertainty:
-    """What the errors of the folds say, by the power function in these coordinates (n, d)."""
-    powers = [power_function(coordinates[fold.train], coordinates[fold.test]) for fold in folds]
-    return Uncertainty(
+def unseen_errors(
+    folds: list[Fold], parameters: ParameterScale, X: Array, training: float
+) -> tuple[Uncertainty | None, Array | None, float | None]:
+    """What trajectories that were left out say about others; three times None without any.
+
+    Parameters
+    ----------
+    folds : list of Fold
+    parameters : ParameterScale
+    X : ndarray of shape (n_trajectories, n_parameters)
+        All training parameters.
+    training : float
+        Error of the regressor at these.
+
+    Returns
+    -------
+    uncertainty : Uncertainty
+        The errors, compared with the power function.
+    of_each : ndarray of shape (n_trajectories,)
+        The error to expect at typical parameters, from each trajectory that was left out.
+    expected : float
+        The same from all of them.
+    """
+    if not folds:
+        return None, None, None
+    nodes = parameters.apply(X)
+    powers = [power_function(nodes[fold.train], nodes[fold.test]) for fold in folds]
+    uncertainty = Uncertainty(
         errors=np.concatenate([fold.errors for fold in folds]),
         training=np.concatenate([np.full(len(fold.test), fold.training) for fold in folds]),
         difficulty=np.concatenate(powers),
         peaks=np.concatenate([fold.peaks for fold in folds]),
     )
+    typical = typical_power(nodes)
+    of_each = np.full(len(X), np.nan)
+    left_out = np.concatenate([fold.test for fold in folds])
+    of_each[left_out] = uncertainty.transferred(typical, training)
+    return uncertainty, of_each, float(uncertainty.expected(typical, training))
 
 
-def typical_power(parameters: ParameterScale, X: Array) -> float:
-    """Root mean square of the power function in the box of the training parameters."""
-    nodes = parameters.apply(X)
+def typical_power(nodes: Array) -> float:
+    """Root mean square of the power function in the box around nodes (n, n_parameters)."""
     low, high = nodes.min(axis=0), nodes.max(axis=0)
-    points = qmc.Halton(X.shape[1], scramble=False).random(_N_TYPICAL)
+    points = qmc.Halton(nodes.shape[1], scramble=False).random(_N_TYPICAL)
     return float(np.sqrt(np.mean(power_function(nodes, low + (high - low) * points) ** 2)))
 
 

@@ -8,7 +8,8 @@ import pytest
 from sklearn.base import clone
 
 from skcolora import CoLoRARegressor
-from skcolora._estimators._unseen_error import cross_validate, snapshot_errors
+from skcolora._estimators._left_out import inner_trajectories, peak_errors, snapshot_errors
+from skcolora._estimators._unseen_error import cross_validate, typical_power, unseen_errors
 from skcolora._snapshots import Units
 from skcolora.datasets import make_advection
 from skcolora.utils._deadline import Deadline
@@ -45,18 +46,16 @@ def dense():
 @pytest.fixture(scope="module")
 def sparse():
     data = moved([0.5, 1.0, 1.5, 2.0])
-    with pytest.warns(
-        UserWarning, match="the median error at parameters that a network had not seen"
-    ):
-        return data, small(data).fit(data.X, data.y)
+    with pytest.warns(UserWarning, match="The error at parameters without snapshots is about"):
+        return data, small(data, max_iter=500).fit(data.X, data.y)
 
 
 def test_few_trajectories_that_do_not_tell_of_others_are_found_out(sparse):
     data, model = sparse
-    assert np.median(model.cv_error_) > 5 * model.best_loss_
+    assert model.unseen_error_ > 5 * model.best_loss_
     true = unseen(model, data, moved([0.75, 1.25, 1.75]))
     assert true > 3 * model.best_loss_
-    assert true / 10 < np.median(model.cv_error_) < 10 * true
+    assert true / 10 < model.unseen_error_ < 10 * true
 
 
 def test_many_trajectories_do_not_warn_and_expect_the_true_error(dense):
@@ -64,7 +63,7 @@ def test_many_trajectories_do_not_warn_and_expect_the_true_error(dense):
     assert model.cv_error_.shape == (9,)
     assert (model.cv_error_ >= model.best_loss_).all()
     true = unseen(model, data, moved([0.87, 1.03, 1.18]))
-    assert true / 5 < np.median(model.cv_error_) < 5 * true
+    assert true / 5 < model.unseen_error_ < 5 * true
 
 
 def test_the_fit_is_the_same_without_cross_validation(dense):
@@ -124,9 +123,11 @@ def test_a_fold_whose_training_fails_has_an_infinite_error(dense, monkeypatch):
     data, model = dense
     rows = data.y[..., None]
     monkeypatch.setattr(CoLoRARegressor, "fit", failing)
-    with pytest.warns(UserWarning, match="had not seen"):
-        errors = cross_validate(model, data.X, rows, seed=0, deadline=Deadline())
-    assert np.isinf(errors).all()
+    folds = cross_validate(model, data.X, rows, seed=0, deadline=Deadline())
+    assert np.isinf(np.concatenate([fold.errors for fold in folds])).all()
+    _, of_each, expected = unseen_errors(folds, model._units.parameters, data.X, 0.01)
+    assert np.isinf(of_each).all()
+    assert np.isinf(expected)
 
 
 def test_an_interruption_of_the_folds_keeps_the_fit(dense, monkeypatch):
@@ -134,8 +135,87 @@ def test_an_interruption_of_the_folds_keeps_the_fit(dense, monkeypatch):
         raise KeyboardInterrupt
 
     data, model = dense
-    monkeypatch.setattr("skcolora._estimators._unseen_error._errors_of_fold", interrupted)
+    monkeypatch.setattr("skcolora._estimators._unseen_error._fold", interrupted)
     with pytest.warns(UserWarning, match="without `cv_error_`"):
         kept = clone(model).fit(data.X, data.y)
     assert kept.cv_error_ is None
     assert np.array_equal(kept.predict(data.X), model.predict(data.X))
+
+
+def test_a_tenth_is_left_out_at_first_and_trained_on_in_the_end():
+    speeds = np.linspace(0.8, 1.2, 20)
+    data = moved(speeds)
+    model = small(data, cv="once", max_iter=400).fit(data.X, data.y)
+    (fold,) = model._folds
+    assert len(fold.test) == 2
+    assert sorted([*fold.train, *fold.test]) == list(range(20))
+    assert np.flatnonzero(np.isfinite(model.cv_error_)).tolist() == sorted(fold.test)
+    assert model.n_iter_ == 400
+    assert len(fold.regressor.loss_curve_) == 300
+    # The network that had not seen them is another one, and worse there.
+    seen = unseen(model, data, moved(speeds[fold.test]))
+    assert seen < fold.errors.mean()
+    assert unseen(fold.regressor, data, moved(speeds[fold.test])) == pytest.approx(
+        fold.errors.mean(), rel=1e-3
+    )
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"cv": None}, {"max_iter": 7}, {"early_stopping": True}],
+    ids=["not asked for", "too short", "early stopping"],
+)
+def test_nothing_is_left_out(changes):
+    data = moved(np.linspace(0.8, 1.2, 9))
+    model = small(data, **({"cv": "once", "max_iter": 12} | changes)).fit(data.X, data.y)
+    assert model.unseen_error_ is None
+    assert model.cv_error_ is None
+
+
+def test_few_parameters_leave_none_out():
+    data = moved([0.5, 1.0, 1.5, 2.0, 2.0])
+    assert small(data, cv="once", max_iter=12).fit(data.X, data.y).unseen_error_ is None
+
+
+def test_a_warm_start_does_not_leave_out_what_it_has_seen(dense):
+    data, _ = dense
+    model = small(data, cv="once", max_iter=12, warm_start=True).fit(data.X, data.y)
+    assert model.unseen_error_ is not None
+    assert model.fit(data.X, data.y).unseen_error_ is None
+
+
+def test_the_first_part_keeps_its_share_of_the_time():
+    data = moved(np.linspace(0.8, 1.2, 9))
+    model = small(data, cv="once", max_iter=None, max_time=3.0).fit(data.X, data.y)
+    (fold,) = model._folds
+    assert 0 < len(fold.regressor.loss_curve_) < model.n_iter_
+
+
+def test_inner_trajectories_are_surrounded_and_apart():
+    axis = np.arange(5.0)
+    grid = np.stack(np.meshgrid(axis, axis, indexing="ij"), -1).reshape(-1, 2)
+    chosen = grid[inner_trajectories(grid)]
+    assert len(chosen) == 2
+    assert ((chosen > 0) & (chosen < 4)).all()
+    assert np.linalg.norm(chosen[0] - chosen[1]) > 1.2
+
+
+def test_repeated_parameters_are_left_out_together():
+    nodes = np.repeat(np.arange(6.0), 2)[:, None]
+    chosen = inner_trajectories(nodes)
+    assert chosen.sum() == 2
+    assert np.unique(nodes[chosen]).size == 1
+
+
+def test_typical_parameters_lie_nearer_where_there_are_more():
+    nodes = np.arange(6.0)[:, None]
+    assert typical_power(nodes) < 0.8 * typical_power(nodes[[0, 2, 3, 5]])
+
+
+def test_peak_errors_are_in_units_of_the_scale():
+    true = np.zeros((2, 3, 4, 2))
+    predicted = true.copy()
+    predicted[0, 1, 2, 0], predicted[1, 0, 0, 1] = 3.0, 5.0
+    scale = np.ones_like(true)
+    scale[..., 0], scale[..., 1] = 2.0, 0.0
+    np.testing.assert_array_equal(peak_errors(true, predicted, scale), [1.5, 0.0])
