@@ -3,7 +3,7 @@
 The cost of a training step must not depend on the grid, so a batch consists of a few
 snapshots with a few points each.  Snapshots and points are stratified.  Points are drawn more
 often where the field is far from its usual value (`PointCells`) and where the network has had large
-errors.  The weights of the samples keep all estimates unbiased.
+errors.  The weights of the points keep the estimate of each snapshot's error unbiased.
 """
 
 from __future__ import annotations
