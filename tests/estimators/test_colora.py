@@ -295,15 +295,20 @@ def test_interrupted_fit_is_fitted(data, monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(NaturalGradientPhase, "step", interrupted)
-    model = quick(**data.grid, max_iter=50)
+    model = quick(**data.grid, max_iter=50, cv=None)
     with pytest.warns(UserWarning, match="interrupted after 40 steps"):
         model.fit(data.X, data.y)
     assert np.isfinite(model.predict(data.X)).all()
 
 
 def test_verbose_shows_progress(data, capsys):
-    quick(**data.grid, max_iter=50, verbose=1).fit(data.X, data.y)
+    quick(**data.grid, max_iter=50, verbose=1, cv=None).fit(data.X, data.y)
     assert "50/50" in capsys.readouterr().err
+    quick(**data.grid, max_iter=50, verbose=1).fit(data.X, data.y)
+    shown = capsys.readouterr().err
+    assert "without 1 of 5 trajectories" in shown
+    assert "38/38" in shown
+    assert "12/12" in shown
     quick(**data.grid, max_iter=50).fit(data.X, data.y)
     assert capsys.readouterr() == ("", "")
 

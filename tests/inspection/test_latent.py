@@ -92,8 +92,8 @@ def test_refuses_arrays_that_do_not_fit(changes, message):
 def test_refuses_what_is_not_there(advection, colora, pod):
     with pytest.raises(TypeError, match="PODRegressor has no latent states"):
         LatentDisplay.from_estimator(pod, advection.X)
-    with pytest.raises(ValueError, match=r"`components` must be an integer from 0 to 2; got 3"):
-        LatentDisplay.from_estimator(colora, advection.X, components=[3])
+    with pytest.raises(ValueError, match=r"`components` must be an integer from 0 to 3; got 4"):
+        LatentDisplay.from_estimator(colora, advection.X, components=[4])
     with pytest.raises(ValueError, match="at least one latent variable"):
         LatentDisplay.from_estimator(colora, advection.X, components=[])
     with pytest.raises(ValueError, match="`color_by`"):
