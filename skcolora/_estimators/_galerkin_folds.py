@@ -26,10 +26,9 @@ _SHARE_OF_STARTS = 0.5
 
 
 class _Errors(NamedTuple):
-    """The entries of `Uncertainty` for the trajectories of a fold, and which were out of time."""
+    """Entries of `Uncertainty` for the trajectories of a fold, and which ran out of time."""
 
     errors: Array
-    training: Array
     difficulty: Array
     peaks: Array
     out_of_time: Array
@@ -40,8 +39,9 @@ def path_difficulty(solution: GalerkinSolution) -> Array:
 
     It is infinite for those that did not reach the last time.
     """
-    squares = np.square(solution.error_indicator).mean(axis=1)
-    return np.asarray(np.sqrt(np.nan_to_num(squares, nan=np.inf, posinf=np.inf)))
+    with np.errstate(over="ignore"):
+        size = np.sqrt(np.square(solution.error_indicator).mean(axis=1))
+    return np.asarray(np.nan_to_num(size, nan=np.inf, posinf=np.inf))
 
 
 def calibrate(
@@ -49,8 +49,10 @@ def calibrate(
 ) -> Uncertainty | None:
     """The errors of the equation with networks that were trained without a part of the snapshots.
 
-    They are compared with the indicator of the residual.  The networks are those of the
-    cross-validation of the regressor, on the workers of joblib.
+    They are compared with the indicator of the residual.  It counts what the network cannot
+    represent, also at training parameters, so that nothing is left to the training error.  The
+    networks are those of the cross-validation of the regressor.  Their equations are solved on
+    the workers of joblib.
 
     Parameters
     ----------
@@ -98,16 +100,17 @@ def calibrate(
             stacklevel=caller_stacklevel(),
         )
         return None
-    *entries, out_of_time = map(np.concatenate, zip(*found, strict=True))
+    errors, difficulty, peaks, out_of_time = map(np.concatenate, zip(*found, strict=True))
     if out_of_time.any():
         warnings.warn(
-            f"CoLoRAGalerkin: `max_time` was too short to solve the equation at "
+            "CoLoRAGalerkin: `max_time` was too short to solve the equation at "
             f"{out_of_time.sum()} of {len(X)} trajectories in the cross-validation, and their "
             "errors count as infinite; raise `max_time` of the regressor.",
             ConvergenceWarning,
             stacklevel=caller_stacklevel(),
         )
-    return Uncertainty(*entries)
+    training = np.zeros_like(errors)
+    return Uncertainty(errors=errors, training=training, difficulty=difficulty, peaks=peaks)
 
 
 @with_default_torch_settings
@@ -122,10 +125,9 @@ def _fold_errors(
     seed: int,
     seconds: float | None,
 ) -> _Errors:
-    n, training = len(fold.test), np.full(len(fold.test), fold.training)
-    infinite = np.full(n, np.inf)
+    n, infinite = len(fold.test), np.full(len(fold.test), np.inf)
     # A finite difficulty keeps the ratio of an infinite error to it infinite.
-    failed = _Errors(infinite, training, np.ones(n), infinite, np.zeros(n, dtype=bool))
+    failed = _Errors(infinite, np.ones(n), infinite, np.zeros(n, dtype=bool))
     if fold.regressor is None:
         return failed
     with warnings.catch_warnings():
@@ -140,7 +142,7 @@ def _fold_errors(
         errors, peaks = errors_of(fold.regressor, inputs[fold.test], some, true, predicted)
     difficulty = path_difficulty(solution)
     difficulty[np.isinf(difficulty)] = 1.0
-    return _Errors(errors, training, difficulty, peaks, solution.status == "max_time")
+    return _Errors(errors, difficulty, peaks, solution.status == "max_time")
 
 
 def _solve(
