@@ -23,6 +23,8 @@ from unseen_rivals import EzyrbRegressor, make_rival, positive
 import skcolora
 
 NETWORK = "CoLoRARegressor"
+BAND = 0.9
+"""Level of the bands of a network with folds, where there are enough trajectories for it."""
 
 
 def variation_errors(true: Any, predicted: Any, mean: Any, std: Any) -> np.ndarray:
@@ -68,6 +70,10 @@ def fit(task: dict[str, Any]) -> dict[str, Any]:
         model.fit(X, y)
         seconds = time.perf_counter() - started
         predicted = model.predict(problem["X_new"])
+        bands: dict[str, Any] = {}
+        enough = len(X) + 1 >= 1 / (1 - BAND)
+        if name == NETWORK and isinstance(task["settings"].get("cv"), int) and enough:
+            bands = in_band(model, problem["X_new"], problem["y_new"], BAND)
     errors = variation_errors(problem["y_new"], predicted, problem["mean"], problem["std"])
     return {
         "error": errors.mean(),
@@ -75,6 +81,7 @@ def fit(task: dict[str, Any]) -> dict[str, Any]:
         "median": np.median(errors),
         "seconds": seconds,
         **described(model),
+        **bands,
     }
 
 
@@ -87,13 +94,23 @@ def described(model: Any) -> dict[str, Any]:
         value = getattr(model, attribute, None)
         if value is not None:
             found[key] = value
-    estimated = getattr(model, "cv_error_", None)
+    estimated = getattr(model, "unseen_error_", None)
     if estimated is not None:
-        found |= {"cv_error": np.mean(estimated), "cv_error_worst": np.max(estimated)}
-    of_parameters = getattr(model, "map_", None)
-    if of_parameters is not None:
-        found["map"] = str(of_parameters)
+        found["unseen_error"] = estimated
     return found
+
+
+def in_band(model: Any, X: Any, y: Any, level: float) -> dict[str, Any]:
+    """How many of the trajectories lie in the bands of a network as a whole, and their width.
+
+    The width is the median over the trajectories of half the root mean square width, relative to
+    the variation of the training snapshots.
+    """
+    _, lower, upper = model.predict(X, return_interval=level)
+    axes = tuple(range(1, y.ndim))
+    inside = ((lower <= y) & (y <= upper)).all(axis=axes)
+    half = np.sqrt(np.square(upper - lower).mean(axis=axes)) / 2
+    return {"inside": int(inside.sum()), "of": len(y), "half_width": np.median(half) / y.std()}
 
 
 def main() -> None:

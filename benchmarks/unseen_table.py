@@ -21,7 +21,7 @@ HEAD = [
     "after",
     "after / before",
     "training error",
-    "`cv_error_`",
+    "`unseen_error_`",
     "best rival",
     "after / rival",
 ]
@@ -70,7 +70,7 @@ def compared(figures: Rows) -> Table:
             cells[2] += f", {best['contestant']}"
         training, estimated = (
             mean_of(row[key] for row in after.values() if row.get(key) is not None)
-            for key in ("training_error", "cv_error")
+            for key in ("training_error", "unseen_error")
         )
         rows.append(
             [

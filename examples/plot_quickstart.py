@@ -71,7 +71,7 @@ print(f"Snapshots: {data!r}; unseen parameters: {X_new.tolist()}")
 # The rivals matter: interpolation of the snapshots is a strong one where a parameter is
 # sampled densely, and the projection on POD modes shows how far any linear model can get.
 colora = CoLoRARegressor(**data.grid, **budget, random_state=0, verbose=1)
-n_latent = 7
+n_latent = 8
 models = {
     "CoLoRARegressor": colora,
     "PODRegressor": PODRegressor(**data.grid, n_components=n_latent),
@@ -106,6 +106,13 @@ for name, error, fit_time, predict_time in table:
     latent, weights = sizes[name]
     times = f"{fit_time:8.2f} s{predict_time:9.3f} s" if fit_time is not None else ""
     print(f"{name:22}{error:10.2e}{latent or '':>8}{weights:11,}{times}")
+
+if colora.unseen_error_ is not None:
+    # One of the trajectories was left out at first.
+    print(
+        f"\nError that CoLoRARegressor expects at unseen parameters: {colora.unseen_error_:.1e} of "
+        f"the variation; at those it was trained on: {colora.best_loss_:.1e}."
+    )
 
 # %%
 # Picture

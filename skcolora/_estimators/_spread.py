@@ -38,8 +38,8 @@ def spread(regressor: Any, X: Array, layout: SnapshotLayout) -> Array:
     Returns
     -------
     spread : ndarray of shape (n, n_times, n_points, n_fields)
-        In the units of the fields.  At the times and points of ``fit``, the mean square of the
-        scaled fields is that of their variation.
+        In the units of the fields.  At the times and points of ``fit``, its mean square is that
+        of the variation of the fields, each relative to its standard deviation.
     """
     units = regressor._units
     sizes, variations = _sizes(regressor, X)
@@ -60,13 +60,16 @@ def _sizes(regressor: Any, X: Array) -> tuple[Array, Array]:
     some = fitted.at_numbers(fitted.times[_spread_out(fitted.n_times, _MAX_TIMES)])
     points = fitted.grid.points[_spread_out(fitted.grid.n_points, _MAX_POINTS)]
     layout = some.at(None, points)
-    axes = (1, 2, 3)
+    varies = regressor._units.fields.varies
+
+    def mean_square(scaled: Array) -> Array:
+        return np.asarray(np.square(scaled[..., varies]).mean((1, 2, 3), keepdims=True))
+
     fields = regressor._units.fields.apply(_decoded(regressor, X, layout, 0, 0.0))
-    squares = sum(
-        (np.square(change).mean(axes, keepdims=True) for change in _changes(regressor, X, layout)),
-        start=np.zeros((len(X), 1, 1, 1)),
-    )
-    return squares, np.square(fields).mean(axes, keepdims=True)
+    squares = np.zeros((len(X), 1, 1, 1))
+    for change in _changes(regressor, X, layout):
+        squares += mean_square(change)
+    return squares, mean_square(fields)
 
 
 def _changes(regressor: Any, X: Array, layout: SnapshotLayout) -> Iterator[Array]:

@@ -76,7 +76,8 @@ class Uncertainty:
         if rank > n:
             raise ValueError(
                 f"`return_interval` of {level:g} needs the errors of at least "
-                f"{math.ceil(level / (1 - level) - 1e-9)} training trajectories; the fit had {n}.  "
-                f"The largest level is {n / (n + 1):.3g}."
+                f"{math.ceil(level / (1 - level) - 1e-9)} training trajectories; the fit had {n} "
+                "that were left out.  Fit on enough of them with cv=5, which leaves out each once, "
+                f"or give a level of at most {n / (n + 1):.3g}."
             )
         return float(scores[rank - 1])

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from skcolora._nn import CoLoRAModel
-from skcolora._training._phase import batch_shape
+from skcolora._training._phase import END_EMPHASIS, batch_shape
 from skcolora._training._sampling import SnapshotSampler
 from skcolora._training._spring import SPRING
 
@@ -39,7 +39,7 @@ class NaturalGradientPhase:
         return cls.STEP_SIZE * step_factor * min(1.0, (1 - progress) / (1 - cls.DECAY_FROM))
 
     def step(self, progress: float, step_factor: float) -> Tensor:
-        batch = self.sampler.draw(*self._shape, self.dtype)
+        batch = self.sampler.draw(*self._shape, self.dtype, emphasis=END_EMPHASIS)
         row_weights = (batch.weights / math.sqrt(len(batch.x))).permute(2, 0, 1)
         values, factors = self.model.linearize(batch.x, batch.inputs, row_weights)
 

@@ -113,15 +113,13 @@ class PooledSampler(SnapshotSampler):
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="skcolora-reader")
         self._pending = self._request(0)
 
-    def draw(
-        self, n_snapshots: int, n_points: int, dtype: torch.dtype, *, time_share: float = 1.0
-    ) -> Batch:
+    def draw(self, n_snapshots: int, n_points: int, dtype: torch.dtype, **options: float) -> Batch:
         self._n_draws += 1
         n_exchanges, remainder = divmod(self._n_draws, self._draws_per_exchange)
         if not remainder:
             self._receive(self._pending)
             self._pending = self._request(n_exchanges)
-        return super().draw(n_snapshots, n_points, dtype, time_share=time_share)
+        return super().draw(n_snapshots, n_points, dtype, **options)
 
     def close(self) -> None:
         self._reader.shutdown(cancel_futures=True)

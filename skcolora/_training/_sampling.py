@@ -3,7 +3,7 @@
 The cost of a training step must not depend on the grid, so a batch consists of a few
 snapshots with a few points each.  Snapshots and points are stratified.  Points are drawn more
 often where the field is far from its usual value (`PointCells`) and where the network has had large
-errors.  The weights of the samples keep all estimates unbiased.
+errors.  The weights of the points keep the estimate of each snapshot's error unbiased.
 """
 
 from __future__ import annotations
@@ -149,17 +149,28 @@ class SnapshotSampler:
         return (fields.double() - self._center) * self._slope
 
     def draw(
-        self, n_snapshots: int, n_points: int, dtype: torch.dtype, *, time_share: float = 1.0
+        self,
+        n_snapshots: int,
+        n_points: int,
+        dtype: torch.dtype,
+        *,
+        time_share: float = 1.0,
+        emphasis: float = 0.0,
     ) -> Batch:
         """Draw a batch, stratified over the times and over the points of each snapshot.
+
+        The first and the last times are drawn ``1 / (1 - emphasis)`` times as often as on average,
+        the middle ones ``1 / (1 + emphasis)`` times.
 
         Only times in the first ``time_share`` of the range of the scaled times are drawn.
         """
         first, last = self._times[0], self._times[-1]
         n_eligible = bisect.bisect_right(self._times, first + time_share * (last - first))
         n_eligible = self.n_snapshots if time_share >= 1 else n_eligible
-        position = self._strata((), n_snapshots) * n_eligible
-        snapshots = self._time_order[position.long().clamp_(max=n_eligible - 1)]
+        position = self._strata((), n_snapshots)
+        if first < last:
+            position = position - emphasis / (2 * math.pi) * torch.sin(2 * math.pi * position)
+        snapshots = self._time_order[(position * n_eligible).long().clamp_(max=n_eligible - 1)]
         points, probability = self._cells.draw(
             self._distribution(snapshots),
             self._strata((n_snapshots,), n_points),

@@ -31,8 +31,8 @@ TITLES = {
     "path": "Most of the error: the path of the equation",
 }
 _NETWORK = (
-    "Raise `width` or `rank`, give the regressor more online weights (adaptation='diagonal', "
-    "`adapted_layers`), or compare several `random_state`."
+    "Raise `width` or `rank`, give the regressor more online weights "
+    "(adaptation='diagonal'), or compare several `random_state`."
 )
 
 
@@ -139,8 +139,8 @@ def _manifold(levels: Levels) -> str:
     return (
         f"The fields that the network can represent are {levels.best_fit:.2g} away from the unseen "
         f"snapshots, but {levels.training_fit:.2g} from the training snapshots.  Train on more "
-        "trajectories, near these parameters.  For transport, adapt the first layer too "
-        "(`adapted_layers`).  With an equation, `CoLoRAGalerkin.refine` teaches the network the "
+        "trajectories, near these parameters, where `suggest` says.  With an "
+        "equation, `CoLoRAGalerkin.refine` teaches the network the "
         "solutions at these parameters."
     )
 

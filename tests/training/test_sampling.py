@@ -170,3 +170,49 @@ def test_rounding_of_the_snapshots_relative_to_their_variation(offset):
     rounding = (exact.float().double() - exact).square().mean().sqrt() / exact.std()
     assert 0.3 < sampler.rounding / float(rounding) < 3
     assert make_sampler(exact).rounding < 1e-8 * sampler.rounding
+
+
+def grid_sampler(n_trajectories, n_times):
+    """Snapshots whose inputs are the numbers of their trajectory and of their time."""
+    generator = torch.Generator().manual_seed(0)
+    fields = torch.rand(n_trajectories * n_times, 2, 1, generator=generator).double()
+    pairs = [[float(i), float(k)] for i in range(n_trajectories) for k in range(n_times)]
+    points = torch.linspace(0, 1, 2).double()[:, None]
+    return SnapshotSampler(fields, points, torch.tensor(pairs).double(), generator=generator)
+
+
+def test_the_first_and_the_last_times_are_drawn_more_often():
+    """The density of the positions is ``1 / (1 - a cos 2πu)`` for the emphasis a."""
+    sampler = grid_sampler(1, 100)
+    drawn = torch.cat(
+        [sampler.draw(200, 1, torch.float64, emphasis=0.5).inputs[:, -1].long() for _ in range(200)]
+    )
+    share = torch.bincount(drawn, minlength=100) / len(drawn) * 100
+    expected = {0: 2.0, 99: 2.0, 50: 2 / 3}
+    for time, density in expected.items():
+        near = share[max(time - 1, 0) : time + 2].mean()
+        assert near == pytest.approx(density, rel=0.05), time
+
+
+def test_steady_fields_have_no_ends():
+    sampler = grid_sampler(8, 1)
+    for seed in (0, 1):
+        sampler.generator.manual_seed(seed)
+        plain = sampler.draw(8, 1, torch.float64).inputs
+        sampler.generator.manual_seed(seed)
+        assert torch.equal(sampler.draw(8, 1, torch.float64, emphasis=0.5).inputs, plain)
+
+
+def test_only_chosen_snapshots_are_drawn():
+    sampler = grid_sampler(3, 4)
+    everything = sampler.draw(12, 1, torch.float64).inputs
+    chosen = np.arange(12) // 4 != 1
+    sampler.restrict(chosen)
+    assert sampler.n_snapshots == 8
+    drawn = sampler.draw(200, 1, torch.float64).inputs
+    middle = sampler.inputs[~chosen]
+    assert not any(torch.equal(row, other) for row in drawn for other in middle)
+    assert len(torch.unique(drawn, dim=0)) == 8
+    sampler.restrict(None)
+    assert len(torch.unique(sampler.draw(200, 1, torch.float64).inputs, dim=0)) == 12
+    assert len(everything) == 12
