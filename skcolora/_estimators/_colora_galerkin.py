@@ -76,7 +76,8 @@ class CoLoRAGalerkin(DistillAndRefine):
         The estimator that is fitted to the snapshots, with their times and points and with the
         period of the equation; None raises an error that says so.  A fitted estimator can be
         given in a `~sklearn.frozen.FrozenEstimator`.  Transforms of the parameters belong into a
-        pipeline here; see the Notes.
+        pipeline here; see the Notes.  With an int as its ``cv`` predictions have error bars; the
+        equations for them take up to a quarter of its ``max_time`` beyond it.
     collocation : {"qr", "sample", "grid", "gauss"}, default="qr"
         Rule for the collocation points xᵢ.  "qr": the points of the snapshots that determine
         Jacobians and right-hand sides of the training best, by pivoted QR.  "sample": points of
@@ -149,6 +150,12 @@ class CoLoRAGalerkin(DistillAndRefine):
         CoLoRAGalerkin(pde, regressor=make_pipeline(root, CoLoRARegressor(...)))
 
     Predictions are computed on the CPU, in float64.
+
+    `expected_error` is a multiple of the root mean square of the ``error_indicator`` of
+    `GalerkinSolution` over the times of ``fit``.  The factor comes from the cross-validation of the
+    regressor: each of its networks gives an equation, which is solved at the trajectories that the
+    network was not trained on.  `suggest` compares the indicators.  Both solve the equation at all
+    their parameters.  A path that ends early has an infinite error.
 
     References
     ----------
@@ -354,7 +361,8 @@ class CoLoRAGalerkin(DistillAndRefine):
             trajectory reached.
         std : ndarray of the shape of y
             Standard deviations of the fields, only with ``return_std``; infinite for a trajectory
-            that does not reach the last time of ``fit``, and NaN where y is NaN.
+            that does not reach the last time of ``fit``, and NaN where y is NaN.  They do not grow
+            beyond the times of ``fit``.
         lower, upper : ndarray of the shape of y
             The ends of the band, only with ``return_interval``.
 
