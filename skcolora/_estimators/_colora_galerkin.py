@@ -49,7 +49,9 @@ from skcolora.utils._torch import with_default_torch_settings
 # Time for encoding the starts of the training, as a share of the regressor's `max_time`.
 _SHARE_OF_STARTS = 0.1
 # Time for the equations of all folds together, as such a share.
-_SHARE_OF_FOLDS = 0.25
+_SHARE_OF_FOLDS = 0.5
+# Number of parameters whose difficulty is found at once: initial fields take memory.
+_BATCH = 128
 
 
 class CoLoRAGalerkin(DistillAndRefine):
@@ -77,7 +79,7 @@ class CoLoRAGalerkin(DistillAndRefine):
         period of the equation; None raises an error that says so.  A fitted estimator can be
         given in a `~sklearn.frozen.FrozenEstimator`.  Transforms of the parameters belong into a
         pipeline here; see the Notes.  With an int as its ``cv`` predictions have error bars; the
-        equations for them take up to a quarter of its ``max_time`` beyond it.
+        equations for them may take half of its ``max_time`` beyond it.
     collocation : {"qr", "sample", "grid", "gauss"}, default="qr"
         Rule for the collocation points xᵢ.  "qr": the points of the snapshots that determine
         Jacobians and right-hand sides of the training best, by pivoted QR.  "sample": points of
@@ -462,7 +464,8 @@ class CoLoRAGalerkin(DistillAndRefine):
 
     @with_default_torch_settings
     def _difficulty(self, X: Array) -> Array:
-        return path_difficulty(self._silent_paths(X))
+        parts = (X[i : i + _BATCH] for i in range(0, len(X), _BATCH))
+        return np.concatenate([path_difficulty(self._silent_paths(part)) for part in parts])
 
     def _in_order(self, X: Array) -> Array:
         """Columns of X in the order of the equation's parameters."""

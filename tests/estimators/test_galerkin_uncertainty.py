@@ -13,7 +13,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from skcolora import CoLoRAGalerkin, CoLoRARegressor
-from skcolora._estimators import _galerkin_folds
+from skcolora._estimators import _colora_galerkin, _galerkin_folds
 from skcolora._estimators._galerkin_folds import calibrate, path_difficulty
 from skcolora._estimators._left_out import errors_of, failed_fold, snapshot_errors
 from skcolora._estimators._unwrap import find_regressor
@@ -236,6 +236,12 @@ def test_suggestions_lie_where_there_are_no_snapshots(model):
     assert sorted(suggested.ravel()) == [0.65, 0.85, 1.1, 2.5]
     with pytest.raises(ValueError, match="at least n=5 different rows"):
         model.suggest(candidates, 5)
+
+
+def test_many_candidates_are_compared_in_batches(model, monkeypatch):
+    difficulty = model._difficulty(NEW.X)
+    monkeypatch.setattr(_colora_galerkin, "_BATCH", 3)
+    np.testing.assert_allclose(model._difficulty(NEW.X), difficulty, rtol=1e-6)
 
 
 def test_other_networks_do_not_inherit_the_calibration(model):
