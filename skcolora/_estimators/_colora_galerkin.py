@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import copy
 import time
+import warnings
 from collections.abc import Mapping, Sequence
 from numbers import Integral, Real
 from types import SimpleNamespace
@@ -12,45 +12,49 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import check_random_state, check_scalar
+from sklearn.utils import check_random_state
 
-from skcolora._estimators._base import SnapshotRegressor
 from skcolora._estimators._colora import CoLoRARegressor
-from skcolora._estimators._unwrap import find_regressor, replace_regressor, trained_model
+from skcolora._estimators._distill_and_refine import DistillAndRefine
+from skcolora._estimators._galerkin_folds import calibrate, path_difficulty
+from skcolora._estimators._spread import spread
+from skcolora._estimators._unwrap import find_regressor, trained_model, transform_parameters
 from skcolora._galerkin import (
     GalerkinSolution,
+    LatentEquation,
+    TrainedModel,
     build_equation,
     check_agreement,
     check_grid_is_given,
     check_network_period,
     check_options,
-    distill,
     initial_fields,
     parameter_order,
-    refine,
     step_tolerance,
     warn_of_doubts,
 )
-from skcolora._nn import CoLoRAModel
 from skcolora._snapshots import (
     ON_EXTRAPOLATION,
     Array,
     check_extrapolation,
     check_period,
-    rows_among,
     validate_parameters,
     validate_rows,
 )
 from skcolora.pdes import PDE
-from skcolora.utils._deadline import Deadline, time_limit
+from skcolora.utils._deadline import Deadline
 from skcolora.utils._sklearn import HasMethods, Interval, StrOptions, fit_context
 from skcolora.utils._torch import with_default_torch_settings
 
 # Time for encoding the starts of the training, as a share of the regressor's `max_time`.
 _SHARE_OF_STARTS = 0.1
+# Time for the equations of all folds together, as such a share.
+_SHARE_OF_FOLDS = 0.5
+# Number of parameters whose difficulty is found at once: initial fields take memory.
+_BATCH = 128
 
 
-class CoLoRAGalerkin(SnapshotRegressor):
+class CoLoRAGalerkin(DistillAndRefine):
     """Reduced model whose latent state follows an equation (CoLoRA-EQ).
 
     The network û(x; θ, φ) of a `CoLoRARegressor` serves as a nonlinear trial space.  Its
@@ -74,7 +78,8 @@ class CoLoRAGalerkin(SnapshotRegressor):
         The estimator that is fitted to the snapshots, with their times and points and with the
         period of the equation; None raises an error that says so.  A fitted estimator can be
         given in a `~sklearn.frozen.FrozenEstimator`.  Transforms of the parameters belong into a
-        pipeline here; see the Notes.
+        pipeline here; see the Notes.  With an int as its ``cv`` predictions have error bars; the
+        equations for them may take half of its ``max_time`` beyond it.
     collocation : {"qr", "sample", "grid", "gauss"}, default="qr"
         Rule for the collocation points xᵢ.  "qr": the points of the snapshots that determine
         Jacobians and right-hand sides of the training best, by pivoted QR.  "sample": points of
@@ -147,6 +152,12 @@ class CoLoRAGalerkin(SnapshotRegressor):
         CoLoRAGalerkin(pde, regressor=make_pipeline(root, CoLoRARegressor(...)))
 
     Predictions are computed on the CPU, in float64.
+
+    `expected_error` is a multiple of the root mean square of the ``error_indicator`` of
+    `GalerkinSolution` over the times of ``fit``.  The factor comes from the cross-validation of the
+    regressor: each of its networks gives an equation, which is solved at the trajectories that the
+    network was not trained on.  `suggest` compares the indicators.  Both solve the equation at all
+    their parameters.  A path that ends early has an infinite error.
 
     References
     ----------
@@ -253,7 +264,7 @@ class CoLoRAGalerkin(SnapshotRegressor):
         where = "regressor=CoLoRARegressor(times=..., points=..., period=pde.period)"
         check_grid_is_given(pde, inner.times, inner.points, where)
         named = X if hasattr(X, "columns") else None
-        X, _, layout = validate_rows(self, X, y, times=inner.times, points=inner.points)
+        X, rows, layout = validate_rows(self, X, y, times=inner.times, points=inner.points)
         given = X
         self._order = parameter_order(pde, getattr(self, "feature_names_in_", None))
         X = self._in_order(X)
@@ -261,39 +272,52 @@ class CoLoRAGalerkin(SnapshotRegressor):
         check_network_period(pde, check_period(inner.period, layout.grid))
         check_options(pde, X, layout.grid, self.conserve, self.norm, self.collocation)
         self.regressor_ = clone(regressor).fit(given if named is None else named, y)
-        error = find_regressor(self.regressor_).best_loss_
-        self.rtol_ = step_tolerance(error) if self.rtol is None else self.rtol
         # Parameters that change later have no effect before the next fit.
         self._fitted_params = SimpleNamespace(**self.get_params(deep=False))
+        self.rtol_ = self._tolerance(find_regressor(self.regressor_).best_loss_)
         # The limit of the regressor leaves little time for the starts of the equation.
         limit = find_regressor(self.regressor_).max_time
         self._set_equation(X, deadline=Deadline(limit and _SHARE_OF_STARTS * limit))
+        seconds = limit and _SHARE_OF_FOLDS * limit
+        self._uncertainty = calibrate(self, X, rows, seed=self._seed(), seconds=seconds)
         return self
 
     def _set_equation(self, X: Array, **limits: Any) -> None:
         """The latent equation, with collocation points and starts from these parameters."""
         started = time.perf_counter()
-        params, model = self._fitted_params, trained_model(self.regressor_, self._order)
-        self._equation = build_equation(
+        model = trained_model(self.regressor_, self._order)
+        seed = self._fitted_params.random_state
+        self._equation = self._new_equation(model, X, self.rtol_, seed, **limits)
+        self.collocation_ = self._equation.collocation.points.numpy()
+        if limits.get("collocation") is None:
+            self._equation_seconds = time.perf_counter() - started
+        self._layout, self._X = model.layout, X
+
+    def _tolerance(self, error: float) -> float:
+        """Tolerance of a step with networks that have this training error."""
+        given: float | None = self._fitted_params.rtol
+        return step_tolerance(error) if given is None else given
+
+    def _new_equation(
+        self, model: TrainedModel, X: Array, rtol: float, seed: Any, **limits: Any
+    ) -> LatentEquation:
+        params = self._fitted_params
+        return build_equation(
             model,
             X,
             pde=params.pde,
             rule=params.collocation,
             n_points=params.n_collocation,
             norm=params.norm,
-            rng=check_random_state(params.random_state),
+            rng=check_random_state(seed),
             regularization=params.regularization,
             conserve=params.conserve,
             method=params.method,
-            rtol=self.rtol_,
+            rtol=rtol,
             substeps=params.substeps,
             max_steps=params.max_steps,
             **limits,
         )
-        self.collocation_ = self._equation.collocation.points.numpy()
-        if limits.get("collocation") is None:
-            self._equation_seconds = time.perf_counter() - started
-        self._layout, self._X = model.layout, X
 
     @with_default_torch_settings
     def predict(
@@ -303,7 +327,9 @@ class CoLoRAGalerkin(SnapshotRegressor):
         times: ArrayLike | None = None,
         points: Any = None,
         initial: Any = None,
-    ) -> Array:
+        return_std: bool = False,
+        return_interval: float | None = None,
+    ) -> Any:
         """Fields at new parameters, by solving the equation in the latent space.
 
         Parameters
@@ -321,18 +347,33 @@ class CoLoRAGalerkin(SnapshotRegressor):
             or observations (n_trajectories, n_observed[, n_fields]) at points of their own,
             (n_observed, n_dims).  None: the fields of ``pde.initial``, or, where the equation
             defines none, the prediction of the regressor for time 0.
+        return_std : bool, default=False
+            Whether to return standard deviations too.  They need a regressor with an int as
+            ``cv``.
+        return_interval : float, default=None
+            Level of a band that is returned too, for example 0.9: this share of new trajectories
+            lies in it as a whole, at all times and points of ``fit``.  It needs a regressor with
+            an int as ``cv``, and for a level p at least p / (1 - p) training trajectories: 9 for
+            0.9, and 19 for 0.95.
 
         Returns
         -------
         y : ndarray of float64
             Fields in the layout that ``fit`` was given, with NaN after the time that a
             trajectory reached.
+        std : ndarray of the shape of y
+            Standard deviations of the fields, only with ``return_std``; infinite for a trajectory
+            that does not reach the last time of ``fit``, and NaN where y is NaN.  They do not grow
+            beyond the times of ``fit``.
+        lower, upper : ndarray of the shape of y
+            The ends of the band, only with ``return_interval``.
 
         Raises
         ------
         ValueError
             If X, times, points or initial do not fit the fitted model, or parameters extrapolate
-            and ``on_extrapolation`` is "raise".
+            and ``on_extrapolation`` is "raise"; or if the fit had no cross-validation, or too few
+            trajectories, for the uncertainty that is asked for.
 
         Warns
         -----
@@ -344,7 +385,23 @@ class CoLoRAGalerkin(SnapshotRegressor):
             If the network cannot represent the initial field or follow the equation, or the path
             leaves the region of the training states.
         """
-        return self.solve(X, times=times, initial=initial).predict(points)
+        inputs = self._in_order(validate_parameters(self, X))
+        uncertain = self._check_asked(return_std, return_interval)
+        layout = self._layout.at(times, points)
+        solution = self.solve(X, times=times, initial=initial)
+        y = solution.predict(points)
+        if not uncertain:
+            return y
+        rows = layout.to_rows(y)
+
+        def deviations() -> Array:
+            known = solution if times is None else self._silent_paths(inputs, initial)
+            uncertainty = self._known_uncertainty("`return_std`")
+            expected = uncertainty.expected(path_difficulty(known), self._training_error)
+            spreads = spread(find_regressor(self.regressor_), self._inner_inputs(inputs), layout)
+            return np.where(np.isnan(rows), np.nan, expected[:, None, None, None] * spreads)
+
+        return self._with_uncertainty(rows, layout, deviations, return_interval)
 
     @with_default_torch_settings
     def solve(
@@ -374,175 +431,42 @@ class CoLoRAGalerkin(SnapshotRegressor):
                 f"`times` must not be negative; got {layout.times[0]:g}.  The initial field "
                 "holds at time 0."
             )
-        equation, names = self._equation, self._equation.pde.parameter_names or None
+        pde = self._equation.pde
+        names = pde.parameter_names or None
         check_extrapolation(
             self.on_extrapolation, self._X, X, None, None, names, constants_count=True
         )
-        known = initial_fields(equation.pde, self._layout, X, initial)
-        solution = equation.integrate(X, layout.times, equation.start(X, known))
-        warn_of_doubts(equation.pde, X, solution)
+        solution = self._paths(X, layout.times, initial)
+        warn_of_doubts(pde, X, solution)
         return solution
 
-    @with_default_torch_settings
-    def distill(
-        self,
-        X: ArrayLike,
-        *,
-        n_solves: int | None = None,
-        hyper_width: int | None = None,
-        max_iter: int = 300,
-        max_time: float | None = None,
-    ) -> Any:
-        """A data-driven regressor that has learnt the paths found by the equation.
+    def _paths(self, X: Array, times: Array, initial: Any) -> GalerkinSolution:
+        equation = self._equation
+        known = initial_fields(equation.pde, self._layout, X, initial)
+        return equation.integrate(X, times, equation.start(X, known))
 
-        Solves the equation at parameters without snapshots, and fits a new hypernetwork to
-        the latent paths, together with the paths at the training parameters.  Paths along which
-        the equation does not hold are dropped; at training parameters the path of the
-        hypernetwork replaces them.  The result predicts at the speed of `CoLoRARegressor`.
+    def _silent_paths(self, X: Array, initial: Any = None) -> GalerkinSolution:
+        """Solution at the times of ``fit``, which only serves to tell how wrong it may be."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            return self._paths(X, self._layout.times, initial)
 
-        Parameters
-        ----------
-        X : array-like of shape (n_candidates, n_parameters)
-            Candidate parameters; they should cover the region in which you want to predict.
-        n_solves : int, default=None
-            Number of candidates at which the equation is solved.  They are chosen one after the
-            other: each time the candidate at which the hypernetwork learnt so far violates the
-            equation most, as in the greedy algorithms of reduced-basis methods.  None: all.
-        hyper_width : int, default=None
-            Width of the new hypernetwork, not less than the width of the regressor's
-            hypernetwork, from whose weights the fit starts.  None: at least 20.
-        max_iter : int, default=300
-            Number of Levenberg–Marquardt iterations, rejected ones included.
-        max_time : float, default=None
-            Seconds that the call may take.  Some candidates may then be left out.
+    # The indicator of the residual counts the errors of the network already.
+    _training_error = 0.0
+    _cure_without_folds = "Fit with a regressor that has cv=5."
 
-        Returns
-        -------
-        regressor : CoLoRARegressor or Pipeline
-            A fitted copy of ``regressor_``.
+    def _inner_inputs(self, X: Array) -> Array:
+        """Parameters as the innermost regressor is given them."""
+        return transform_parameters(self.regressor_, X, order=self._order)
 
-        Raises
-        ------
-        ValueError
-            If ``hyper_width`` is less than the width of the regressor's hypernetwork.
-        RuntimeError
-            If no trajectory could be integrated to the end.
-
-        Warns
-        -----
-        ConvergenceWarning
-            If the hypernetwork misses the paths by more than a hundredth of the variation, or
-            ``max_time`` is not enough to solve the equation everywhere.
-        """
-        deadline = time_limit(max_time)
-        inner = find_regressor(self.regressor_)
-        if hyper_width is None:
-            hyper_width = max(20, inner.hyper_width)
-        if hyper_width < inner.hyper_width:
-            raise ValueError(
-                f"`hyper_width` must be at least {inner.hyper_width}, that of the regressor; got "
-                f"{hyper_width}."
-            )
-        candidates = self._without_snapshots(X)
-        found = distill(
-            self._equation,
-            self._X,
-            candidates,
-            n_solves=len(candidates) if n_solves is None else n_solves,
-            hyper_width=hyper_width,
-            max_iter=max_iter,
-            seed=self._seed(),
-            deadline=deadline,
-        )
-        networks = CoLoRAModel(copy.deepcopy(inner.network_), found.hypernetwork)
-        out = inner._with_model(networks, found.inputs, found.errors[1:], found.errors[-1])
-        return replace_regressor(self.regressor_, out)
+    def _coordinates(self, X: Array) -> Array:
+        return find_regressor(self.regressor_)._coordinates(self._inner_inputs(X))
 
     @with_default_torch_settings
-    def refine(
-        self, X: ArrayLike, *, max_iter: int = 300, max_time: float | None = None
-    ) -> CoLoRAGalerkin:
-        """An estimator whose network has learnt the equation at parameters without snapshots.
-
-        Trains network and hypernetwork further, with the natural gradient of `CoLoRARegressor`,
-        on the equation itself (a physics-informed loss [1]_)::
-
-            τ ‖∂ₜû - f(t, x, û; μ)‖,  ‖û(0; μ) - u₀(μ)‖
-
-        at the rows of X and at the training parameters, and on the fields that the network
-        predicted at the training parameters.  `solve` and `predict` move the latent state within
-        the fields that the network can represent.  Refinement makes the network represent the
-        solutions at X, and is worth its time where snapshots are few.  Both the returned
-        estimator and its ``regressor_`` are then more accurate.  A progress bar appears if the
-        regressor is ``verbose``.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_candidates, n_parameters)
-            Candidate parameters; they should cover the region in which you want to predict.
-        max_iter : int, default=300
-            Number of training steps.
-        max_time : float, default=None
-            Seconds that the call may take.
-
-        Returns
-        -------
-        refined : CoLoRAGalerkin
-            A fitted copy; this estimator stays as it is.
-
-        Raises
-        ------
-        ValueError
-            If X or a limit does not fit, the equation has no initial field, or its right-hand
-            side is not finite.
-        TypeError
-            If a limit is no number.
-
-        Warns
-        -----
-        ConvergenceWarning
-            If the equation is still violated by more than a tenth of the field.
-        UserWarning
-            If the training is interrupted (Ctrl-C); the best weights so far are kept.
-
-        References
-        ----------
-        .. [1] M. Raissi, P. Perdikaris and G. E. Karniadakis, "Physics-informed neural
-           networks", J. Comput. Phys. 378 (2019), 686-707.
-        """
-        deadline = time_limit(max_time)
-        check_scalar(max_iter, "max_iter", Integral, min_val=1)
-        candidates = self._without_snapshots(X)
-        all_parameters = np.vstack([self._X, candidates])
-        inner = find_regressor(self.regressor_)
-        # The new equation takes its time after the training.  If time is short, the points stay.
-        reserve = self._equation_seconds * len(all_parameters) / len(self._X)
-        points = self._equation.collocation if reserve > deadline.remaining / 3 else None
-        networks, result = refine(
-            self._equation.pde,
-            self._equation.model,
-            self._X,
-            candidates,
-            max_iter=max_iter,
-            deadline=deadline.earlier(min(reserve, deadline.remaining / 3)),
-            seed=self._seed(),
-            verbose=int(inner.verbose),
-        )
-        inputs = self._equation.model.transform(all_parameters)
-        refined = inner._with_model(networks, inputs, result.loss_curve, result.error)
-        out = copy.copy(self)
-        out.regressor_ = replace_regressor(self.regressor_, refined)
-        out._set_equation(all_parameters, collocation=points, deadline=deadline)
-        return out
-
-    def _seed(self) -> int:
-        return int(check_random_state(self._fitted_params.random_state).randint(2**31 - 1))
+    def _difficulty(self, X: Array) -> Array:
+        parts = (X[i : i + _BATCH] for i in range(0, len(X), _BATCH))
+        return np.concatenate([path_difficulty(self._silent_paths(part)) for part in parts])
 
     def _in_order(self, X: Array) -> Array:
         """Columns of X in the order of the equation's parameters."""
         return X if self._order is None else X[:, self._order]
-
-    def _without_snapshots(self, X: ArrayLike) -> Array:
-        """Rows of X that the regressor was not trained on."""
-        candidates = self._in_order(validate_parameters(self, X))
-        return candidates[~rows_among(candidates, self._X)]

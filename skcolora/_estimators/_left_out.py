@@ -79,16 +79,41 @@ def fold_of(
     train, test : ndarray of int
         Indices of trajectories.
     """
+    some, true = sample(layout, rows, test)
+    predicted = regressor._evaluate(regressor._latent(X[test], some.times), some)
+    errors, peaks = errors_of(regressor, X[test], some, true, predicted)
+    return Fold(train, test, regressor, errors, peaks)
+
+
+def sample(layout: SnapshotLayout, rows: Array, test: Any) -> tuple[SnapshotLayout, Array]:
+    """A part of the times and points, the last time among them, and some trajectories there."""
     times = np.unique(np.linspace(0, layout.n_times - 1, min(layout.n_times, _MAX_TIMES)).round())
     times = times.astype(np.intp)
     n_points = max(1, min(layout.grid.n_points, _MAX_VALUES // (len(times) * max(len(test), 1))))
     points = np.random.default_rng(0).permutation(layout.grid.n_points)[:n_points]
-    true = rows[np.ix_(test, times, points)]
     some = layout.at_numbers(layout.times[times], layout.grid.points[points])
-    predicted = regressor._evaluate(regressor._latent(X[test], some.times), some)
+    return some, rows[np.ix_(test, times, points)]
+
+
+def errors_of(
+    regressor: Any, X: Array, layout: SnapshotLayout, true: Array, predicted: Array
+) -> tuple[Array, Array]:
+    """Errors and largest errors of predicted rows, as in `Fold`; infinite where there is NaN.
+
+    Parameters
+    ----------
+    regressor : CoLoRARegressor
+        The units and the `spread` are its own.
+    X : ndarray of shape (n, n_parameters)
+        Parameters as the regressor is given them.
+    layout : SnapshotLayout
+        Times and points of the rows.
+    true, predicted : ndarray of shape (n, n_times, n_points, n_fields)
+    """
     errors = snapshot_errors(regressor._units, true, predicted).mean(axis=1)
-    peaks = peak_errors(true, predicted, spread(regressor, X[test], some))
-    return Fold(train, test, regressor, errors, peaks)
+    peaks = peak_errors(true, predicted, spread(regressor, X, layout))
+    failed = np.isnan(errors)
+    return np.where(failed, np.inf, errors), np.where(failed, np.inf, peaks)
 
 
 def failed_fold(train: Any, test: Any) -> Fold:
