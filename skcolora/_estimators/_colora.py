@@ -16,7 +16,7 @@ from sklearn.utils import check_random_state
 from skcolora._estimators._architecture import check_architecture, new_model, weight_shapes
 from skcolora._estimators._base import SnapshotRegressor
 from skcolora._estimators._latent_states import LatentStates
-from skcolora._estimators._left_out import Fold, fold_of, inner_trajectories
+from skcolora._estimators._left_out import Fold, fold_of, inner_trajectories, when_seen
 from skcolora._estimators._spread import spread
 from skcolora._estimators._uncertain import UncertainRegressor
 from skcolora._estimators._unseen_error import (
@@ -194,7 +194,8 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
     It may lie farther from the other trajectories than new parameters do, above all at the edge.
     Therefore what it has beyond the training error, ``sqrt(max(e² - s², 0))``, is multiplied by
     the ratio of the power functions [4]_ at typical new parameters and at its own, and combined
-    with ``best_loss_``.  The power function is the error bound of an interpolation.
+    with the training error.  The power function is the error bound of an interpolation.  These are
+    errors of trajectories, ``‖(û - u) / σ‖ / ‖(u - ū) / σ‖`` with norms over all times.
 
     References
     ----------
@@ -416,7 +417,10 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
         self._fitted_signature = signature if all(units.fields.varies) else ()
         if not result.interrupted:
             folds += cross_validate(self, X, rows, seed=seed, deadline=deadline)
-        self._set_folds(folds)
+        seen = 0.0
+        if folds:
+            folds, seen = when_seen(self, layout, X, cast(Array, rows), folds, left_out)
+        self._set_folds(folds, seen)
         return self
 
     @with_default_torch_settings
@@ -525,17 +529,15 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
     def _set_history(self, loss_curve: list[float], error: float) -> None:
         self.loss_curve_, self.n_iter_, self.best_loss_ = loss_curve, len(loss_curve), error
 
-    def _set_folds(self, folds: list[Fold]) -> None:
+    def _set_folds(self, folds: list[Fold], seen: float = 0.0) -> None:
         """The trajectories that were left out, and the errors that they say others have."""
-        error = self.best_loss_
-        self._folds, found = folds, unseen_errors(folds, self._units.parameters, self._X, error)
+        # Errors of trajectories, where `best_loss_` is the mean of errors of snapshots.
+        self._training_error = seen if folds else self.best_loss_
+        self._folds, scale = folds, self._units.parameters
+        found = unseen_errors(folds, scale, self._X, self._training_error)
         self._uncertainty, self.cv_error_, self.unseen_error_ = found
         if folds:
             warn_of_unseen_error(self)
-
-    @property
-    def _training_error(self) -> float:
-        return self.best_loss_
 
     def _coordinates(self, X: Array) -> Array:
         return self._units.parameters.apply(X)

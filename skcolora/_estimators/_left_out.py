@@ -31,11 +31,8 @@ class Fold(NamedTuple):
     """Errors of the others, relative to their variation, (n_test,)"""
     peaks: Array
     """Their largest errors at any time and point, in units of `spread`, (n_test,)"""
-
-    @property
-    def training(self) -> float:
-        """Training error of the regressor."""
-        return 0.0 if self.regressor is None else float(self.regressor.best_loss_)
+    training: Array | float
+    """Errors that come from the training, and not from leaving out the others"""
 
 
 def inner_trajectories(nodes: Array) -> NDArray[np.bool_]:
@@ -82,7 +79,42 @@ def fold_of(
     some, true = sample(layout, rows, test)
     predicted = regressor._evaluate(regressor._latent(X[test], some.times), some)
     errors, peaks = errors_of(regressor, X[test], some, true, predicted)
-    return Fold(train, test, regressor, errors, peaks)
+    seen = float(_errors_at(regressor, layout, X, rows, _some(train)).mean())
+    return Fold(train, test, regressor, errors, peaks, seen)
+
+
+def when_seen(
+    regressor: Any,
+    layout: SnapshotLayout,
+    X: Array,
+    rows: Array,
+    folds: list[Fold],
+    left_out: NDArray[np.bool_],
+) -> tuple[list[Fold], float]:
+    """The folds of a regressor that is trained on everything, and its own training error.
+
+    Where it was trained at first without the trajectories ``left_out``, their errors now are what
+    comes from the training: the hardest ones may lie elsewhere.
+    """
+    seen = float(_errors_at(regressor, layout, X, rows, _some(np.arange(len(X)))).mean())
+    if not left_out.any():
+        return folds, seen
+    (fold,) = folds
+    return [fold._replace(training=_errors_at(regressor, layout, X, rows, fold.test))], seen
+
+
+def _errors_at(
+    regressor: Any, layout: SnapshotLayout, X: Array, rows: Array, chosen: NDArray[np.intp]
+) -> Array:
+    some, true = sample(layout, rows, chosen)
+    predicted = regressor._evaluate(regressor._latent(X[chosen], some.times), some)
+    return trajectory_errors(regressor._units, true, predicted)
+
+
+def _some(trajectories: NDArray[np.intp]) -> NDArray[np.intp]:
+    """As many of them as could be left out, spread evenly."""
+    n = len(trajectories)
+    return trajectories[np.unique(np.linspace(0, n - 1, min(n, _MOST)).astype(np.intp))]
 
 
 def sample(layout: SnapshotLayout, rows: Array, test: Any) -> tuple[SnapshotLayout, Array]:
@@ -110,7 +142,7 @@ def errors_of(
         Times and points of the rows.
     true, predicted : ndarray of shape (n, n_times, n_points, n_fields)
     """
-    errors = snapshot_errors(regressor._units, true, predicted).mean(axis=1)
+    errors = trajectory_errors(regressor._units, true, predicted)
     peaks = peak_errors(true, predicted, spread(regressor, X, layout))
     failed = np.isnan(errors)
     return np.where(failed, np.inf, errors), np.where(failed, np.inf, peaks)
@@ -118,16 +150,24 @@ def errors_of(
 
 def failed_fold(train: Any, test: Any) -> Fold:
     """The infinite errors of a training that failed."""
-    return Fold(train, test, None, *np.full((2, len(test)), np.inf))
+    infinite = np.full(len(test), np.inf)
+    return Fold(train, test, None, infinite, infinite, 0.0)
 
 
-def snapshot_errors(units: Units, true: Array, predicted: Array) -> Array:
-    """Errors (n_trajectories, n_times) of snapshots, relative to their variation."""
+def trajectory_errors(units: Units, true: Array, predicted: Array) -> Array:
+    """Errors (n,) of trajectories relative to their variation about the training snapshots.
+
+    They are ``‖(û - u) / σ‖ / ‖(u - ū) / σ‖`` with norms over all times, points and fields, and the
+    mean ū and the standard deviation σ of each field.
+    """
     scaled = units.fields.apply(true)
     difference = units.fields.apply(predicted) - scaled
-    sizes = np.sqrt(np.square(scaled).sum(axis=-1).mean(axis=-1))
-    misfits = np.sqrt(np.square(difference).sum(axis=-1).mean(axis=-1))
-    return np.asarray(misfits / np.maximum(sizes, units.least_variation))
+    misfits, sizes = (
+        np.sqrt(np.square(part).sum(axis=3).mean(axis=(1, 2))) for part in (difference, scaled)
+    )
+    # Constant snapshots have no variation and no error.
+    least = max(units.least_variation, np.finfo(float).tiny)
+    return np.asarray(misfits / np.maximum(sizes, least))
 
 
 def peak_errors(true: Array, predicted: Array, scale: Array) -> Array:

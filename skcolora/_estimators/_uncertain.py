@@ -27,12 +27,14 @@ class UncertainRegressor(SnapshotRegressor):
 
     _uncertainty: Uncertainty | None
     _X: Array
+    _training_error: float
+    """Error at the training parameters"""
 
     def expected_error(self, X: ArrayLike) -> Array:
         """Errors that predictions should have, from the cross-validation.
 
-        The error of a trajectory is the mean over its snapshots of the error relative to the
-        variation of the field, as in ``cv_error_``.
+        The error of a trajectory is relative to its variation about the mean of the training
+        snapshots, with norms over all times, points and fields.
 
         Parameters
         ----------
@@ -107,11 +109,6 @@ class UncertainRegressor(SnapshotRegressor):
             share[chosen] = -1.0
             chosen.append(int(np.argmax(difficulty * share)))
         return np.asarray(new[chosen])
-
-    @property
-    @abstractmethod
-    def _training_error(self) -> float:
-        """Error at the training parameters."""
 
     @abstractmethod
     def _coordinates(self, X: Array) -> Array:

@@ -173,7 +173,7 @@ def typical_power(nodes: Array) -> float:
 
 def warn_of_unseen_error(regressor: Any) -> None:
     """Warn if the error to expect at unseen parameters is far above the training error."""
-    expected, training = regressor.unseen_error_, regressor.best_loss_
+    expected, training = regressor.unseen_error_, regressor._training_error
     if expected < max(_LARGE, _LARGER_THAN_TRAINING * training):
         return
     worst = regressor._X[int(np.nanargmax(regressor.cv_error_))]

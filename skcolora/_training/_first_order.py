@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from skcolora._nn import CoLoRAModel
-from skcolora._training._phase import END_EMPHASIS, batch_shape
+from skcolora._training._phase import batch_shape
 from skcolora._training._sampling import SnapshotSampler
 from skcolora._training._soap import SOAP
 
@@ -40,9 +40,7 @@ class FirstOrderPhase:
 
     def step(self, progress: float, step_factor: float) -> Tensor:
         time_share = self.FIRST_TIMES + (1 - self.FIRST_TIMES) * progress / self.ALL_TIMES_FROM
-        batch = self.sampler.draw(
-            *self._shape, self.dtype, time_share=min(1.0, time_share), emphasis=END_EMPHASIS
-        )
+        batch = self.sampler.draw(*self._shape, self.dtype, time_share=min(1.0, time_share))
         difference = self.model(batch.x, batch.inputs) - batch.u
         squared = (batch.weights * difference).square().sum((1, 2))
         loss = (squared + self.TINY).sqrt().mean()

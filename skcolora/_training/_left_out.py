@@ -53,15 +53,31 @@ def train_leaving_out(
     if max_iter is None and not deadline.limited:
         n_steps = DEFAULT_STEPS
     n_first = None if n_steps is None else round(_FIRST_PART * n_steps)
+    title = f"without {left_out.sum()} of {len(left_out)} trajectories"
     n_times = len(sampler.inputs) // len(left_out)
     sampler.restrict(np.repeat(~left_out, n_times))
-    first = train(model, sampler, max_iter=n_first, deadline=deadline.share(_FIRST_PART), **options)
+    first = train(
+        model,
+        sampler,
+        max_iter=n_first,
+        deadline=deadline.share(_FIRST_PART),
+        title=title,
+        **options,
+    )
     sampler.restrict(None)
     if first.interrupted:
         return first
     measure(model, first)
     rest = None if n_steps is None else n_steps - len(first.losses)
-    second = train(model, sampler, max_iter=rest, deadline=deadline, refine_only=True, **options)
+    second = train(
+        model,
+        sampler,
+        max_iter=rest,
+        deadline=deadline,
+        refine_only=True,
+        title="all trajectories",
+        **options,
+    )
     second.losses = first.losses + second.losses
     second.n_setbacks += first.n_setbacks
     return second

@@ -65,6 +65,7 @@ def train(
     refine_only: bool = False,
     dtype: torch.dtype = torch.float64,
     verbose: int = 0,
+    title: str | None = None,
 ) -> TrainingResult:
     """Train a model in place, first with SOAP and then with natural-gradient steps.
 
@@ -94,6 +95,8 @@ def train(
         Precision of the returned model, in which its error is computed at the end.
     verbose : int
         A positive value shows a progress bar.
+    title : str or None
+        Words before the progress bar.
 
     Returns
     -------
@@ -117,7 +120,7 @@ def train(
         Stage(lambda: FirstOrderPhase(model, sampler), n_first, time_share=FIRST_PHASE_TIME),
         Stage(lambda: NaturalGradientPhase(model, sampler), max_iter, patience=patience),
     ]
-    result = train_in_stages(
+    return train_in_stages(
         model,
         stages,
         lambda: _relative_error(sample, model),
@@ -125,8 +128,8 @@ def train(
         target_error=target_error,
         dtype=dtype,
         verbose=verbose,
+        title=title,
     )
-    return result
 
 
 def warn_of_target(result: TrainingResult, target_error: float) -> None:
@@ -161,6 +164,7 @@ def train_in_stages(
     target_error: float = 0.0,
     dtype: torch.dtype = torch.float64,
     verbose: int = 0,
+    title: str | None = None,
 ) -> TrainingResult:
     """Run phases one after the other, and keep the weights with the smallest error.
 
@@ -175,7 +179,7 @@ def train_in_stages(
     # With a time limit the number of steps is not known in advance.
     total = None if deadline.limited else stages[-1].last_step
     device = next(model.parameters()).device
-    bar = tqdm(total=total, disable=verbose <= 0, unit="step")
+    bar = tqdm(total=total, disable=verbose <= 0, unit="step", desc=title)
     with bar, chosen_threads(device, evaluate) as threads:
         training = _Training(best, result, threads, deadline, bar)
         ends = [deadline.share(stage.time_share) for stage in stages]

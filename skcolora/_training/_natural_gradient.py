@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from skcolora._nn import CoLoRAModel
-from skcolora._training._phase import END_EMPHASIS, batch_shape
+from skcolora._training._phase import batch_shape
 from skcolora._training._sampling import SnapshotSampler
 from skcolora._training._spring import SPRING
 
@@ -21,6 +21,9 @@ class NaturalGradientPhase:
     STEP_SIZE = 0.5
     # Share of the phase after which the step decays.
     DECAY_FROM = 0.4
+    # How much more often the first and the last times are drawn, see `SnapshotSampler.draw`: the
+    # latent state is held from one side only there, so that its errors are larger otherwise.
+    END_EMPHASIS = 0.5
     # Least damping, relative to the squared rounding errors of the snapshots.  With less damping
     # the steps follow the rounding errors, and hardly the field.
     ROUNDING_DAMPING = 10.0
@@ -39,7 +42,7 @@ class NaturalGradientPhase:
         return cls.STEP_SIZE * step_factor * min(1.0, (1 - progress) / (1 - cls.DECAY_FROM))
 
     def step(self, progress: float, step_factor: float) -> Tensor:
-        batch = self.sampler.draw(*self._shape, self.dtype, emphasis=END_EMPHASIS)
+        batch = self.sampler.draw(*self._shape, self.dtype, emphasis=self.END_EMPHASIS)
         row_weights = (batch.weights / math.sqrt(len(batch.x))).permute(2, 0, 1)
         values, factors = self.model.linearize(batch.x, batch.inputs, row_weights)
 

@@ -10,10 +10,6 @@ from torch import Tensor
 from skcolora._nn import CoLoRAModel
 from skcolora._training._sampling import SnapshotSampler
 
-# How much more often the first and the last times are drawn, see `SnapshotSampler.draw`.  Nothing
-# beyond them holds the latent state there, so that its errors are several times larger otherwise.
-END_EMPHASIS = 0.5
-
 
 class Phase(Protocol):
     """One phase of training."""

@@ -8,7 +8,7 @@ import pytest
 from sklearn.base import clone
 
 from skcolora import CoLoRARegressor
-from skcolora._estimators._left_out import inner_trajectories, peak_errors, snapshot_errors
+from skcolora._estimators._left_out import inner_trajectories, peak_errors, trajectory_errors
 from skcolora._estimators._unseen_error import cross_validate, typical_power, unseen_errors
 from skcolora._snapshots import Units
 from skcolora.datasets import make_advection
@@ -32,7 +32,7 @@ def unseen(model, data, new):
     units = Units.of(data.X, TIMES, np.zeros((1, 1)), (None,), 1)
     scale = type(units.fields)(np.array([fields.mean()]), np.array([fields.std()]))
     predicted = model.predict(new.X)[..., None]
-    return snapshot_errors(units.with_fields(scale), new.y[..., None], predicted).mean()
+    return trajectory_errors(units.with_fields(scale), new.y[..., None], predicted).mean()
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +90,9 @@ def test_errors_are_relative_to_the_variation():
     fields = scale(np.array([1.0, -2.0]), np.array([2.0, 0.5]))
     units = Units.of(np.eye(2), np.arange(3.0), np.eye(2), (None, None), 2).with_fields(fields)
     mean = np.broadcast_to(fields.center, true.shape)
-    np.testing.assert_allclose(snapshot_errors(units, true, mean), 1.0)
+    np.testing.assert_allclose(trajectory_errors(units, true, mean), 1.0)
     close = true + 0.01 * (true - mean)
-    np.testing.assert_allclose(snapshot_errors(units, true, close), 0.01)
+    np.testing.assert_allclose(trajectory_errors(units, true, close), 0.01)
 
 
 @pytest.mark.parametrize("cv", [1, 0, 2.5, "all"])
