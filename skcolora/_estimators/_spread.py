@@ -63,6 +63,8 @@ def _sizes(regressor: Any, X: Array) -> tuple[Array, Array]:
     varies = regressor._units.fields.varies
 
     def mean_square(scaled: Array) -> Array:
+        if not varies.any():
+            return np.zeros((len(X), 1, 1, 1))
         return np.asarray(np.square(scaled[..., varies]).mean((1, 2, 3), keepdims=True))
 
     fields = regressor._units.fields.apply(_decoded(regressor, X, layout, 0, 0.0))

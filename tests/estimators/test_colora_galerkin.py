@@ -166,7 +166,10 @@ class Cooling(PDE):
 def test_values_that_stay_as_they_are_on_the_boundary(collocation):
     pde, X, new = Cooling(), np.array([[0.05], [0.1], [0.2]]), np.array([[0.07], [0.15]])
     grid = {"times": np.linspace(0, 1, 21), "points": np.linspace(0, 1, 65)}
-    network = CoLoRARegressor(**grid, width=12, depth=4, rank=2, max_iter=500, random_state=1)
+    # Two sine waves need two online weights; with more of them the path is not determined well.
+    network = CoLoRARegressor(
+        **grid, width=12, depth=4, rank=2, adapted_layers=(2, 3), max_iter=500, random_state=0
+    )
     model = CoLoRAGalerkin(pde, regressor=network, collocation=collocation, n_collocation=20)
     y_new = pde.solve(new, **grid)
     predicted = model.fit(X, pde.solve(X, **grid)).predict(new)

@@ -15,7 +15,7 @@ from sklearn.preprocessing import FunctionTransformer
 from skcolora import CoLoRAGalerkin, CoLoRARegressor
 from skcolora._estimators import _colora_galerkin, _galerkin_folds
 from skcolora._estimators._galerkin_folds import calibrate, path_difficulty
-from skcolora._estimators._left_out import errors_of, failed_fold, snapshot_errors
+from skcolora._estimators._left_out import errors_of, failed_fold, trajectory_errors
 from skcolora._estimators._unwrap import find_regressor
 from skcolora.datasets import make_advection
 from skcolora.pdes import PDE
@@ -47,7 +47,7 @@ def galerkin(regressor, pde=DATA.pde, **options):
 
 def true_errors(model, data):
     units, predicted = model.regressor_._units, model.predict(data.X)
-    return snapshot_errors(units, data.y[..., None], predicted[..., None]).mean(axis=1)
+    return trajectory_errors(units, data.y[..., None], predicted[..., None])
 
 
 @pytest.fixture(scope="module")

@@ -129,7 +129,7 @@ def test_any_units_of_single_precision(a, b):
 
 
 # Enough steps for an error of 1e-2.
-SHORT = {"max_iter": 100, "hyper_width": 8, "adapted_layers": (0, 1, 2)}
+SHORT = {"cv": None, "max_iter": 100, "hyper_width": 8, "adapted_layers": (0, 1, 2)}
 MANY, GRID = np.linspace(0.5, 1.5, 5)[:, None], np.linspace(0, 1, 9)
 BETWEEN = np.array([[0.8], [1.2]])
 

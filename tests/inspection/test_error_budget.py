@@ -59,7 +59,7 @@ def test_a_training_that_was_too_short():
 
 def test_a_network_that_is_too_small():
     data = pulse([0.5, 1.0, 1.5], 6, n_points=32, width=0.1)
-    model = fitted(data, max_iter=250, width=2, depth=2, rank=1, hyper_width=6)
+    model = fitted(data, max_iter=400, width=2, depth=2, rank=1, adapted_layers=(1,))
     budget = budget_of(model, data, pulse([0.7, 1.3], 6, n_points=32, width=0.1))
     assert budget.verdict == "network_too_small"
     assert budget.means["training_fit"] > 0.8 * budget.means["training"] > 0.4
@@ -75,7 +75,7 @@ def test_a_hypernetwork_that_is_too_small():
     model = fitted(data, max_iter=300, **small)
     budget = budget_of(model, data, steady([0.33, 0.71], wave, n_points=16))
     assert budget.verdict == "hypernetwork_too_small"
-    assert budget.means["training"] > 10 * budget.means["training_fit"]
+    assert budget.means["training"] > 3 * budget.means["training_fit"]
     assert "`hyper_width`" in budget.advice
 
 
