@@ -12,8 +12,11 @@ numpydoc_show_class_members = False
 autosummary_generate = True
 autodoc_default_options = {
     "members": True,
+    # Methods of the package's own base classes, and not those of scikit-learn and Python.
+    "inherited-members": "BaseEstimator, RegressorMixin, MultiOutputMixin, Exception, dict",
     # scikit-learn's metadata routing, of no use here.
-    "exclude-members": "set_fit_request, set_predict_request, set_score_request",
+    "exclude-members": "get_metadata_routing, set_fit_request, set_predict_request, "
+    "set_score_request, with_traceback",
 }
 autodoc_typehints = "none"
 html_theme = "alabaster"
