@@ -115,10 +115,10 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
         Number of steps without a smaller error that end the training, rounded up to a multiple
         of 25.  Used only with ``early_stopping``.
     cv : {"once"}, int or None, default="once"
-        How ``unseen_error_`` is found.  "once": a tenth of the trajectories, such as the others
-        surround, is left out in the first three quarters of the training.  It takes no more time,
-        and all trajectories are trained on in the end.  It needs five different parameters,
-        snapshots in memory, and at least eight steps.  An int: that many more networks are
+        How ``unseen_error_`` is found.  "once": a tenth of the trajectories, from among those that
+        the others surround, is left out in the first three quarters of the training.  It takes no
+        more time, and all trajectories are trained on in the end.  It needs five different
+        parameters, snapshots in memory, and at least eight steps.  An int: that many more networks are
         trained, each without a fold of the trajectories, on the workers of
         `joblib.parallel_config`.  All of them take half of ``max_time``, or ``max_iter`` steps
         each.  Then ``predict`` has bands too.  None: not at all.
@@ -395,6 +395,7 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
                     trained = copy.copy(self)._set_up(units, layout, X[kept])
                     trained._set_model(copy.deepcopy(model))
                     trained._set_history(first.loss_curve, first.error)
+                    trained._set_folds([])
                     folds.append(fold_of(trained, layout, X, cast(Array, rows), kept, others))
 
                 result = train_leaving_out(model, training, left_out, measure, **options)

@@ -1,5 +1,6 @@
 """Cross-validation of `CoLoRARegressor`: the error to expect at unseen parameters."""
 
+import pickle
 import warnings
 
 import joblib
@@ -182,6 +183,14 @@ def test_a_warm_start_does_not_leave_out_what_it_has_seen(dense):
     model = small(data, cv="once", max_iter=12, warm_start=True).fit(data.X, data.y)
     assert model.unseen_error_ is not None
     assert model.fit(data.X, data.y).unseen_error_ is None
+
+
+def test_a_second_fit_keeps_nothing_of_the_first():
+    data = moved(np.linspace(0.8, 1.2, 9))
+    model = small(data, cv="once", max_iter=12).fit(data.X, data.y)
+    size = len(pickle.dumps(model))
+    assert model._folds[0].regressor._folds == []
+    assert len(pickle.dumps(model.fit(data.X, data.y))) < 1.1 * size
 
 
 def test_the_first_part_keeps_its_share_of_the_time():
