@@ -118,8 +118,8 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
         How ``unseen_error_`` is found.  "once": a tenth of the trajectories, from among those that
         the others surround, is left out in the first three quarters of the training.  It takes no
         more time, and all trajectories are trained on in the end.  It needs five different
-        parameters, snapshots in memory, and at least eight steps.  An int: that many more networks are
-        trained, each without a fold of the trajectories, on the workers of
+        parameters, snapshots in memory, and at least eight steps.  An int: that many more
+        networks are trained, each without a fold of the trajectories, on the workers of
         `joblib.parallel_config`.  All of them take half of ``max_time``, or ``max_iter`` steps
         each.  Then ``predict`` has bands too.  None: not at all.
     warm_start : bool, default=False

@@ -15,7 +15,7 @@ from skcolora._snapshots import Array, SnapshotLayout, Units, merge_close, power
 # number.  One is enough to tell the size of the error, and more would change what is learnt.
 _FEWEST, _SHARE, _MOST = 5, 0.1, 16
 # Largest numbers of times, and of values of each field, that are compared.
-_MAX_TIMES, _MAX_VALUES = 32, 2**18
+_MAX_TIMES, _MAX_VALUES = 32, 2**16
 
 
 class Fold(NamedTuple):

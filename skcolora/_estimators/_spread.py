@@ -17,7 +17,7 @@ _EVEN_SHARE = 0.1
 # Step of the differences, in scaled parameters and times.
 _STEP = 0.01
 # Largest numbers of times and points of ``fit`` that the size of a trajectory is computed from.
-_MAX_TIMES, _MAX_POINTS = 32, 1024
+_MAX_TIMES, _MAX_POINTS = 16, 512
 
 
 def spread(regressor: Any, X: Array, layout: SnapshotLayout) -> Array:

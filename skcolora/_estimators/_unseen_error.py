@@ -29,6 +29,8 @@ from skcolora.utils._stack import caller_stacklevel
 
 # Share of a time limit that all folds take together.
 _SHARE_OF_FOLDS = 0.5
+# Share of the time of a fold for its training; the rest is for its errors.
+_SHARE_OF_TRAINING = 0.9
 # Smallest time limit of a fold: a limit must be positive, even if no time is left.
 _LEAST_SECONDS = 1e-3
 # Number of parameters that are typical of the box of the training parameters.
@@ -82,7 +84,7 @@ def cross_validate(
     splits = list(KFold(cv, shuffle=True, random_state=seed).split(X))
     if deadline.limited:
         n_rounds = math.ceil(cv / min(cv, effective_n_jobs()))
-        limit = max(deadline.remaining / n_rounds, _LEAST_SECONDS)
+        limit = max(_SHARE_OF_TRAINING * deadline.remaining / n_rounds, _LEAST_SECONDS)
     unfitted = clone(regressor).set_params(
         cv=None,
         max_time=limit,
