@@ -9,11 +9,13 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from skcolora._estimators._spread import spread
-from skcolora._snapshots import Array, SnapshotLayout, Units, merge_close, power_function
+from skcolora._snapshots import Array, SnapshotLayout, Units, leave_one_out_power, merge_close
 
 # Fewest different parameters of which some are left out, share of them that is, and their largest
 # number.  One is enough to tell the size of the error, and more would change what is learnt.
 _FEWEST, _SHARE, _MOST = 5, 0.1, 16
+# Largest number of trajectories from which they are chosen.
+_CANDIDATES = 256
 # Largest numbers of times, and of values of each field, that are compared.
 _MAX_TIMES, _MAX_VALUES = 32, 2**16
 
@@ -50,9 +52,10 @@ def inner_trajectories(nodes: Array) -> NDArray[np.bool_]:
     n = len(distinct)
     if n < _FEWEST:
         return np.zeros(len(nodes), dtype=bool)
-    order = np.arange(n)
-    powers = np.array([power_function(distinct[order != i], distinct[[i]])[0] for i in order])
-    inner = np.argsort(powers, kind="stable")[: -(-n // 3)]
+    # Of many, a part is enough to choose from.
+    order = np.unique(np.linspace(0, n - 1, min(n, _CANDIDATES)).round().astype(np.intp))
+    powers = leave_one_out_power(distinct[order])
+    inner = order[np.argsort(powers, kind="stable")[: -(-len(order) // 3)]]
     chosen = [int(inner[0])]
     while len(chosen) < min(int(_SHARE * n), _MOST):
         gaps = cdist(distinct[inner], distinct[chosen]).min(axis=1)

@@ -10,7 +10,7 @@ from skcolora._snapshots._extrapolation import (
 from skcolora._snapshots._grid import Grid, check_period, check_points
 from skcolora._snapshots._layout import SnapshotLayout, infer_layout, parameter_time_rows
 from skcolora._snapshots._packing import LEAVE_OUT, fill_values, packing
-from skcolora._snapshots._power_function import power_function
+from skcolora._snapshots._power_function import leave_one_out_power, power_function
 from skcolora._snapshots._real import Array, as_real_floats, check_mask, check_real
 from skcolora._snapshots._regrid import interpolate_in_space, interpolate_in_time
 from skcolora._snapshots._stored import MAX_RESIDENT, StoredRows, is_stored
@@ -66,6 +66,7 @@ __all__ = [
     "inverse_scale",
     "is_constant",
     "is_stored",
+    "leave_one_out_power",
     "merge_close",
     "packing",
     "parameter_scale",

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 from scipy.linalg import lstsq
+from scipy.spatial import KDTree
 from scipy.spatial.distance import cdist
 
 from skcolora._snapshots._grid import Array
 
 # Singular values below this share of the largest one are rounding.
 _FLAT = 1e-10
+# Number of nodes above which only the nearest ones of each point count, and how many of them: those
+# farther away are screened by them, and hardly change the power function.
+_MANY, _NEAREST = 512, 64
 
 
 def power_function(nodes: Array, points: Array) -> Array:
@@ -38,23 +42,56 @@ def power_function(nodes: Array, points: Array) -> Array:
        definition 11.2.
     """
     nodes = np.unique(nodes, axis=0)
-    center = nodes.mean(axis=0)
-    nodes, points = nodes - center, points - center
-    rank = int(np.linalg.matrix_rank(nodes, rtol=_FLAT)) if len(nodes) > 1 else 0
-    cubic = rank == nodes.shape[1]
+    if len(nodes) > _MANY:
+        nearest = KDTree(nodes).query(points, k=_NEAREST)[1]
+        return np.array(
+            [_power(nodes[few], point[None])[0] for few, point in zip(nearest, points, strict=True)]
+        )
+    return _power(nodes, points)
 
-    def kernel(some: Array) -> Array:
-        distances = cdist(some, nodes)
-        return np.asarray(distances**3 if cubic else -distances)
 
-    def polynomials(some: Array) -> Array:
-        constant = np.ones((len(some), 1))
-        return np.hstack([constant, some]) if cubic else constant
+def leave_one_out_power(nodes: Array) -> Array:
+    """The power function at each of different nodes, for the other nodes, (n_nodes,).
 
-    rows, of_nodes = np.hstack([kernel(points), polynomials(points)]), polynomials(nodes)
-    n = of_nodes.shape[1]
-    system = np.block([[kernel(nodes), of_nodes], [of_nodes.T, np.zeros((n, n))]])
-    cardinal = lstsq(system, rows.T, lapack_driver="gelsy", check_finite=False)[0]
+    With few nodes it follows from a single inverse: the squares are the reciprocals of its
+    diagonal, as in `interpolation_error`.
+    """
+    if len(nodes) > _MANY:
+        kept = np.arange(len(nodes))
+        return np.array([power_function(nodes[kept != i], nodes[[i]])[0] for i in kept])
+    system = _System(nodes)
+    inverse = lstsq(system.matrix, np.eye(len(system.matrix)), lapack_driver="gelsy")[0]
+    # Without a node, the others may determine no linear polynomial: it lies infinitely far away.
+    diagonal = inverse.diagonal()[: len(nodes)]
+    with np.errstate(divide="ignore"):
+        return np.where(diagonal > 0, 1 / np.sqrt(np.maximum(diagonal, 0.0)), np.inf)
+
+
+def _power(nodes: Array, points: Array) -> Array:
+    system = _System(nodes)
+    rows = system.rows(points)
+    cardinal = lstsq(system.matrix, rows.T, lapack_driver="gelsy", check_finite=False)[0]
     # The kernel vanishes at distance 0, so that nothing is added for the point itself.
     squared = -np.einsum("ij,ji->i", rows, cardinal)
     return np.sqrt(np.maximum(squared, 0.0))
+
+
+class _System:
+    """The linear system of an interpolation at different nodes."""
+
+    def __init__(self, nodes: Array) -> None:
+        self._center = nodes.mean(axis=0)
+        self._nodes = nodes - self._center
+        rank = int(np.linalg.matrix_rank(self._nodes, rtol=_FLAT)) if len(nodes) > 1 else 0
+        self._cubic = rank == nodes.shape[1]
+        rows = self.rows(nodes)
+        n = rows.shape[1] - len(nodes)
+        self.matrix = np.block([[rows], [rows[:, len(nodes) :].T, np.zeros((n, n))]])
+
+    def rows(self, points: Array) -> Array:
+        """Kernels and polynomials at points, (n_points, n_nodes + n_polynomials)."""
+        points = points - self._center
+        distances, constant = cdist(points, self._nodes), np.ones((len(points), 1))
+        if self._cubic:
+            return np.hstack([distances**3, constant, points])
+        return np.hstack([-distances, constant])

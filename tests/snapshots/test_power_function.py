@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from scipy.interpolate import RBFInterpolator
 from scipy.spatial.distance import cdist
 
-from skcolora._snapshots import power_function
+from skcolora._snapshots import leave_one_out_power, power_function
 
 RNG = np.random.default_rng(0)
 
@@ -76,3 +76,29 @@ def test_repeated_nodes_count_once():
     np.testing.assert_allclose(
         power_function(np.vstack([nodes, nodes]), points), power_function(nodes, points), rtol=1e-6
     )
+
+
+@pytest.mark.parametrize("d", [1, 2, 4])
+def test_leaving_out_one_node_after_the_other(d):
+    nodes = RNG.normal(size=(15, d))
+    kept = np.arange(15)
+    wanted = [power_function(nodes[kept != i], nodes[[i]])[0] for i in kept]
+    np.testing.assert_allclose(leave_one_out_power(nodes), wanted, rtol=1e-6)
+
+
+def test_a_node_that_the_others_do_not_determine_lies_farthest():
+    """Without the last node the others lie on a line."""
+    nodes = np.array([[0.0, 0.0], [1.0, 1.0], [2.0, 2.0], [3.0, 3.0], [1.0, 2.0]])
+    power = leave_one_out_power(nodes)
+    assert np.argmax(power) == 4
+    assert np.isfinite(power[:4]).all()
+
+
+def test_of_many_nodes_the_nearest_count():
+    nodes, points = RNG.uniform(size=(600, 2)), RNG.uniform(0.1, 0.9, size=(20, 2))
+    # As many as still count all together, around the points.
+    near = nodes[np.argsort(cdist(points, nodes).min(axis=0))[:500]]
+    np.testing.assert_allclose(
+        power_function(nodes, points), power_function(near, points), rtol=0.05
+    )
+    assert leave_one_out_power(nodes).shape == (600,)
