@@ -55,6 +55,10 @@ def inner_trajectories(nodes: Array) -> NDArray[np.bool_]:
     # Of many, a part is enough to choose from.
     order = np.unique(np.linspace(0, n - 1, min(n, _CANDIDATES)).round().astype(np.intp))
     powers = leave_one_out_power(distinct[order])
+    # Of trajectories that lie alike, the first one counts, whatever the rounding.
+    finite = np.isfinite(powers)
+    if finite.any():
+        powers[finite] = (powers[finite] / powers[finite].min()).round(6)
     inner = order[np.argsort(powers, kind="stable")[: -(-len(order) // 3)]]
     chosen = [int(inner[0])]
     while len(chosen) < min(int(_SHARE * n), _MOST):

@@ -209,6 +209,16 @@ def test_inner_trajectories_are_surrounded_and_apart():
     assert np.linalg.norm(chosen[0] - chosen[1]) > 1.2
 
 
+def test_of_trajectories_that_lie_alike_the_first_one_is_left_out():
+    nodes = np.linspace(0.3, 0.7, 12)[:, None]
+    assert np.flatnonzero(inner_trajectories(nodes)).tolist() == [5]
+
+
+def test_as_many_trajectories_as_determine_a_plane():
+    nodes = np.vstack([np.zeros(4), np.eye(4)])
+    assert inner_trajectories(nodes).sum() == 1
+
+
 def test_repeated_parameters_are_left_out_together():
     nodes = np.repeat(np.arange(6.0), 2)[:, None]
     chosen = inner_trajectories(nodes)
