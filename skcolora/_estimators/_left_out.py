@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cdist
 
 from skcolora._estimators._spread import spread
-from skcolora._snapshots import Array, SnapshotLayout, Units, leave_one_out_power, merge_close
+from skcolora._snapshots import (
+    Array,
+    SnapshotLayout,
+    Units,
+    leave_one_out_power,
+    merge_close,
+    spread_evenly,
+)
 
 # Fewest different parameters of which some are left out, share of them that is, and their largest
 # number.  One is enough to tell the size of the error, and more would change what is learnt.
@@ -53,7 +60,7 @@ def inner_trajectories(nodes: Array) -> NDArray[np.bool_]:
     if n < _FEWEST:
         return np.zeros(len(nodes), dtype=bool)
     # Of many, a part is enough to choose from.
-    order = np.unique(np.linspace(0, n - 1, min(n, _CANDIDATES)).round().astype(np.intp))
+    order = spread_evenly(n, _CANDIDATES)
     powers = leave_one_out_power(distinct[order])
     # Of trajectories that lie alike, the first one counts, whatever the rounding.
     finite = np.isfinite(powers)
@@ -86,7 +93,9 @@ def fold_of(
     some, true = sample(layout, rows, test)
     predicted = regressor._evaluate(regressor._latent(X[test], some.times), some)
     errors, peaks = errors_of(regressor, X[test], some, true, predicted)
-    seen = float(_errors_at(regressor, layout, X, rows, _some(train)).mean())
+    seen = float(
+        _errors_at(regressor, layout, X, rows, train[spread_evenly(len(train), _MOST)]).mean()
+    )
     return Fold(train, test, regressor, errors, peaks, seen)
 
 
@@ -103,7 +112,7 @@ def when_seen(
     Where it was trained at first without the trajectories ``left_out``, their errors now are what
     comes from the training: the hardest ones may lie elsewhere.
     """
-    seen = float(_errors_at(regressor, layout, X, rows, _some(np.arange(len(X)))).mean())
+    seen = float(_errors_at(regressor, layout, X, rows, spread_evenly(len(X), _MOST)).mean())
     if not left_out.any():
         return folds, seen
     (fold,) = folds
@@ -118,16 +127,9 @@ def _errors_at(
     return trajectory_errors(regressor._units, true, predicted)
 
 
-def _some(trajectories: NDArray[np.intp]) -> NDArray[np.intp]:
-    """As many of them as could be left out, spread evenly."""
-    n = len(trajectories)
-    return trajectories[np.unique(np.linspace(0, n - 1, min(n, _MOST)).astype(np.intp))]
-
-
 def sample(layout: SnapshotLayout, rows: Array, test: Any) -> tuple[SnapshotLayout, Array]:
     """A part of the times and points, the last time among them, and some trajectories there."""
-    times = np.unique(np.linspace(0, layout.n_times - 1, min(layout.n_times, _MAX_TIMES)).round())
-    times = times.astype(np.intp)
+    times = spread_evenly(layout.n_times, _MAX_TIMES)
     n_points = max(1, min(layout.grid.n_points, _MAX_VALUES // (len(times) * max(len(test), 1))))
     points = np.random.default_rng(0).permutation(layout.grid.n_points)[:n_points]
     some = layout.at_numbers(layout.times[times], layout.grid.points[points])

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from skcolora._nn import decode_rows, evaluate_latent
-from skcolora._snapshots import Array, SnapshotLayout
+from skcolora._snapshots import Array, SnapshotLayout, spread_evenly
 from skcolora.utils._torch import any_weight, as_tensor
 
 # Share of the squared error that is the same at all times and points.  The rest is where the field
@@ -57,8 +57,8 @@ def _sizes(regressor: Any, X: Array) -> tuple[Array, Array]:
     They do not depend on the times and points that are asked for.
     """
     fitted = regressor._layout
-    some = fitted.at_numbers(fitted.times[_spread_out(fitted.n_times, _MAX_TIMES)])
-    points = fitted.grid.points[_spread_out(fitted.grid.n_points, _MAX_POINTS)]
+    some = fitted.at_numbers(fitted.times[spread_evenly(fitted.n_times, _MAX_TIMES)])
+    points = fitted.grid.points[spread_evenly(fitted.grid.n_points, _MAX_POINTS)]
     layout = some.at(None, points)
     varies = regressor._units.fields.varies
 
@@ -90,8 +90,3 @@ def _decoded(regressor: Any, X: Array, layout: SnapshotLayout, k: int, step: flo
     inputs[..., k] += step
     latent = evaluate_latent(hypernetwork, as_tensor(inputs).to(any_weight(hypernetwork)))
     return decode_rows(network, regressor._units, latent, layout)
-
-
-def _spread_out(n: int, most: int) -> Any:
-    """At most ``most`` of n indices, spread evenly."""
-    return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.intp))

@@ -1,7 +1,7 @@
 """Snapshots: layout, validation, storage, interpolation and units."""
 
 from skcolora._snapshots._constants import warn_of_constant_parameters, warn_of_constants
-from skcolora._snapshots._coordinates import PARAMETER_SCALES, choose_logarithms
+from skcolora._snapshots._coordinates import PARAMETER_SCALES, choose_logarithms, spread_evenly
 from skcolora._snapshots._extrapolation import (
     ON_EXTRAPOLATION,
     ExtrapolationWarning,
@@ -74,6 +74,7 @@ __all__ = [
     "power_function",
     "read_times",
     "rows_among",
+    "spread_evenly",
     "validate_parameters",
     "validate_rows",
     "validate_snapshots",

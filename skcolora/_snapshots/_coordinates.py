@@ -67,7 +67,7 @@ def choose_logarithms(
     distinct = deciding[np.sort(first)]
     if not (chosen & ~fixed).any() or len(distinct) < 3:
         return chosen
-    kept = distinct[_spread(len(distinct), _MAX_TRAJECTORIES)]
+    kept = distinct[spread_evenly(len(distinct), _MAX_TRAJECTORIES)]
     X, gram = X[kept], _gram(rows, kept)
     error, improved = interpolation_error(to_coordinates(X, chosen), gram), True
     while improved and (chosen & ~fixed).any():
@@ -146,7 +146,7 @@ def _gram(rows: Array | StoredRows, trajectories: Any) -> Array:
     _, n_times, n_points, _ = rows.shape
     stored = isinstance(rows, StoredRows)
     most = max(1, min(_MAX_TIMES, _MAX_READ // len(trajectories))) if stored else _MAX_TIMES
-    times, points = _spread(n_times, most), _spread(n_points, _MAX_POINTS)
+    times, points = spread_evenly(n_times, most), spread_evenly(n_points, _MAX_POINTS)
     if isinstance(rows, StoredRows):
         sample = np.array(
             [[rows.read(int(i * n_times + t))[points] for t in times] for i in trajectories]
@@ -158,6 +158,6 @@ def _gram(rows: Array | StoredRows, trajectories: Any) -> Array:
     return np.asarray(flat @ flat.T)
 
 
-def _spread(n: int, most: int) -> NDArray[np.intp]:
+def spread_evenly(n: int, most: int) -> NDArray[np.intp]:
     """At most ``most`` of n indices, spread evenly."""
     return np.unique(np.linspace(0, n - 1, min(n, most)).round().astype(np.intp))

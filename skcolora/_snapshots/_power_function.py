@@ -53,12 +53,8 @@ def power_function(nodes: Array, points: Array) -> Array:
 def leave_one_out_power(nodes: Array) -> Array:
     """The power function at each of different nodes, for the other nodes, (n_nodes,).
 
-    With few nodes it follows from a single inverse: the squares are the reciprocals of its
-    diagonal, as in `interpolation_error`.
+    It follows from a single inverse: the squares are the reciprocals of its diagonal.
     """
-    if len(nodes) > _MANY:
-        kept = np.arange(len(nodes))
-        return np.array([power_function(nodes[kept != i], nodes[[i]])[0] for i in kept])
     system = _System(nodes)
     inverse = lstsq(system.matrix, np.eye(len(system.matrix)), lapack_driver="gelsy")[0]
     # Without a node, the others may determine no linear polynomial: it lies infinitely far away.
