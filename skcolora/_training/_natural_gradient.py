@@ -21,6 +21,12 @@ class NaturalGradientPhase:
     STEP_SIZE = 0.5
     # Share of the phase after which the step decays.
     DECAY_FROM = 0.4
+    # Largest shrinkage of the weights of the hypernetwork, and the share of the phase in which it
+    # falls to 0.  The few training parameters do not determine these weights: of all maps that fit
+    # them, one with small weights is smooth in between.  The last steps are without it, because it
+    # competes with the fit.
+    SHRINKAGE = 0.3
+    SHRINK_UNTIL = 0.5
     # How much more often the first and the last times are drawn, see `SnapshotSampler.draw`: the
     # latent state is held from one side only there, so that its errors are larger otherwise.
     END_EMPHASIS = 0.5
@@ -34,12 +40,21 @@ class NaturalGradientPhase:
 
     def restart(self) -> None:
         least = self.ROUNDING_DAMPING * self.sampler.rounding**2
-        self._optimizer = SPRING(self.model.parameters(), least_damping=least)
+        self._optimizer = SPRING(
+            self.model.parameters(),
+            shrunk=self.model.hypernetwork.weights,
+            least_damping=least,
+        )
 
     @classmethod
     def step_size(cls, progress: float, step_factor: float) -> float:
         """Step size s of `SPRING` at a progress in [0, 1]."""
         return cls.STEP_SIZE * step_factor * min(1.0, (1 - progress) / (1 - cls.DECAY_FROM))
+
+    @classmethod
+    def shrinkage(cls, progress: float) -> float:
+        """Shrinkage ρ of `SPRING` at a progress in [0, 1]."""
+        return cls.SHRINKAGE * max(0.0, 1 - progress / cls.SHRINK_UNTIL)
 
     def step(self, progress: float, step_factor: float) -> Tensor:
         batch = self.sampler.draw(*self._shape, self.dtype, emphasis=self.END_EMPHASIS)
@@ -58,5 +73,6 @@ class NaturalGradientPhase:
                 r,
                 self.step_size(progress, step_factor),
                 lambda: residual(self.model(batch.x, batch.inputs)),
+                shrinkage=self.shrinkage(progress),
             )
         return loss

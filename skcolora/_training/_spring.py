@@ -20,7 +20,12 @@ class SPRING:
 
     With the residual r of a batch, its Jacobian J, and λ̂ = λ mean(diag J Jᵀ), a step is:
 
-        ζ = r - J (β p),   p ← Jᵀ (J Jᵀ + λ̂ I)⁻¹ ζ + β p,   θ ← θ - s min(1, c / ‖p‖) p
+        q = β p + (1 - β) ρ θ₀,   ζ = r - J q,   p ← Jᵀ (J Jᵀ + λ̂ I)⁻¹ ζ + q,
+        θ ← θ - s min(1, c / ‖p‖) p
+
+    The shrinkage ρ moves some weights towards the smallest ones that explain the data: θ₀ is θ,
+    with zeros for all other weights.  If it holds for all weights, ρ = 1 and β = 0, p is the
+    Gauss-Newton step for ``‖r‖² + λ̂ ‖θ‖²``.
 
     The damping decreases with the squared residual, ``λ = κ min(‖r‖², 1)``, as in the
     Levenberg–Marquardt method [2]_.  The radius c is adapted: a step is halved until the
@@ -31,6 +36,8 @@ class SPRING:
     Parameters
     ----------
     parameters : iterable of nn.Parameter
+    shrunk : iterable of nn.Parameter, default=()
+        Those of the ``parameters`` that the shrinkage holds for.
     momentum : float
         β after the warm-up.
     damping : float
@@ -61,12 +68,13 @@ class SPRING:
         self,
         parameters: Iterable[nn.Parameter],
         *,
+        shrunk: Iterable[nn.Parameter] = (),
         momentum: float = 0.95,
         damping: float = 1e-4,
         max_norm: float = 2.0,
         least_damping: float = 0.0,
     ) -> None:
-        self.parameters = list(parameters)
+        self.parameters, self._shrunk = list(parameters), list(shrunk)
         self.momentum, self.damping, self.max_norm = momentum, damping, max_norm
         self.least_damping = max(least_damping, self.LEAST_DAMPING)
         self._directions = {p: torch.zeros_like(p) for p in self.parameters}
@@ -79,6 +87,8 @@ class SPRING:
         residual: Tensor,
         step_size: float,
         evaluate: Callable[[], Tensor],
+        *,
+        shrinkage: float = 0.0,
     ) -> None:
         """Move the weights along the damped natural gradient.
 
@@ -92,16 +102,20 @@ class SPRING:
             Step size s.
         evaluate : callable
             Function that computes the residual of the same batch at the current weights.
+        shrinkage : float
+            ρ in [0, 1].
         """
         rows = _flatten(factors, residual.shape)
         r = residual.flatten()
         self._n_steps += 1
         momentum = min(self.momentum, self._n_steps / (self._n_steps + self.WARM_UP))
-        zeta = r - momentum * self._apply_jacobian(rows)
-        damping = max(self.damping * min(float(r.square().sum()), 1.0), self.least_damping)
-        multipliers = _solve(gram(rows), zeta, damping)
         for direction in self._directions.values():
             direction.mul_(momentum)
+        for parameter in self._shrunk:
+            self._directions[parameter].add_(parameter, alpha=(1 - momentum) * shrinkage)
+        zeta = r - self._apply_jacobian(rows)
+        damping = max(self.damping * min(float(r.square().sum()), 1.0), self.least_damping)
+        multipliers = _solve(gram(rows), zeta, damping)
         for parameter, left, right in rows:
             gradient = _transposed_product(left, right, multipliers)
             self._directions[parameter].add_(gradient.view_as(parameter))

@@ -116,7 +116,7 @@ def test_two_dimensions():
 
 
 def test_two_fields():
-    model, _ = fitted(Acoustics(), SPEEDS, LINE, adaptation="diagonal", max_iter=350)
+    model, _ = fitted(Acoustics(), SPEEDS, LINE, adaptation="diagonal", max_iter=500)
     equation, manifold = errors(model, Acoustics(), BETWEEN, LINE)
     assert model.predict(BETWEEN).shape == (2, 11, 32, 2)
     assert equation < 3 * manifold + 1e-3

@@ -43,7 +43,7 @@ def budget_of(model, data, new, **options):
 @pytest.fixture(scope="module")
 def wide_pulse():
     data = pulse([0.5, 1.0, 1.5], 11, n_points=32)
-    return data, fitted(data, max_iter=300, **FITTING), pulse([0.7, 1.3], 11, n_points=32)
+    return data, fitted(data, max_iter=450, **FITTING), pulse([0.7, 1.3], 11, n_points=32)
 
 
 # Each failure on purpose.
@@ -51,7 +51,7 @@ def wide_pulse():
 
 def test_a_training_that_was_too_short():
     data = pulse([0.9, 1.0, 1.1], 6)
-    budget = budget_of(fitted(data, max_iter=100, **FITTING), data, pulse([0.95], 6))
+    budget = budget_of(fitted(data, max_iter=80, **FITTING), data, pulse([0.95], 6))
     assert budget.verdict == "training_too_short"
     assert budget.means["training"] > 2 * budget.means["training_fit"]
     assert "`max_iter`" in budget.advice

@@ -115,22 +115,48 @@ def linear(parameters, factors, r):
     return evaluate
 
 
-def test_spring_follows_its_formulas(generator):
+@pytest.mark.parametrize("shrinkage", [0.0, 0.6])
+def test_spring_follows_its_formulas(generator, shrinkage):
     parameters, factors, J = factors_and_jacobian(generator)
-    damping, step = 1e-3, 0.1
-    optimizer = SPRING(parameters, damping=damping, max_norm=1e9)
+    damping, step, shrunk = 1e-3, 0.1, parameters[:1]
+    optimizer = SPRING(parameters, shrunk=shrunk, damping=damping, max_norm=1e9)
     p = theta = torch.zeros(J.shape[1], dtype=torch.float64)
+    small = torch.arange(len(theta)) < shrunk[0].numel()
     for n in range(1, 4):
         r = 0.1 * random(len(J), generator=generator)
-        optimizer.step(factors, r, step, linear(parameters, factors, r))
+        evaluate = linear(parameters, factors, r)
+        optimizer.step(factors, r, step, evaluate, shrinkage=shrinkage)
         momentum = n / (n + 5)
+        q = momentum * p + (1 - momentum) * shrinkage * small * theta
         K = J @ J.T
         trust = damping * min(r.square().sum(), 1.0)
         K = K + trust * K.diagonal().mean() * torch.eye(len(K), dtype=torch.float64)
-        p = J.T @ torch.linalg.solve(K, r - momentum * J @ p) + momentum * p
+        p = J.T @ torch.linalg.solve(K, r - J @ q) + q
         theta = theta - step * p
     given = torch.cat([parameter.detach().flatten() for parameter in parameters])
     assert torch.allclose(given, theta, rtol=1e-9, atol=1e-12)
+
+
+def test_spring_finds_the_smallest_weights_that_explain_the_data(generator):
+    """Without shrinkage it stays as far from them as it was."""
+    rows, u = random(3, 8, generator=generator), random(3, generator=generator)
+    smallest = torch.linalg.pinv(rows) @ u
+    start = random(8, generator=generator)
+
+    def distance(shrinkage):
+        weight = nn.Parameter(start.clone())
+        optimizer = SPRING([weight], shrunk=[weight], damping=1e-8, max_norm=1e9)
+        factors = [Factor(weight, rows, None)]
+        for _ in range(500):
+            r = (rows @ weight - u).detach()
+            evaluate = linear([weight], factors, r)
+            optimizer.step(factors, r, 0.5, evaluate, shrinkage=shrinkage)
+        assert (rows @ weight - u).norm() < 1e-8
+        return float((weight - smallest).detach().norm())
+
+    null_space = torch.eye(8).double() - torch.linalg.pinv(rows) @ rows
+    assert distance(0.0) == pytest.approx(float((null_space @ start).norm()))
+    assert distance(0.5) < 1e-6
 
 
 def test_spring_never_steps_further_than_allowed(generator):
