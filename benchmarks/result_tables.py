@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from table_format import Table, bold_least, digits, duration, error, spread
-from unseen_table import compared
+from unseen_table import beside_rivals, compared
 
 Rows = list[dict[str, Any]]
 TITLES = {
@@ -263,6 +263,11 @@ def unseen(results: Results) -> Table:
     return compared(results.figures("unseen") if "unseen" in results else [])
 
 
+def unseen_short(results: Results) -> Table:
+    """This revision and the best rival alone."""
+    return beside_rivals(results.figures("unseen"))
+
+
 def runs(results: Results) -> Table:
     """Machine, versions and time of each run."""
     rows = []
@@ -306,6 +311,7 @@ TABLES: dict[str, Callable[[Results], Table]] = {
         n_width,
         pod_galerkin,
         unseen,
+        unseen_short,
         runs,
     )
 }

@@ -9,10 +9,10 @@ import json
 import sys
 from collections.abc import Iterable
 from pathlib import Path
-from statistics import geometric_mean
+from statistics import geometric_mean, median
 from typing import Any
 
-from table_format import Table, bold_least, digits, error
+from table_format import Table, bold_least, digits, error, spread
 
 Rows = list[dict[str, Any]]
 HEAD = [
@@ -88,6 +88,37 @@ def compared(figures: Rows) -> Table:
         foot = ratio(mean_of(before_all)), ratio(mean_of(rival_all))
         rows.append(["geometric mean", "", "", foot[0], "", "", "", foot[1]])
     return Table(HEAD, rows)
+
+
+def beside_rivals(figures: Rows) -> Table:
+    """Errors at unseen parameters of this revision alone, beside the best of all rivals."""
+    rows = []
+    for label, networks, rivals in groups(figures):
+        after = [row for row in networks if row["side"] == "after"]
+        if not after or not rivals:
+            continue
+        errors = [float(row["error"]) for row in after]
+        expected = [row["unseen_error"] for row in after if row.get("unseen_error") is not None]
+        best = min(rivals, key=lambda row: float(row["error"]))
+        values = [median(errors), float(best["error"])]
+        cells = bold_least([spread(errors), error(values[1])], values)
+        rows.append(
+            [
+                label,
+                cells[0],
+                spread(expected) if expected else "",
+                f"{cells[1]}, {best['contestant']}",
+                ratio(quotient(values[1], values[0])),
+            ]
+        )
+    head = [
+        "problem",
+        "`CoLoRARegressor`",
+        "what it expects itself",
+        "best rival",
+        "error of the rival / error of the network",
+    ]
+    return Table(head, rows)
 
 
 def ratio(value: float | None) -> str:

@@ -139,6 +139,14 @@ def test_ratios_of_unseen_errors_are_geometric_means(benchmark_module):
     assert not unseen_table.compared([]).rows
 
 
+def test_an_unseen_error_stands_beside_the_best_rival(benchmark_module):
+    unseen_table = benchmark_module("unseen_table")
+    rows = [row | {"unseen_error": 4e-3} for row in unseen_rows()]
+    (two,) = unseen_table.beside_rivals(rows).rows
+    shown = "6.3e-3 (2.5e-3 – 1.0e-2)"
+    assert two == ["two", shown, "4.0e-3 (4.0e-3 – 4.0e-3)", "**6.0e-3**, good", "0.96"]
+
+
 def test_a_benchmark_goes_on_where_it_was_stopped(benchmark_module, tmp_path):
     results = benchmark_module("results")
     args = argparse.Namespace(output=tmp_path, note="")
