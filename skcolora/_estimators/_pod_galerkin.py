@@ -36,6 +36,7 @@ from skcolora._snapshots import (
 from skcolora._snapshots._pod import decompose
 from skcolora.pdes import PDE
 from skcolora.pdes._checks import check_grid
+from skcolora.pdes._trial import used_derivatives
 from skcolora.utils._sklearn import Interval, StrOptions, fit_context
 from skcolora.utils._stack import caller_stacklevel
 
@@ -236,7 +237,13 @@ class PODGalerkin(SnapshotRegressor):
             ]
         )
         return sample_modes(
-            equation.mesh, self.mean_, self.scale_, self.components_, rates, n_samples
+            equation.mesh,
+            self.mean_,
+            self.scale_,
+            self.components_,
+            rates,
+            n_samples,
+            used_derivatives(self.pde, X[0]),
         )
 
     def predict(

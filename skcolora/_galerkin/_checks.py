@@ -11,22 +11,11 @@ from torch import Tensor
 from skcolora._galerkin._weak_norm import has_weak_norm
 from skcolora._snapshots import Array, Grid
 from skcolora.pdes import PDE
+from skcolora.pdes._trial import TrialField
 from skcolora.utils._torch import as_tensor
 
 # Number of points at which the right-hand side is tried before the training.
 _TRIAL_POINTS = 5
-
-
-class _TrialField:
-    """A field equal to one, for two trajectories, with the array shapes of a `NetworkField`."""
-
-    xp: Any = torch
-
-    def __init__(self, pde: PDE, points: Tensor) -> None:
-        of_field = (pde.n_fields, 2, len(points))
-        self.points = points.T.unsqueeze(1).expand(-1, 2, -1)
-        self.value = self.laplacian = points.new_ones(of_field)
-        self.grad = points.new_ones(pde.n_dims, *of_field)
 
 
 def check_options(
@@ -63,8 +52,11 @@ def check_rate(pde: PDE, points: Tensor, X: Array) -> None:
         If the right-hand side fails, for example because it uses arrays on the snapshot grid.
     """
     mu = as_tensor(X[[0, -1]].T).unsqueeze(2)
+    # For two trajectories, with the array shapes of a `NetworkField`.
+    coordinates = points.T.unsqueeze(1).expand(-1, 2, -1)
+    field = TrialField(coordinates, points.new_ones(pde.n_fields, 2, len(points)), torch)
     try:
-        pde.rate(points.new_zeros(2, 1), _TrialField(pde, points), mu)  # type: ignore[arg-type]
+        pde.rate(points.new_zeros(2, 1), field, mu)  # type: ignore[arg-type]
     except Exception as error:
         raise ValueError(
             f"{type(pde).__name__}.rhs failed at {len(points)} collocation points of two "

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from skcolora._nn import CoLoRANetwork, Jet, NetworkJet, first_layer
 from skcolora._snapshots import Units
+from skcolora.pdes._field import check_orders
 from skcolora.utils._torch import as_tensor
 
 
@@ -93,3 +94,8 @@ class NetworkField:
     def laplacian(self) -> Tensor:
         """Sums of the second derivatives, (n_fields, n_states, n_points)."""
         return (self._at.field_scale * self.jet.laplacian).movedim(-1, 0)
+
+    def derivative(self, *orders: int) -> Tensor:
+        """Derivative of the given order along each axis, (n_fields, n_states, n_points)."""
+        derivative = self.jet.derivative(check_orders(orders, self._shape[0]))
+        return (self._at.field_scale * derivative).movedim(-1, 0)

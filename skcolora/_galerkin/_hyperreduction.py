@@ -34,10 +34,18 @@ class SampledModes:
     """First derivatives, (n_dims, n_fields, n_samples, 1 + n_modes)"""
     laplacian: Array
     """(n_fields, n_samples, 1 + n_modes)"""
+    derivatives: dict[tuple[int, ...], Array]
+    """Other derivatives by their orders along the axes, each (n_fields, n_samples, 1 + n_modes)"""
 
 
 def sample_modes(
-    mesh: Mesh, mean: Array, scale: Array, modes: Array, rates: Array, n_samples: int
+    mesh: Mesh,
+    mean: Array,
+    scale: Array,
+    modes: Array,
+    rates: Array,
+    n_samples: int,
+    orders: tuple[tuple[int, ...], ...],
 ) -> SampledModes:
     """Choose sample points for the leading POD modes of f by Q-DEIM.
 
@@ -54,6 +62,8 @@ def sample_modes(
         Values of the scaled right-hand side ``f / s`` at training states.
     n_samples : int
         Number of sample points.
+    orders : tuple of tuple of int
+        Orders of the derivatives that f needs, besides gradient and Laplacian.
 
     Returns
     -------
@@ -81,6 +91,9 @@ def sample_modes(
         value=at_points([field.value for field in fields]),
         grad=at_points([field.grad for field in fields]),
         laplacian=at_points([field.laplacian for field in fields]),
+        derivatives={
+            each: at_points([field.derivative(*each) for field in fields]) for each in orders
+        },
     )
 
 
@@ -104,3 +117,6 @@ class SampledField:
     @cached_property
     def laplacian(self) -> Array:
         return np.asarray(self._modes.laplacian @ self._coefficients)
+
+    def derivative(self, *orders: int) -> Array:
+        return np.asarray(self._modes.derivatives[orders] @ self._coefficients)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -11,6 +12,7 @@ from torch import Tensor
 from skcolora._nn._activation import SiLUJet
 from skcolora._nn._layers import Jet
 from skcolora._nn._network import CoLoRANetwork
+from skcolora._nn._series import polarization, silu_series
 
 
 class _Activations(NamedTuple):
@@ -147,6 +149,37 @@ class NetworkJet:
             curvature = hidden.half_curvature().mul_(squares)
             total.addcmul_(activation, curvature.unsqueeze(1), value=2)
         return total.sum(0).movedim(0, -1).expand(len(self.latent), -1, -1)
+
+    def derivative(self, orders: tuple[int, ...]) -> Tensor:
+        """∂^α û with the orders α along the axes, (n_states, n_points, n_fields).
+
+        The Taylor series along a few directions are propagated through the layers, all directions
+        at once; see `polarization`.
+        """
+        factors = polarization(orders)
+        like: Any = {"dtype": self.latent.dtype, "device": self.latent.device}
+        directions = torch.tensor(list(factors), **like)
+        highest = self._series(directions, sum(orders))[-1]
+        total = torch.tensor(list(factors.values()), **like) @ highest.movedim(1, -2)
+        if self._slopes is not None:
+            total = total * math.prod(
+                slope**k for slope, k in zip(self._slopes, orders, strict=True)
+            )
+        return total.movedim(0, -1).expand(len(self.latent), -1, -1)
+
+    def _series(self, directions: Tensor, order: int) -> list[Tensor]:
+        """Taylor series of û along directions in the scaled coordinates.
+
+        The value has shape (n_fields, 1, n_states, n_points), the coefficients of higher order
+        (n_fields, n_directions, n_states, n_points).
+        """
+        alpha = self.latent[:, : self.network.splits[0]]
+        z = self._layers[0].series(_with_states(self.x), alpha, directions, order)
+        sizes = [1] + [len(directions)] * order
+        for layer, alpha in zip(self._layers[1:], self._columns[1:], strict=True):
+            z = list(layer.product(torch.cat(silu_series(z), 1), alpha)[0].split(sizes, 1))
+            z[0] = z[0] + layer.b[:, None, None, None]
+        return z
 
     @cached_property
     def jacobian(self) -> Tensor:

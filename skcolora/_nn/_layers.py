@@ -206,6 +206,18 @@ class CoLoRALayer(nn.Module):
         grad = (weight if weight.ndim == 3 else weight.unsqueeze(0)).permute(2, 1, 0).unsqueeze(-1)
         return Jet(self(x, alpha).movedim(-1, 0), grad, torch.zeros_like(grad[:, 0]))
 
+    def series(self, x: Tensor, alpha: Tensor, directions: Tensor, order: int) -> list[Tensor]:
+        """Taylor series along directions (n_directions, n_dims) in the scaled coordinates x.
+
+        For coordinates (n_states or 1, n_points, n_dims) the value is (n_out, 1, n_states or 1,
+        n_points), and the coefficients of higher order broadcast to (n_out, n_directions, n_states,
+        n_points).
+        """
+        slope = (directions @ self.merged(alpha)[0]).movedim(-1, 0)
+        slope = slope.mT if slope.ndim == 3 else slope.unsqueeze(-1)
+        value = self(x, alpha).movedim(-1, 0).unsqueeze(1)
+        return [value, slope.unsqueeze(-1), *[torch.zeros_like(value[..., :1])] * (order - 1)]
+
     def online_pullback(self, x: Tensor, alpha: Tensor, sensitivity: Tensor) -> Tensor | None:
         """Sensitivity to the online weights, or None if the layer has none.
 

@@ -95,6 +95,21 @@ class PeriodicLayer(nn.Module):
         laplacian = -(cosines * frequency**2).sum(-1)
         return Jet(*(t.movedim(-1, 0) for t in (value, grad, laplacian)))
 
+    def series(self, x: Tensor, alpha: Tensor, directions: Tensor, order: int) -> list[Tensor]:
+        """Taylor series along directions, as in `CoLoRALayer.series`."""
+        phase, n_dims = self._phase(x, alpha), self.a.shape[1]
+        value = self(x, alpha).movedim(-1, 0).unsqueeze(1)
+        waves = directions[:, self.periodic]
+        coefficients = [value]
+        for k in range(1, order + 1):
+            turned = self.a[:, self.periodic] * torch.cos(phase + 0.5 * math.pi * k)
+            along = torch.einsum("spod,jd->ojsp", turned, waves**k / (math.factorial(k) * n_dims))
+            if k == 1 and self.plain:
+                straight = self.a[:, self.plain] @ directions[:, self.plain].T / n_dims
+                along = along + straight[:, :, None, None]
+            coefficients.append(along)
+        return coefficients
+
     def online_pullback(self, x: Tensor, alpha: Tensor, sensitivity: Tensor) -> Tensor | None:
         """Sensitivity to the online weights, as in `CoLoRALayer.online_pullback`."""
         if self.update is None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -12,6 +14,7 @@ from skcolora._nn._activation import SiLUJet
 from skcolora._nn._hypernetwork import Hypernetwork, feature_rates, features
 from skcolora._nn._layers import Factor
 from skcolora._nn._model import CoLoRAModel
+from skcolora._nn._series import polarization, silu_series
 
 # Number of entries of the Jacobian that are computed at once, which bounds the memory.
 _CHUNK = 2**21
@@ -28,6 +31,8 @@ class SpaceTimeJet(NamedTuple):
     """∇û, (n, n_dims, n_fields)"""
     laplacian: Tensor
     """Δû, (n, n_fields)"""
+    higher: Tensor
+    """The other derivatives in space that the model was asked for, (n, n_derivatives, n_fields)"""
 
 
 class SpaceTimeModel(nn.Module):
@@ -46,15 +51,22 @@ class SpaceTimeModel(nn.Module):
         Derivatives of the scaled coordinates in the user's coordinates, by default 1.
     time_slope : float, default=1.0
         Derivative of the scaled time in the time or the coordinate that ∂ₜ refers to.
+    orders : sequence of tuple of int, default=()
+        Other derivatives in space, by their orders along the axes.
     """
 
     slopes: Tensor
 
     def __init__(
-        self, model: CoLoRAModel, *, slopes: Tensor | None = None, time_slope: float = 1.0
+        self,
+        model: CoLoRAModel,
+        *,
+        slopes: Tensor | None = None,
+        time_slope: float = 1.0,
+        orders: Sequence[tuple[int, ...]] = (),
     ) -> None:
         super().__init__()
-        self.model, self.time_slope = model, time_slope
+        self.model, self.time_slope, self.orders = model, time_slope, tuple(orders)
         first: Any = model.network.layers[0]
         self.slopes = first.b.new_ones(1) if slopes is None else slopes
 
@@ -75,7 +87,34 @@ class SpaceTimeModel(nn.Module):
                 rows = [low[:, :1] * alpha[:, None], low_rate, low[:, 2:] * alpha[:, None]]
                 z = z + torch.cat(rows, 1) @ layer.update.B
             z = torch.cat([z[:, :1] + layer.b, z[:, 1:]], 1)
-        return SpaceTimeJet(z[:, 0], z[:, 1], z[:, 2:-1], z[:, -1])
+        found = [self._derivative(x, alphas, orders) for orders in self.orders]
+        higher = torch.stack(found, 1) if found else z[:, :0]
+        return SpaceTimeJet(z[:, 0], z[:, 1], z[:, 2:-1], z[:, -1], higher)
+
+    def _derivative(self, x: Tensor, alphas: Sequence[Tensor], orders: tuple[int, ...]) -> Tensor:
+        """∂^α û with the orders α along the axes, (n, n_fields), as in `NetworkJet.derivative`."""
+        layers: list[Any] = list(self.model.network.layers)
+        factors, order = polarization(orders), sum(orders)
+        like: Any = {"dtype": x.dtype, "device": x.device}
+        directions = torch.tensor(list(factors), **like)
+        weights = torch.tensor(list(factors.values()), **like)
+        sizes = [1] + [len(directions)] * order
+        first = layers[0].series(x.unsqueeze(1), alphas[0], directions, order)
+        # From (width, n_directions, n, 1) to (n, n_directions, width).
+        z = [
+            c.expand(-1, n, len(x), -1)[..., 0].permute(2, 1, 0)
+            for c, n in zip(first, sizes, strict=True)
+        ]
+        for layer, alpha in zip(layers[1:], alphas[1:], strict=True):
+            s = torch.cat(silu_series(z), 1)
+            out = s @ layer.W
+            if layer.update is not None:
+                out = out + (s @ layer.update.A * alpha[:, None]) @ layer.update.B
+            z = list(out.split(sizes, 1))
+            z[0] = z[0] + layer.b
+        slopes = self.slopes.expand(x.shape[-1])
+        scale = math.prod(slope**k for slope, k in zip(slopes, orders, strict=True))
+        return scale * (weights @ z[-1])
 
     def _first(self, x: Tensor, alpha: Tensor, alpha_rate: Tensor) -> Tensor:
         """Output of the first layer with its derivatives, (n, 3 + n_dims, width)."""

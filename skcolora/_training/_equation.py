@@ -16,6 +16,7 @@ from skcolora._training._phase import batch_shape
 from skcolora._training._sampling import Batch, SnapshotSampler
 from skcolora._training._spring import SPRING
 from skcolora.pdes import PDE
+from skcolora.pdes._trial import used_derivatives
 from skcolora.utils._torch import as_tensor
 
 
@@ -70,10 +71,21 @@ class _PointField:
 
     xp: Any = torch
 
-    def __init__(self, points: Tensor, jet: SpaceTimeJet, center: Tensor, scale: Tensor) -> None:
+    def __init__(
+        self,
+        points: Tensor,
+        jet: SpaceTimeJet,
+        center: Tensor,
+        scale: Tensor,
+        orders: tuple[tuple[int, ...], ...],
+    ) -> None:
         self.points = points.T
+        self._higher, self._orders = (scale * jet.higher).permute(1, 2, 0), orders
         self.value, self.laplacian = (center + scale * jet.value).T, (scale * jet.laplacian).T
         self.grad = (scale * jet.grad).permute(1, 2, 0)
+
+    def derivative(self, *orders: int) -> Tensor:
+        return self._higher[self._orders.index(orders)]
 
 
 class EquationPhase:
@@ -132,6 +144,7 @@ class EquationPhase:
             model,
             slopes=as_tensor(units.points.slope),
             time_slope=float(units.times.affine.slope[0]),
+            orders=used_derivatives(pde, X[0]),
         )
         times = fields.inputs[:, 1].unique()
         self._first_time, self._last_time = float(times[0]), float(times[-1])
@@ -205,7 +218,9 @@ class EquationPhase:
 
     def _equation_residual(self, jet: SpaceTimeJet, collocation: _CollocationPoints) -> Tensor:
         """Residual ``τ (∂_c û - t'(c) f)`` of the equation in scaled fields, (n, n_fields)."""
-        field: Any = _PointField(collocation.points, jet, self._field_center, self._field_scale)
+        field: Any = _PointField(
+            collocation.points, jet, self._field_center, self._field_scale, self._jets.orders
+        )
         f = self._field_slope * self.pde.rate(collocation.t, field, collocation.mu.T).T  # type: ignore[arg-type]
         f = collocation.stretch.unsqueeze(1) * torch.where(collocation.fixed.unsqueeze(1), 0.0, f)
         return self._tau * (jet.rate - f)

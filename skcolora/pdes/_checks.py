@@ -8,13 +8,14 @@ import numpy as np
 
 from skcolora._snapshots import Array, Grid, check_mask
 from skcolora.pdes._field import GridField
+from skcolora.pdes._trial import TRIAL_POINTS, TrialField, used_derivatives
 
 if TYPE_CHECKING:
     from skcolora.pdes._pde import PDE
 
 
-# Points along each axis, and most parameters, at which an equation is tried.
-_TRIAL_POINTS, _TRIAL_PARAMETERS = 8, 32
+# Most parameters at which an equation is tried.
+_TRIAL_PARAMETERS = 32
 
 
 def check_definition(pde: PDE) -> None:
@@ -140,13 +141,13 @@ def check_result(values: Any, pde: PDE, name: str) -> None:
 
 
 def check_well_posed(pde: PDE, mu: Array, times: Array) -> None:
-    """Check that an equation with a Laplacian has conditions at all ends of its axes.
+    """Check that an equation with second or higher derivatives has conditions at all ends.
 
-    At free ends, where ``boundary`` is "free" and the axis has no period, an equation with second
-    derivatives has no unique solution, and its discretisation grows without bound.  The
-    right-hand side is tried on the initial field, at the first and last time, with other values
-    of the Laplacian at the ends.  Where the coefficient of the Laplacian vanishes at the ends, or
-    the Laplacian of a field acts on other fields alone, no condition is needed.
+    At free ends, where ``boundary`` is "free" and the axis has no period, such an equation has no
+    unique solution, and its discretisation grows without bound.  The right-hand side is tried on
+    the initial field, at the first and last time, with other values of these derivatives at the
+    ends.  Where their coefficients vanish at the ends, or the derivative of a field acts on other
+    fields alone, no condition is needed.
 
     Parameters
     ----------
@@ -159,46 +160,46 @@ def check_well_posed(pde: PDE, mu: Array, times: Array) -> None:
     Raises
     ------
     ValueError
-        If the Laplacian acts at a free end.
+        If such a derivative acts at a free end, or one of order 3 or 4 along an axis whose values
+        at the ends are all that is given.
     """
     free = [d for d, length in enumerate(pde.period) if length is None]
-    if pde.boundary != "free" or not free:
+    if not free:
         return
     some = np.linspace(0, len(mu) - 1, min(len(mu), _TRIAL_PARAMETERS)).astype(int)
+    if pde.boundary == "fixed":
+        for orders in used_derivatives(pde, mu[0]):
+            if any(orders[d] > 2 for d in free):
+                given = ", ".join(map(str, orders))
+                raise ValueError(
+                    f"{type(pde).__name__} has the derivative({given}) along an axis without a "
+                    "period, and `boundary` is 'fixed'.  Third and fourth derivatives need more "
+                    "conditions at the ends than the values.  Give a `period`: a field that is "
+                    "mirrored at the ends has a period of twice the length."
+                )
+        return
     for row in mu[some]:
         for t in (0.0, float(times[-1])):
             if _diffuses_at(pde, free, t, row):
                 name = type(pde).__name__
                 raise ValueError(
-                    f"{name} has a Laplacian at the free ends of dimension(s) "
+                    f"{name} has second or higher derivatives at the free ends of dimension(s) "
                     f"{', '.join(map(str, free))}, at {pde.describe(row)}: `boundary` is 'free' "
-                    "and `period` None.  With second derivatives it needs a condition at each "
-                    "end; without one the solution is not unique and grows without bound.  Set "
+                    "and `period` None.  It needs a condition at each end; without one the "
+                    "solution is not unique and grows without bound.  Set "
                     '`boundary = "fixed"`, which keeps the values of `initial` at the ends, or '
                     "give a `period`.  Ends without flux are those of a field mirrored at them, on "
-                    "a periodic domain of twice the length.  Without the Laplacian at the ends no "
-                    "condition is needed."
+                    "a periodic domain of twice the length.  Without these derivatives at the ends "
+                    "no condition is needed."
                 )
 
 
-class _TrialField:
-    """A field whose derivatives are given."""
-
-    xp = np
-
-    def __init__(self, points: Array, **parts: Array) -> None:
-        self.points = points.copy()
-        self.value, self.grad, self.laplacian = (
-            parts[name].copy() for name in ("value", "grad", "laplacian")
-        )
-
-
 def _diffuses_at(pde: PDE, free: list[int], t: float, mu: Array) -> bool:
-    """Whether the Laplacian of a field acts on this field, at the ends of the free axes.
+    """Whether a second or higher derivative of a field acts on this field, at the free ends.
 
     False where the right-hand side cannot be evaluated, which the solver reports.
     """
-    mesh = pde.mesh(_TRIAL_POINTS)
+    mesh = pde.mesh(TRIAL_POINTS)
     ends = np.zeros(mesh.shape, dtype=bool)
     for d in free:
         np.moveaxis(ends, d, 0)[[0, -1]] = True
@@ -210,13 +211,25 @@ def _diffuses_at(pde: PDE, free: list[int], t: float, mu: Array) -> bool:
                 else np.ones((pde.n_fields, *mesh.shape))
             )
             field = GridField(mesh, value)
-            parts = {"value": value, "grad": field.grad, "laplacian": field.laplacian}
+            parts: dict[Any, Array] = {
+                "value": value,
+                "grad": field.grad,
+                "laplacian": field.laplacian,
+            }
+            parts |= {orders: field.derivative(*orders) for orders in used_derivatives(pde, mu)}
+            high = [
+                name
+                for name in parts
+                if name == "laplacian"
+                or (isinstance(name, tuple) and sum(name) > 1 and any(name[d] for d in free))
+            ]
 
-            def rate(**changed: Array) -> Array:
-                trial = _TrialField(mesh.points, **{**parts, **changed})
+            def rate(changed: dict[Any, Array]) -> Array:
+                given = {name: part.copy() for name, part in {**parts, **changed}.items()}
+                trial = TrialField(mesh.points.copy(), np.ones_like(value), np, given)
                 return np.array(pde.rate(t, trial, mu), dtype=np.float64)[:, ends]
 
-            def acts(name: str) -> Any:
+            def acts(name: Any) -> Any:
                 """Matrix (n_fields, n_fields): whether this part of field j acts on field i."""
                 found = np.zeros((pde.n_fields, pde.n_fields), dtype=bool)
                 step = 1 + np.abs(parts[name]).max()
@@ -227,16 +240,17 @@ def _diffuses_at(pde: PDE, free: list[int], t: float, mu: Array) -> bool:
                         steps = step * (1 + np.arange(new.shape[0] if name == "grad" else 1))
                         selected = new[:, j] if name == "grad" else new[j : j + 1]
                         selected[:, ends] += sign * steps[:, None]
-                        changed = rate(**{name: new})
+                        changed = rate({name: new})
                         both = np.isfinite(changed) & np.isfinite(plain)
                         found[:, j] |= ((changed != plain) & both).any(axis=1)
                 return found
 
-            plain = rate()
-            diffusion = acts("laplacian")
+            plain = rate({})
+            diffusion = np.logical_or.reduce([acts(name) for name in high])
             if not diffusion.any():
                 return False
-            linked = diffusion | acts("value") | acts("grad") | np.eye(pde.n_fields, dtype=bool)
+            others = [acts(name) for name in parts if name not in high]
+            linked = np.logical_or.reduce([diffusion, *others, np.eye(pde.n_fields, dtype=bool)])
     except Exception:
         return False
     for _ in range(pde.n_fields):

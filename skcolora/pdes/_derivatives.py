@@ -11,29 +11,26 @@ from scipy.sparse import csr_array
 
 from skcolora._snapshots import Array
 
-# Number of points of a stencil.  One-sided second derivatives need one more for the same order.
-_STENCIL = 5
+# Order of accuracy of the finite differences.
+_ACCURACY = 4
 
 
 class AxisDerivative(Protocol):
-    """First and second derivatives of values along one axis."""
+    """Derivatives of values along one axis."""
 
     def prepare(self, values: Any, axis: int) -> Any:
-        """Compute the common part of both derivatives, such as Fourier coefficients."""
+        """Compute the common part of all derivatives, such as Fourier coefficients."""
 
-    def first(self, prepared: Any, axis: int) -> Array:
-        """First derivative along the axis, of the shape of the values."""
-
-    def second(self, prepared: Any, axis: int) -> Array:
-        """Second derivative along the axis, of the shape of the values."""
+    def apply(self, prepared: Any, axis: int, order: int) -> Array:
+        """Derivative of an order of at least 1 along the axis, of the shape of the values."""
 
 
 class FourierDerivative:
     """Derivatives of the trigonometric interpolant of values on a uniform periodic axis.
 
-    The derivatives are exact for wave numbers below n/2.  The first derivative omits the wave
-    number n/2, whose phase is not determined on the grid.  Hence the operator is skew-symmetric:
-    the sums of ``∂u`` and of ``u ∂u`` over the grid are zero.
+    The derivatives are exact for wave numbers below n/2.  Derivatives of odd order omit the wave
+    number n/2, whose phase is not determined on the grid.  Hence these operators are
+    skew-symmetric: the sums of ``∂u`` and of ``u ∂u`` over the grid are zero.
 
     Parameters
     ----------
@@ -45,26 +42,19 @@ class FourierDerivative:
 
     def __init__(self, n: int, length: float) -> None:
         self.n = n
-        wave_numbers = 2 * np.pi / length * np.arange(n // 2 + 1)
-        self._second = -(wave_numbers**2)
-        if n % 2 == 0:
-            wave_numbers[-1] = 0.0
-        self._first = 1j * wave_numbers
+        self._wave_numbers = 2 * np.pi / length * np.arange(n // 2 + 1)
 
     def prepare(self, values: Any, axis: int) -> Any:
         """Fourier coefficients of the values."""
         return rfft(values, axis=axis)
 
-    def first(self, prepared: Any, axis: int) -> Array:
-        return self._multiply(self._first, prepared, axis)
-
-    def second(self, prepared: Any, axis: int) -> Array:
-        return self._multiply(self._second, prepared, axis)
-
-    def _multiply(self, factors: Any, coefficients: Any, axis: int) -> Array:
-        shape = [1] * coefficients.ndim
+    def apply(self, prepared: Any, axis: int, order: int) -> Array:
+        factors: Any = (1j * self._wave_numbers) ** order
+        if order % 2 and self.n % 2 == 0:
+            factors[-1] = 0.0
+        shape = [1] * prepared.ndim
         shape[axis] = -1
-        product = factors.reshape(shape) * coefficients
+        product = factors.reshape(shape) * prepared
         return np.asarray(irfft(product, self.n, axis=axis, overwrite_x=True))
 
 
@@ -79,42 +69,48 @@ class StencilDerivative:
     Raises
     ------
     ValueError
-        If the axis has fewer than six points.
+        If the axis has fewer than six points, or fewer than a derivative needs.
     """
 
     def __init__(self, axis: Array) -> None:
-        if len(axis) <= _STENCIL:
+        self._axis = axis
+        self._matrices: dict[int, csr_array] = {}
+        self._check(2)
+
+    def _check(self, order: int) -> None:
+        """Check that the axis has as many points as one-sided differences of an order."""
+        n, needed = len(self._axis), order + _ACCURACY
+        if n < needed:
             raise ValueError(
-                f"A non-periodic axis needs at least {_STENCIL + 1} points for finite differences; "
-                f"got {len(axis)}.  Raise `n_points`."
+                f"A non-periodic axis needs at least {needed} points for finite differences"
+                + (f" of order {order}" if order > 2 else "")
+                + f"; got {n}.  Raise `n_points`."
             )
-        self._first = _stencil_matrix(axis, 1)
-        self._second = _stencil_matrix(axis, 2)
 
     def prepare(self, values: Any, axis: int) -> Any:
         """The unchanged values."""
         return values
 
-    def first(self, prepared: Any, axis: int) -> Array:
-        return self._apply(self._first, prepared, axis)
-
-    def second(self, prepared: Any, axis: int) -> Array:
-        return self._apply(self._second, prepared, axis)
-
-    def _apply(self, matrix: Any, values: Array, axis: int) -> Array:
-        front = np.moveaxis(values, axis, 0)
-        product = matrix @ front.reshape(len(front), -1)
+    def apply(self, prepared: Any, axis: int, order: int) -> Array:
+        if order not in self._matrices:
+            self._check(order)
+            self._matrices[order] = _stencil_matrix(self._axis, order)
+        front = np.moveaxis(prepared, axis, 0)
+        product = self._matrices[order] @ front.reshape(len(front), -1)
         return np.moveaxis(product.reshape(front.shape), 0, axis)
 
 
 def _stencil_matrix(axis: Array, order: int) -> csr_array:
-    """Matrix (n, n) of the derivative of a given order on an axis (n,)."""
+    """Matrix (n, n) of the derivative of a given order on an axis (n,).
+
+    A central difference is as accurate as a one-sided one with more points.
+    """
     n = len(axis)
+    central, one_sided = 2 * ((order + 1) // 2) + _ACCURACY - 1, order + _ACCURACY
     rows, columns, entries = [], [], []
     for i in range(n):
-        start = i - _STENCIL // 2
-        inside = 0 <= start <= n - _STENCIL
-        size = _STENCIL if inside or order == 1 else _STENCIL + 1
+        start = i - central // 2
+        size = central if 0 <= start <= n - central else one_sided
         start = min(max(start, 0), n - size)
         used = np.arange(start, start + size)
         rows.append(np.full(size, i))

@@ -27,6 +27,8 @@ class PDE:
     The arrays in an equation have their components first, and ``...`` stands for the axes of
     the points, in any shape: ``points`` is (n_dims, ...), ``field.value`` (n_fields, ...),
     ``field.grad`` (n_dims, n_fields, ...) and ``field.laplacian`` (n_fields, ...).
+    ``field.derivative(...)``, with one order for each dimension, is any derivative up to order 4,
+    (n_fields, ...): ``derivative(3)`` in one dimension, ``derivative(1, 1)`` in two.
     ``mu[i]`` is the i-th parameter, a number or an array that broadcasts.
 
     Attributes
@@ -42,7 +44,8 @@ class PDE:
         ``high - low`` for a periodic dimension, None for a non-periodic dimension.
     boundary : {"free", "fixed"}
         Boundary condition at the ends of non-periodic axes.  "free": the equation holds at the
-        boundary, with one-sided derivatives, which no equation with a Laplacian may have there.
+        boundary, with one-sided derivatives.  No equation with second or higher derivatives may
+        have such ends.
         "fixed": the values remain those of `initial`.
     resolution : int
         Initial number of points of the full-order solver along each axis; see `solve`.
@@ -93,7 +96,7 @@ class PDE:
         t : float or array
             Time; an array broadcasts like ``mu[i]`` if there are several trajectories.
         field : Field
-            The solution: ``value``, ``grad``, ``laplacian``, ``points``, ``xp``.
+            The solution: ``value``, ``grad``, ``laplacian``, ``derivative``, ``points``, ``xp``.
         mu : sequence
             Parameters.
 
@@ -327,7 +330,7 @@ class PDE:
         ------
         ValueError
             If an argument has the wrong shape or range, or does not fit the equation, or if the
-            equation has a Laplacian at free ends.
+            equation has second or higher derivatives at free ends.
         SolverError
             If trajectories failed: the grid is too coarse, the time step is unstable, or `rhs`
             failed.  The attribute ``solutions`` of the error holds the other trajectories.

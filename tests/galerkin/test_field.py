@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
-from torch.func import hessian, jacrev, vmap
+from torch.func import hessian, jacrev, jvp, vmap
 
 from skcolora._galerkin._field import NetworkAtPoints
 from skcolora._nn._jet import NetworkJet
@@ -90,6 +90,50 @@ def test_derivatives_agree_with_automatic_differentiation(
     jacobian = everywhere(jacrev(at, argnums=1)) / sampled.field_scale[:, None]
     assert torch.allclose(field.jet.jacobian, jacobian.movedim(2, 0), **close)
     assert field.points.shape == (len(period), 3, 5)
+
+
+ORDERS = [(3,), (4,), (0, 1), (2, 0), (1, 1), (1, 3), (2, 2), (1, 0, 2), (1, 2, 1)]
+
+
+@pytest.mark.parametrize("orders", ORDERS)
+@pytest.mark.parametrize("periodic", [False, True])
+@pytest.mark.parametrize("adapted_layers", [(0, 2), (1, 3)])
+def test_derivatives_of_any_order_agree_with_automatic_differentiation(
+    orders, periodic, adapted_layers
+):
+    period = (None,) * (len(orders) - 1) + (2.0 if periodic else None,)
+    network = make_network(period, 2, "diagonal", adapted_layers)
+    latent, x = states_and_points(network, len(period))
+    sampled = NetworkAtPoints(network, make_units(period), x)
+
+    def f(point, state):
+        return values_at(sampled, state, point[None])[0]
+
+    for d, order in enumerate(orders):
+        for _ in range(order):
+            f = _along(f, d)
+    expected = vmap(vmap(f, in_dims=(0, None)), in_dims=(None, 0))(x, latent)
+    found = sampled.field(latent).derivative(*orders)
+    assert torch.allclose(found, expected.movedim(-1, 0), rtol=1e-9, atol=1e-9)
+
+
+def _along(f, d):
+    """The derivative of f along one axis of the point."""
+
+    def derivative(point, state):
+        direction = torch.zeros_like(point)
+        direction[d] = 1.0
+        return jvp(lambda p: f(p, state), (point,), (direction,))[1]
+
+    return derivative
+
+
+def test_orders_of_a_network_field_are_checked():
+    network = make_network((1.0,))
+    latent, x = states_and_points(network, 1)
+    field = NetworkAtPoints(network, make_units((1.0,)), x).field(latent)
+    with pytest.raises(ValueError, match="one order for each of the 1 dimension"):
+        field.derivative(1, 1)
 
 
 @pytest.mark.parametrize("period", [(1.0, 2.0), (None, 2.0)])

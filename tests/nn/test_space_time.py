@@ -60,6 +60,10 @@ def test_derivatives(case):
     assert torch.allclose(jet.grad, known.grad[:, :, 0].transpose(0, 1), **close)
     assert torch.allclose(jet.laplacian, known.laplacian[:, 0], **close)
     h = 0.5 * torch.tensor([0.0, 0.0, 1e-5], dtype=torch.float64)
+    orders = [(3,), (4,)] if len(case[0]) == 1 else [(2, 1), (1, 3)]
+    higher = SpaceTimeModel(model, **scales(case), orders=orders)(inputs, x).higher
+    for i, each in enumerate(orders):
+        assert torch.allclose(higher[:, i], known.derivative(each)[:, 0], rtol=1e-9, atol=1e-9)
     after, before = (model(x.unsqueeze(1), inputs + s * h).squeeze(1) for s in (1, -1))
     assert torch.allclose(jet.rate, (after - before) / 2e-5, rtol=1e-7, atol=1e-8)
 
@@ -68,7 +72,7 @@ def test_derivatives(case):
 def test_jacobian_in_all_weights(case):
     model = make_model(*case)
     inputs, x = some(case)
-    jets = SpaceTimeModel(model, **scales(case))
+    jets = SpaceTimeModel(model, **scales(case), orders=[(3, 0)[: len(case[0])]])
     generator = torch.Generator().manual_seed(2)
 
     def normal(like):

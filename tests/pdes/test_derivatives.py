@@ -1,5 +1,7 @@
 """Derivatives, quadrature, filter and evaluation on grids, against closed forms."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -30,19 +32,58 @@ def test_the_fourier_derivative_is_skew_symmetric():
     assert abs((u * GridField(mesh, u).grad[0]).sum()) < 1e-12
 
 
-@pytest.mark.parametrize("order", [1, 2])
+@pytest.mark.parametrize("order", [1, 2, 3, 4])
 def test_stencils_are_of_fourth_order_up_to_the_ends(order):
     errors = []
     for n in (40, 80):
         x = np.linspace(0.0, 1.0, n + 1) ** 1.2 + np.linspace(0.0, 1.0, n + 1)
-        stencil = StencilDerivative(x)
-        derivative = (
-            stencil.first(np.sin(2 * x), 0) if order == 1 else stencil.second(np.sin(2 * x), 0)
-        )
-        exact = 2 * np.cos(2 * x) if order == 1 else -4 * np.sin(2 * x)
+        derivative = StencilDerivative(x).apply(np.sin(2 * x), 0, order)
+        exact = 2**order * np.sin(2 * x + order * np.pi / 2)
         errors.append(abs(derivative - exact).max())
-    # On a uniform grid 4, and one less for the second derivative where the spacing varies.
-    assert np.log2(errors[0] / errors[1]) > (3.7 if order == 1 else 2.7)
+    # On a uniform grid 4, and one less for even orders where the spacing varies.
+    assert np.log2(errors[0] / errors[1]) > (3.7 if order % 2 else 2.7)
+
+
+@pytest.mark.parametrize("orders", list(itertools.product(range(5), repeat=2))[1:])
+def test_derivatives_of_any_order(orders):
+    mesh = Mesh(((0.0, 2 * np.pi), (0.0, 2.0)), (2 * np.pi, None), (24, 41))
+    x, y = mesh.points
+    field = GridField(mesh, (np.sin(2 * x) * np.exp(y))[None])
+    if sum(orders) > 4:
+        with pytest.raises(ValueError, match="sum is from 1 to 4"):
+            field.derivative(*orders)
+        return
+    exact = 2.0 ** orders[0] * np.sin(2 * x + orders[0] * np.pi / 2) * np.exp(y)
+    assert np.allclose(field.derivative(*orders)[0], exact, atol=1e-2 * 2.0 ** orders[0])
+    if orders[1] == 0:
+        assert np.allclose(field.derivative(*orders)[0], exact, atol=1e-10)
+
+
+def test_derivatives_of_odd_order_are_skew_symmetric():
+    mesh = periodic_mesh(16)
+    u = np.random.RandomState(0).randn(1, 16)
+    field = GridField(mesh, u)
+    assert np.array_equal(field.derivative(1), field.grad[0])
+    assert abs((u * field.derivative(3)).sum()) < 1e-10
+    assert np.allclose(field.derivative(2), field.laplacian)
+
+
+@pytest.mark.parametrize(
+    "orders", [(), (1, 0, 0), (0, 0), (-1, 2), (1.0, 1), ("x", 1), (3, 2), (True, "1")]
+)
+def test_orders_that_make_no_sense(orders):
+    field = GridField(periodic_mesh(8, 8), np.zeros((1, 8, 8)))
+    with pytest.raises(
+        ValueError, match=r"for each of the 2 dimension.*such as derivative\(2, 0\)"
+    ):
+        field.derivative(*orders)
+
+
+def test_axes_that_are_too_short_for_an_order():
+    field = GridField(Mesh(((0.0, 1.0),), (None,), (7,)), np.zeros((1, 7)))
+    assert field.derivative(3).shape == (1, 7)
+    with pytest.raises(ValueError, match="at least 8 points for finite differences of order 4"):
+        field.derivative(4)
 
 
 def test_known_finite_difference_weights():
