@@ -116,7 +116,7 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
         of 25.  Used only with ``early_stopping``.
     cv : {"once"}, int or None, default="once"
         How ``unseen_error_`` is found.  "once": a tenth of the trajectories, from among those that
-        the others surround, is left out in the first three quarters of the training.  It takes no
+        the others surround, is left out at first, for three quarters of ``max_time``.  It takes no
         more time, and all trajectories are trained on in the end.  It needs five different
         parameters, snapshots in memory, and at least eight steps.  An int: that many more
         networks are trained, each without a fold of the trajectories, on the workers of

@@ -109,14 +109,18 @@ def when_seen(
 ) -> tuple[list[Fold], float]:
     """The folds of a regressor that is trained on everything, and its own training error.
 
-    Where it was trained at first without the trajectories ``left_out``, their errors now are what
-    comes from the training: the hardest ones may lie elsewhere.
+    Where it was trained at first without the trajectories ``left_out``, their errors now say what
+    comes from the training: the hardest ones may lie elsewhere.  The training was not at its end
+    when they were predicted, so that this part was larger by as much as the error of the others.
     """
     seen = float(_errors_at(regressor, layout, X, rows, spread_evenly(len(X), _MOST)).mean())
     if not left_out.any():
         return folds, seen
     (fold,) = folds
-    return [fold._replace(training=_errors_at(regressor, layout, X, rows, fold.test))], seen
+    shrunk = max(float(fold.training) / seen, 1.0) if seen > 0 else 1.0
+    return [
+        fold._replace(training=shrunk * _errors_at(regressor, layout, X, rows, fold.test))
+    ], seen
 
 
 def _errors_at(

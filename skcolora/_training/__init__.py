@@ -4,14 +4,9 @@ from skcolora._training._encoding import encode_fields
 from skcolora._training._equation import EquationPhase
 from skcolora._training._latent_fit import fit_latent
 from skcolora._training._left_out import train_leaving_out
-from skcolora._training._loop import (
-    Stage,
-    TrainingResult,
-    train,
-    train_in_stages,
-    warn_of_target,
-)
+from skcolora._training._loop import Stage, train, train_in_stages
 from skcolora._training._pool import PooledSampler, SnapshotSource, make_sampler
+from skcolora._training._result import TrainingResult, warn_of_target
 from skcolora._training._sampling import Batch, SnapshotSampler
 
 __all__ = [

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from skcolora._nn import CoLoRAModel
-from skcolora._training._loop import DEFAULT_STEPS, TrainingResult, train
+from skcolora._training._loop import DEFAULT_STEPS, train
+from skcolora._training._result import TrainingResult
 from skcolora._training._sampling import SnapshotSampler
 from skcolora.utils._deadline import Deadline
 
-# Share of the steps and of the time before the left-out trajectories are trained on too.  The first
-# part has both phases of the training, and the second one the natural gradient alone.
-_FIRST_PART = 0.75
+# Progress of the second phase from which the left-out trajectories are trained on too.
+_ALL_FROM = 0.5
 
 
 def train_leaving_out(
@@ -32,7 +32,9 @@ def train_leaving_out(
     """Train a model in place as `train` does, but at first without some trajectories.
 
     Their errors are then those at parameters that the model has not seen.  It is trained on all
-    trajectories in the last quarter of the budget, so that the estimate costs no data in the end.
+    trajectories in the second half of the second phase, about the last quarter of the budget.  The
+    schedule of the training is that of `train`, so that the estimate costs no time, and no data in
+    the end.
 
     Parameters
     ----------
@@ -53,15 +55,15 @@ def train_leaving_out(
     n_steps = max_iter
     if max_iter is None and not deadline.limited:
         n_steps = DEFAULT_STEPS
-    n_first = None if n_steps is None else round(_FIRST_PART * n_steps)
     title = f"without {left_out.sum()} of {len(left_out)} trajectories"
     n_times = len(sampler.inputs) // len(left_out)
     sampler.restrict(np.repeat(~left_out, n_times))
     first = train(
         model,
         sampler,
-        max_iter=n_first,
-        deadline=deadline.share(_FIRST_PART),
+        max_iter=n_steps,
+        deadline=deadline,
+        part=(0.0, _ALL_FROM),
         title=title,
         **options,
     )
@@ -72,13 +74,12 @@ def train_leaving_out(
     measure(model, first)
     # The errors are computed once more at the end.
     deadline = deadline.earlier(time.perf_counter() - started)
-    rest = None if n_steps is None else n_steps - len(first.losses)
     second = train(
         model,
         sampler,
-        max_iter=rest,
+        max_iter=None if n_steps is None else n_steps - len(first.losses),
         deadline=deadline,
-        refine_only=True,
+        part=(_ALL_FROM, 1.0),
         title="all trajectories",
         **options,
     )

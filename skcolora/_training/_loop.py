@@ -7,11 +7,9 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 import torch
-from sklearn.exceptions import ConvergenceWarning
 from torch import Tensor
 from tqdm import tqdm
 
@@ -19,6 +17,7 @@ from skcolora._nn import CoLoRAModel
 from skcolora._training._first_order import FirstOrderPhase
 from skcolora._training._natural_gradient import NaturalGradientPhase
 from skcolora._training._phase import Phase
+from skcolora._training._result import TrainingResult
 from skcolora._training._sampling import Batch, SnapshotSampler
 from skcolora._training._threads import ThreadChoice, chosen_threads
 from skcolora.utils._deadline import Deadline
@@ -35,24 +34,6 @@ FIRST_PHASE_ENOUGH = 1500
 CHECK_EVERY = 25
 
 
-@dataclass
-class TrainingResult:
-    """Result of the training besides the weights."""
-
-    losses: list[Tensor] = field(default_factory=list)
-    """Sampled relative error of each step, kept on the device so that no step waits for it."""
-    error: float = math.inf
-    """Relative error of the returned model on a fixed sample, in the precision of the model."""
-    n_setbacks: int = 0
-    """Number of times that the best weights were restored because the error had risen."""
-    interrupted: bool = False
-
-    @property
-    def loss_curve(self) -> list[float]:
-        """Losses as floats."""
-        return torch.stack(self.losses).tolist() if self.losses else []
-
-
 def train(
     model: CoLoRAModel,
     sampler: SnapshotSampler,
@@ -63,6 +44,7 @@ def train(
     target_error: float = 0.0,
     n_iter_no_change: int = 250,
     refine_only: bool = False,
+    part: tuple[float, float] = (0.0, 1.0),
     dtype: torch.dtype = torch.float64,
     verbose: int = 0,
     title: str | None = None,
@@ -91,6 +73,9 @@ def train(
         Number of steps without a smaller error on ``validation`` that end the second phase.
     refine_only : bool
         Whether to skip the first phase, for a model that has already been trained.
+    part : tuple of float
+        Part of the second phase that is run, from its progress at the start to that at the end.
+        The first phase is skipped unless the part starts at 0.
     dtype : torch.dtype
         Precision of the returned model, in which its error is computed at the end.
     verbose : int
@@ -112,13 +97,23 @@ def train(
     deadline = deadline or Deadline()
     if max_iter is None:
         max_iter = UNLIMITED if deadline.limited else DEFAULT_STEPS
-    n_first = 0 if refine_only else min(round(FIRST_PHASE_STEPS * max_iter), FIRST_PHASE_ENOUGH)
     monitored = sampler if validation is None else validation
     sample = monitored.draw(256, 32, torch.float64)
     patience = math.inf if validation is None else math.ceil(n_iter_no_change / CHECK_EVERY)
+    start, end = part
+    skipped = refine_only or start > 0
+    n_first = 0 if skipped else min(round(FIRST_PHASE_STEPS * max_iter), FIRST_PHASE_ENOUGH)
+    # A part that does not reach the end of the schedule leaves the rest of the budget.
+    first_time, share = (0.0, 1.0) if skipped else (FIRST_PHASE_TIME, end)
     stages = [
         Stage(lambda: FirstOrderPhase(model, sampler), n_first, time_share=FIRST_PHASE_TIME),
-        Stage(lambda: NaturalGradientPhase(model, sampler), max_iter, patience=patience),
+        Stage(
+            lambda: NaturalGradientPhase(model, sampler),
+            n_first + round(share * (max_iter - n_first)),
+            time_share=first_time + share * (1 - first_time),
+            patience=patience,
+            part=part,
+        ),
     ]
     return train_in_stages(
         model,
@@ -132,17 +127,6 @@ def train(
     )
 
 
-def warn_of_target(result: TrainingResult, target_error: float) -> None:
-    """Warn if a training that was not interrupted ended above ``target_error``."""
-    if result.error > target_error > 0 and not result.interrupted:
-        warnings.warn(
-            f"Training ended at a relative error of {result.error:.2g}, above target_error="
-            f"{target_error:g}, after {len(result.losses)} steps; raise `max_iter` or `max_time`.",
-            ConvergenceWarning,
-            stacklevel=caller_stacklevel(),
-        )
-
-
 class Stage(NamedTuple):
     """A training phase with its limits."""
 
@@ -153,6 +137,8 @@ class Stage(NamedTuple):
     """End of the phase as a share of the time limit of the training"""
     patience: float = math.inf
     """Number of evaluations without a smaller error that end the phase"""
+    part: tuple[float, float] = (0.0, 1.0)
+    """Progress of the phase at its first step and after its last one"""
 
 
 def train_in_stages(
@@ -187,7 +173,7 @@ def train_in_stages(
             for stage, end in zip(stages, ends, strict=True):
                 n_steps = stage.last_step - len(result.losses)
                 if n_steps > 0 and not best.good_enough:
-                    training.run(stage.phase(), n_steps, end, stage.patience)
+                    training.run(stage.phase(), n_steps, end, stage)
         except KeyboardInterrupt:
             if in_search():
                 raise
@@ -244,8 +230,8 @@ class _Training:
         self._best, self._result, self._threads, self._bar = best, result, threads, bar
         self._deadline = deadline
 
-    def run(self, phase: Phase, n_steps: int, end: Deadline, patience: float) -> None:
-        """Run one phase, and restore the best weights at its end.
+    def run(self, phase: Phase, n_steps: int, end: Deadline, stage: Stage) -> None:
+        """Run one stage with its phase, and restore the best weights at its end.
 
         The phase ends when ``end`` has passed, or before the time limit of the training.
         """
@@ -256,13 +242,14 @@ class _Training:
         best.duration = min(best.duration, self._threads.work_seconds)
         available = end.remaining
         durations: deque[float] = deque([0.0], self.N_RECENT)
-        step_factor, n_checks_since_best = 1.0, 0
+        (low, high), step_factor, n_checks_since_best = stage.part, 1.0, 0
         for n in range(n_steps):
             if self._no_time_for(max(durations), end):
                 break
             elapsed_share = 1 - end.remaining / available if end.limited else 0.0
             start = time.perf_counter()
-            loss = phase.step(max(n / n_steps, elapsed_share), step_factor)
+            progress = low + (high - low) * max(n / n_steps, elapsed_share)
+            loss = phase.step(progress, step_factor)
             durations.append(time.perf_counter() - start)
             self._result.losses.append(loss)
             self._threads.record(durations[-1])
@@ -278,7 +265,7 @@ class _Training:
                 step_factor *= 0.5
                 self._result.n_setbacks += 1
             n_checks_since_best = 0 if best.error < before else n_checks_since_best + 1
-            if best.good_enough or n_checks_since_best >= patience:
+            if best.good_enough or n_checks_since_best >= stage.patience:
                 break
         best.finish()
         phase.model.zero_grad(set_to_none=True)

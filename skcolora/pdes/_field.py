@@ -112,7 +112,22 @@ class GridField:
         return np.asarray(sum(terms[1:], start=terms[0]))
 
     def derivative(self, *orders: int) -> Array:
-        """Derivative of the given order along each axis, (n_fields, n_0, ...)."""
+        """Derivative of the given order along each axis.
+
+        Parameters
+        ----------
+        *orders : int
+            One order for each dimension, whose sum is from 1 to 4.
+
+        Returns
+        -------
+        derivative : ndarray of shape (n_fields, n_0, ...)
+
+        Raises
+        ------
+        ValueError
+            If the orders make no sense, or a non-periodic axis has too few points for them.
+        """
         orders = check_orders(orders, len(self.mesh.shape))
         first, *others = (d for d, order in enumerate(orders) if order)
         operators = self.mesh.derivatives

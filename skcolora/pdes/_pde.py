@@ -24,12 +24,11 @@ class PDE:
     A subclass sets the attributes below and defines `rhs` and `initial`.  The full-order
     solver, `PODGalerkin` and `CoLoRAGalerkin` use these two methods.
 
-    The arrays in an equation have their components first, and ``...`` stands for the axes of
-    the points, in any shape: ``points`` is (n_dims, ...), ``field.value`` (n_fields, ...),
-    ``field.grad`` (n_dims, n_fields, ...) and ``field.laplacian`` (n_fields, ...).
-    ``field.derivative(...)``, with one order for each dimension, is any derivative up to order 4,
-    (n_fields, ...): ``derivative(3)`` in one dimension, ``derivative(1, 1)`` in two.
-    ``mu[i]`` is the i-th parameter, a number or an array that broadcasts.
+    Arrays have their components first, and ``...`` stands for the axes of the points, in any shape:
+    ``points`` is (n_dims, ...), ``field.value`` and ``field.laplacian`` (n_fields, ...), and
+    ``field.grad`` (n_dims, n_fields, ...).  ``field.derivative``, with one order for each dimension
+    as in ``derivative(3)`` or ``derivative(1, 1)``, is any derivative up to order 4.  ``mu[i]`` is
+    the i-th parameter, a number or an array that broadcasts.
 
     Attributes
     ----------
@@ -68,8 +67,6 @@ class PDE:
     ...     def rhs(self, t, field, mu):
     ...         return mu[0] * field.laplacian
     >>> u = Heat().solve([0.1, 0.2], times=[0.0, 0.5], points=np.array([[0.25], [0.75]]))
-    >>> u.shape
-    (2, 2, 2)
     >>> bool(np.isclose(u[0, 1, 0], np.exp(-0.1 * 0.5 * (2 * np.pi) ** 2)))
     True
     """
