@@ -117,9 +117,9 @@ def when_seen(
     if not left_out.any():
         return folds, seen
     (fold,) = folds
-    shrunk = max(float(fold.training) / seen, 1.0) if seen > 0 else 1.0
+    larger = max(float(fold.training) / seen, 1.0) if seen > 0 else 1.0
     return [
-        fold._replace(training=shrunk * _errors_at(regressor, layout, X, rows, fold.test))
+        fold._replace(training=larger * _errors_at(regressor, layout, X, rows, fold.test))
     ], seen
 
 
