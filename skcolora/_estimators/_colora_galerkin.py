@@ -85,9 +85,9 @@ class CoLoRAGalerkin(DistillAndRefine):
         Jacobians and right-hand sides of the training best, by pivoted QR.  "sample": points of
         the snapshots, drawn in proportion to their leverage.  "grid": all points of the
         snapshots.  "gauss": Gauss–Legendre points of the box around the points of the snapshots,
-        equispaced points along periodic axes, and, where the equation prescribes boundary
-        values, points on the boundary.  "gauss" suits smooth fields on a whole box; on other
-        domains it would evaluate the network where it has not been trained.
+        and equispaced points along periodic axes.  "gauss" suits smooth fields on a whole box; on
+        other domains it would evaluate the network where it has not been trained.  Points of the
+        snapshots on the boundary, where the equation has conditions, are added.
     n_collocation : int, default=None
         Number of collocation points for "qr", "sample" and "gauss".  For "gauss" it is rounded
         to a tensor grid with equal numbers (±1) along each axis.  None: five for each online
@@ -98,8 +98,8 @@ class CoLoRAGalerkin(DistillAndRefine):
         first, ``‖(I - ℓ²Δ)^(-1/2) r‖``, with ℓ a fifth of the domain.  Where fronts steepen, the
         residual in "L2" is largest at the fronts, although the motion of the fronts is what
         counts.  The integrals are learnt from training states as functions of the values at the
-        collocation points [4]_.  "H-1" needs snapshots on a tensor grid, and free boundary
-        values.  "auto": the norm of the equation, ``pde.norm``, where it is possible.
+        collocation points [4]_.  "H-1" needs snapshots on a tensor grid, and no boundary
+        conditions.  "auto": the norm of the equation, ``pde.norm``, where it is possible.
     regularization : float, default=1e-8
         Tikhonov regularisation of the least-squares problem, relative to the largest singular
         value of ``∂û/∂φ``.

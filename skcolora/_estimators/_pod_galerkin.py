@@ -17,6 +17,7 @@ from skcolora._galerkin import (
     SampledModes,
     check_agreement,
     check_grid_is_given,
+    check_pod_boundary,
     initial_fields,
     parameter_order,
     points_of_mesh,
@@ -36,6 +37,7 @@ from skcolora._snapshots import (
 from skcolora._snapshots._pod import decompose
 from skcolora.pdes import PDE
 from skcolora.pdes._checks import check_grid
+from skcolora.pdes._interpolant import MeshInterpolant
 from skcolora.pdes._trial import used_derivatives
 from skcolora.utils._sklearn import Interval, StrOptions, fit_context
 from skcolora.utils._stack import caller_stacklevel
@@ -65,7 +67,8 @@ class PODGalerkin(SnapshotRegressor):
     {center, scale}
     n_samples : int or None, default=None
         Number of points at which f is evaluated, at least ``n_components``.  More points are
-        more accurate and more stable.  None: all points of the grid.
+        more accurate and more stable.  None: all points of the grid, as boundary conditions that
+        depend on the time or on parameters need.
     method : {"DOP853", "RK45", "RK23", "Radau", "BDF", "LSODA"}, default="RK45"
         Method of `scipy.integrate.solve_ivp`.
     rtol : float, default=1e-6
@@ -189,6 +192,7 @@ class PODGalerkin(SnapshotRegressor):
                 f"`n_samples` must be at least `n_components`; got n_samples={self.n_samples}, "
                 f"n_components={self.n_components}."
             )
+        check_pod_boundary(self.pde, X, layout.times, sampled=self.n_samples is not None)
         shape, from_mesh = snapshot_mesh(self.pde, layout)
         # Without the repeated ends of periods.
         states = rows[:, :, points_of_mesh(from_mesh)].reshape(
@@ -210,6 +214,7 @@ class PODGalerkin(SnapshotRegressor):
             None,
             max_norm=float(np.linalg.norm(pod.encode(states), axis=1).max()),
             max_variation=float(np.linalg.norm(variation, axis=(1, 2)).max()),
+            duration=float(layout.times[-1]),
         )
         self.sample_points_: NDArray[np.integer[Any]] | None = None
         if self.n_samples is not None:
@@ -231,7 +236,9 @@ class PODGalerkin(SnapshotRegressor):
         rates = np.stack(
             [
                 equation.full_rate(
-                    times[i % n_times], states[i].astype(np.float64), X[i // n_times]
+                    times[i % n_times],
+                    states[i].astype(np.float64),
+                    equation.conditions(X[i // n_times]),
                 ).ravel()
                 for i in chosen
             ]
@@ -305,19 +312,20 @@ class PODGalerkin(SnapshotRegressor):
         )
         starts = self._starts(X, initial)
         if points is None:
-            mean, modes = self.mean_, self.components_
+            at_points: MeshInterpolant | None = None
             places = snapshot_mesh(pde, layout)[1]
         else:
             check_grid(pde, layout.grid)
-            mean, modes = equation.at(layout.grid)
+            at_points = MeshInterpolant(equation.mesh, layout.grid)
             places = np.arange(layout.grid.n_points)
-        mean = mean.reshape(layout.n_fields, -1)
-        modes = modes.reshape(self.n_components_, layout.n_fields, -1)
         shape = (len(X), layout.n_times, layout.grid.n_points, layout.n_fields)
         rows = np.empty(shape, self._dtype)
         for row, mu, start in zip(rows, X, starts, strict=True):
             path, ended = equation.integrate(mu, start, layout.times, **self._solver)
-            fields = mean + self.scale_[:, None] * np.tensordot(path, modes, axes=1)
+            fields = equation.completed_fields(layout.times, path, mu)
+            if at_points is not None:
+                fields = at_points(fields.reshape(-1, *equation.mesh.shape))
+            fields = fields.reshape(layout.n_times, layout.n_fields, -1)
             row[...] = np.moveaxis(fields, 1, 2)[:, places]
             if ended is not None:
                 _warn(

@@ -9,6 +9,7 @@ from skcolora._galerkin._agreement import (
 )
 from skcolora._galerkin._checks import (
     check_options,
+    check_pod_boundary,
 )
 from skcolora._galerkin._collocation import Collocation
 from skcolora._galerkin._distill import distill
@@ -36,6 +37,7 @@ __all__ = [
     "check_grid_is_given",
     "check_network_period",
     "check_options",
+    "check_pod_boundary",
     "distill",
     "initial_fields",
     "parameter_order",

@@ -9,6 +9,7 @@ import numpy as np
 
 from skcolora._snapshots import Array, Grid, SnapshotLayout
 from skcolora.pdes import PDE
+from skcolora.pdes._checks import check_well_posed
 
 # Rounding of the ends of a domain, relative to its length; axes are often kept in float32.
 _ROUNDING = 1e-5
@@ -24,7 +25,8 @@ def check_agreement(pde: PDE, X: Array, layout: SnapshotLayout) -> None:
     ------
     ValueError
         If the number of parameters, fields or dimensions differs, the snapshots are steady
-        fields, a time is negative, or the points do not fit the domain of the equation.
+        fields, a time is negative, the points do not fit the domain of the equation, or the
+        equation lacks a boundary condition.
     """
     name = type(pde).__name__
     pairs = [
@@ -42,6 +44,7 @@ def check_agreement(pde: PDE, X: Array, layout: SnapshotLayout) -> None:
     if layout.times[0] < 0:
         raise ValueError(f"`times` must not be negative; got {layout.times[0]:g}.")
     _check_domain(pde, layout.grid)
+    check_well_posed(pde, X, layout.times)
 
 
 def _check_domain(pde: PDE, grid: Grid) -> None:

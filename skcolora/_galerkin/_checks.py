@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from skcolora._galerkin._weak_norm import has_weak_norm
 from skcolora._snapshots import Array, Grid
 from skcolora.pdes import PDE
+from skcolora.pdes._boundary import Side, boundary_sides
 from skcolora.pdes._trial import TrialField
 from skcolora.utils._torch import as_tensor
 
@@ -32,6 +34,39 @@ def check_options(
     check_norm(pde, grid, norm)
     points = as_tensor(grid.points)
     check_rate(pde, points if collocation == "grid" else points[:_TRIAL_POINTS], X)
+
+
+def check_pod_boundary(pde: PDE, X: Array, times: Array, *, sampled: bool) -> None:
+    """Check that POD modes on the grid can obey the boundary conditions of an equation.
+
+    Raises
+    ------
+    ValueError
+        If a boundary lies inside the domain, or if the right-hand side is sampled at a few points
+        and conditions depend on the time or on the parameters (X, of shape (n, n_parameters)).
+    """
+    name = type(pde).__name__
+    if pde.surfaces:
+        raise ValueError(
+            f"{name} has `surfaces`, boundaries inside the domain, and PODGalerkin works on the "
+            "whole box; give CoLoRAGalerkin."
+        )
+    if sampled and any(_is_not_kept_by_modes(side, X, times) for side in boundary_sides(pde)):
+        raise ValueError(
+            f"{name} has boundary conditions that depend on the time or the parameters, which the "
+            "values at a few sampled points do not determine; give n_samples=None."
+        )
+
+
+def _is_not_kept_by_modes(side: Side, X: Array, times: Array) -> bool:
+    """Whether a combination of snapshots can violate a condition, beyond its start."""
+    if not side.varies:
+        return False
+    if not side.fixes_values[side.constrained].all():
+        return True
+    corners = np.array(side.pde.domain)[:, None]
+    t = np.linspace(0.0, times[-1], 7)[:, None]
+    return any(np.ptp(side.terms(t, corners, mu[:, None, None]), axis=2).any() for mu in X)
 
 
 def check_rate(pde: PDE, points: Tensor, X: Array) -> None:
@@ -93,8 +128,8 @@ def check_norm(pde: PDE, grid: Grid, norm: str) -> str:
         return pde.norm if possible else "L2"
     if norm == "H-1" and not possible:
         raise ValueError(
-            'norm="H-1" needs snapshots on a tensor grid and an equation without prescribed '
-            'boundary values; give norm="L2".'
+            'norm="H-1" needs snapshots on a tensor grid and an equation without boundary '
+            'conditions; give norm="L2".'
         )
     return norm
 

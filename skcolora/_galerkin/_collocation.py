@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from itertools import product
 from math import prod
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from skcolora._snapshots import Array, Grid, check_points
+from skcolora._galerkin._boundary_rows import Boundary
+from skcolora._snapshots import Grid, check_points
 from skcolora.pdes import PDE
+from skcolora.pdes._boundary import boundary_sides, fixed_values
 from skcolora.pdes._quadrature import Rule, axis_rule, gauss_rule, tensor_rule
 from skcolora.utils._torch import as_tensor
-
-# Distance, relative to the domain, within which a box touches an end of the domain.
-_FACE_TOL = 1e-9
 
 
 class Collocation(NamedTuple):
@@ -27,8 +26,8 @@ class Collocation(NamedTuple):
     """(n_points, n_dims)"""
     weights: Tensor
     """(n_points,), with sum 1"""
-    fixed: Tensor | None = None
-    """Mask (n_points,) of prescribed boundary values, where f = 0; None: no such points"""
+    boundary: Boundary | None = None
+    """Points where boundary conditions hold"""
     functionals: Tensor | None = None
     """Matrix (n_directions, n_fields * n_points) that multiplies the weighted rows of the
     least-squares problem, see `_weak_norm.functionals`; None: the norm is L2"""
@@ -50,16 +49,13 @@ def grid_quadrature(pde: PDE, grid: Grid) -> Collocation:
 
 
 def grid_collocation(pde: PDE, grid: Grid) -> Collocation:
-    """All points of a grid.  If boundary values are prescribed, the boundary has the same
-    total weight as the domain."""
+    """All points of a grid, except those on the boundary where values are given."""
     points, weights, *_ = grid_quadrature(pde, grid)
-    on_boundary = pde.on_boundary(points.numpy())
-    if not on_boundary.any():
+    given = fixed_values(boundary_sides(pde), points.numpy()).any(axis=0)
+    if not given.any():
         return Collocation(points, weights)
-    shares = weights.numpy().copy()
-    shares[on_boundary] = 1.0 / on_boundary.sum()
-    shares /= shares.sum()
-    return Collocation(points, as_tensor(shares), as_tensor(on_boundary))
+    inside = torch.from_numpy(~given)
+    return Collocation(points[inside], weights[inside] / weights[inside].sum())
 
 
 def coarser_grid(grid: Grid, n_points: int) -> Grid:
@@ -80,15 +76,14 @@ def gauss_collocation(pde: PDE, grid: Grid, n_points: int) -> Collocation:
     """Tensor product of Gauss–Legendre rules in the bounding box of a grid.
 
     Periodic axes have equispaced points instead.  n points along an axis integrate polynomials
-    of degree 2n - 1, or n - 1 waves, exactly.  If boundary values are prescribed, the points of
-    the same rules on the faces of the domain are added.
+    of degree 2n - 1, or n - 1 waves, exactly.
 
     Parameters
     ----------
     pde : PDE
     grid : Grid
     n_points : int
-        Approximate number of interior points, the same along each axis up to one.
+        Approximate number of points, the same along each axis up to one.
 
     Returns
     -------
@@ -98,15 +93,7 @@ def gauss_collocation(pde: PDE, grid: Grid, n_points: int) -> Collocation:
     counts = _nearest_counts(n_points, high > low)
     rules = [gauss_rule(*along) for along in zip(low, high, pde.period, counts, strict=True)]
     points, weights = tensor_rule(rules)
-    faces = _faces(pde, low, high, rules) if pde.boundary == "fixed" else []
-    if not faces:
-        return Collocation(as_tensor(points), as_tensor(weights))
-    on_faces, shares = (np.concatenate(entries) for entries in zip(*faces, strict=True))
-    fixed = np.repeat([False, True], [len(points), len(on_faces)])
-    # The boundary has the same total weight as the domain, as in grid_collocation.
-    weights = 0.5 * np.concatenate([weights, shares / shares.sum()])
-    points = np.concatenate([points, on_faces])
-    return Collocation(as_tensor(points), as_tensor(weights), as_tensor(fixed))
+    return Collocation(as_tensor(points), as_tensor(weights))
 
 
 def _nearest_counts(n: int, wide: NDArray[np.bool_]) -> list[int]:
@@ -117,15 +104,3 @@ def _nearest_counts(n: int, wide: NDArray[np.bool_]) -> list[int]:
     root = int(n ** (1 / max(1, wide.sum())) + 1e-9)
     choices = [(root, root + 1) if axis else (1,) for axis in wide]
     return list(min(product(*choices), key=lambda counts: abs(prod(counts) - n)))
-
-
-def _faces(pde: PDE, low: Array, high: Array, rules: Sequence[Rule]) -> list[Rule]:
-    """Points and weights on the faces of the domain that the box touches."""
-    faces = []
-    for d, (ends, length) in enumerate(zip(pde.domain, pde.period, strict=True)):
-        for end, reached in zip(ends, (low[d], high[d]), strict=True):
-            if length is None and abs(end - reached) <= _FACE_TOL * (ends[1] - ends[0]):
-                face = [*rules]
-                face[d] = np.array([end]), np.ones(1)
-                faces.append(tensor_rule(face))
-    return faces

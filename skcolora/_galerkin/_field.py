@@ -36,7 +36,7 @@ class NetworkAtPoints:
         self._slopes = as_tensor(units.points.slope)
 
     @cached_property
-    def _x(self) -> Tensor:
+    def scaled_points(self) -> Tensor:
         """Scaled points."""
         return as_tensor(self.units.coordinates(self.points.numpy()))
 
@@ -45,11 +45,13 @@ class NetworkAtPoints:
         """The first layer, which is computed once if it has no online weights."""
         if self.network.splits[0]:
             return None
-        return first_layer(self.network, self._x, self.points.new_zeros(1, 0), self._slopes)
+        return first_layer(
+            self.network, self.scaled_points, self.points.new_zeros(1, 0), self._slopes
+        )
 
     def jet(self, latent: Tensor) -> NetworkJet:
         """Scaled fields of states (n_states, n_latent), with derivatives in the user's points."""
-        return NetworkJet(self.network, latent, self._x, self._first_jet, self._slopes)
+        return NetworkJet(self.network, latent, self.scaled_points, self._first_jet, self._slopes)
 
     def field(self, latent: Tensor) -> NetworkField:
         """Field of states (n_states, n_latent) in the user's units."""

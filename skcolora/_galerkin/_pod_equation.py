@@ -12,6 +12,7 @@ from scipy.integrate import solve_ivp
 from skcolora._galerkin._hyperreduction import SampledField, SampledModes
 from skcolora._snapshots import VARIATION_FLOOR, Array, Grid, inverse_scale
 from skcolora.pdes import PDE, GridField, Mesh
+from skcolora.pdes._grid_conditions import GridConditions
 from skcolora.pdes._interpolant import MeshInterpolant
 
 # Growth of the coefficients, relative to the snapshots, that counts as an instability.
@@ -23,7 +24,8 @@ class PODEquation:
     """``ȧᵢ = ⟨vᵢ, f(t, ū + s Σ aⱼ vⱼ; μ) / s⟩`` for the coefficients a of POD modes v.
 
     ū is the mean snapshot and s the scale of each field.  f is evaluated in the user's units, and
-    projected in scaled ones.
+    projected in scaled ones.  As in the full-order solver, the values at the ends of the mesh
+    follow from the other values and the boundary conditions, and f there from their rates.
     """
 
     pde: PDE
@@ -39,6 +41,8 @@ class PODEquation:
     """Largest norm of the coefficients over all snapshots"""
     max_variation: float
     """Largest norm of the scaled snapshots about the mean of each field"""
+    duration: float
+    """Last time of the snapshots"""
 
     def __getstate__(self) -> dict[str, Any]:
         # Without the mesh, which holds arrays on the whole grid.
@@ -69,22 +73,42 @@ class PODEquation:
         values = values.reshape(1 + len(self.modes), self.pde.n_fields, -1)
         return values[0], values[1:]
 
-    def full_rate(self, t: float, values: Array, mu: Array) -> Array:
+    def conditions(self, mu: Array) -> GridConditions:
+        """Boundary conditions on the mesh at parameters (n_parameters,)."""
+        return GridConditions(self.pde, self.mesh, mu)
+
+    def full_rate(self, t: float, values: Array, conditions: GridConditions) -> Array:
         """Scaled right-hand side ``f / s`` on the whole mesh, (n_fields, n_points), for a field
         in the user's units, of any shape."""
-        field = GridField(self.mesh, values.reshape(self.pde.n_fields, *self.mesh.shape))
-        rate = np.asarray(self.pde.rate(t, field, mu)).reshape(self.pde.n_fields, -1)
-        return rate * self.slope[:, None]
+        values = values.reshape(self.pde.n_fields, *self.mesh.shape)
+        if conditions:
+            values = conditions.complete(t, values)
+        rate = np.asarray(self.pde.rate(t, GridField(self.mesh, values), conditions.mu))
+        if conditions:
+            rate = conditions.complete_rates(t, values, rate, self.duration)
+        return rate.reshape(self.pde.n_fields, -1) * self.slope[:, None]
 
-    def rate(self, t: float, a: Array, mu: Array) -> Array:
+    def rate(self, t: float, a: Array, conditions: GridConditions) -> Array:
         """Time derivative of the coefficients, (n_modes,)."""
         if self.sampled is None:
-            modes = self.flat_modes
-            values: Array = (a @ modes).reshape(self.pde.n_fields, -1) * self.scale[:, None]
-            values += self.mean.reshape(self.pde.n_fields, -1)
-            return np.asarray(modes @ self.full_rate(t, values, mu).ravel())
+            rate = self.full_rate(t, self.fields(a), conditions)
+            return np.asarray(self.flat_modes @ rate.ravel())
         field = SampledField(self.sampled, a)
-        return np.asarray(self.sampled.weights @ self.pde.rate(t, field, mu).ravel())
+        return np.asarray(self.sampled.weights @ self.pde.rate(t, field, conditions.mu).ravel())
+
+    def fields(self, a: Array) -> Array:
+        """Fields of coefficients (..., n_modes) on the mesh, (..., n_fields, n_0, ...)."""
+        shape = (*a.shape[:-1], *self.mean.shape)
+        scaled = (a @ self.flat_modes).reshape(shape)
+        return self.mean + self.scale.reshape(-1, *[1] * len(self.mesh.shape)) * scaled
+
+    def completed_fields(self, times: Array, path: Array, mu: Array) -> Array:
+        """Fields of coefficients (n_times, n_modes) that satisfy the boundary conditions."""
+        fields, conditions = self.fields(path), self.conditions(mu)
+        if conditions:
+            pairs = zip(times, fields, strict=True)
+            fields = np.stack([conditions.complete(t, field) for t, field in pairs])
+        return fields
 
     def project(self, field: Array, mean: Array, modes: Array) -> tuple[Array, float]:
         """Coefficients of a field that fit it best, and the share of its variation that is missed.
@@ -143,6 +167,8 @@ class PODEquation:
         scale = max(self.max_norm, float(np.linalg.norm(start))) or 1.0
         limit = _UNSTABLE * max(scale, self.max_variation)
 
+        conditions = self.conditions(mu)
+
         def unstable(_: float, a: Array) -> float:
             return float(np.linalg.norm(a)) - limit
 
@@ -157,7 +183,7 @@ class PODEquation:
         last = float(later[-1])
         with np.errstate(all="ignore"):
             solution = solve_ivp(
-                lambda share, a: last * self.rate(last * share, a, mu),
+                lambda share, a: last * self.rate(last * share, a, conditions),
                 (0.0, 1.0),
                 start,
                 method=method,

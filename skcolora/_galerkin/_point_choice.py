@@ -9,6 +9,7 @@ import torch
 from scipy.linalg import eigh
 from torch import Tensor
 
+from skcolora._galerkin._boundary_rows import boundary_of
 from skcolora._galerkin._collocation import (
     Collocation,
     coarser_grid,
@@ -82,7 +83,7 @@ def choose_collocation(
         rule, n_points, full, grid, _training_states(times, paths, _MAX_STATES), rng
     )
     if norm == "L2":
-        return chosen
+        return chosen._replace(boundary=boundary_of(full.pde, grid, float(times[-1])))
     if rule != "grid" and chosen is not full.collocation and grid.n_points > _MAX_LOOKED_AT:
         grid = coarser_grid(grid, _MAX_LOOKED_AT)
         full = full.at(grid_collocation(full.pde, grid))
@@ -203,5 +204,4 @@ def pivoted_qr(collocation: Collocation, functions: Array, n_points: int) -> Col
 def _subset(collocation: Collocation, chosen: Any, weights: Array) -> Collocation:
     """Points with the given indices, with normalised weights."""
     indices = as_tensor(chosen)
-    fixed = None if collocation.fixed is None else collocation.fixed[indices]
-    return Collocation(collocation.points[indices], as_tensor(weights / weights.sum()), fixed)
+    return Collocation(collocation.points[indices], as_tensor(weights / weights.sum()))

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from skcolora._galerkin._boundary_rows import BoundaryRows
 from skcolora._galerkin._collocation import Collocation
 from skcolora._galerkin._field import NetworkAtPoints
 from skcolora._galerkin._tikhonov import LeastSquares, solve_least_squares
@@ -57,6 +58,8 @@ class Projection:
         self._at = NetworkAtPoints(network, units, self._points)
         # The rows hold scaled fields, as in training.
         self._roots = collocation.weights.sqrt()
+        given = collocation.boundary
+        self._boundary = given and BoundaryRows(network, units, pde, mu, given)
 
     def at(self, collocation: Collocation) -> Projection:
         """The same projection at other collocation points, without regularisation."""
@@ -86,7 +89,7 @@ class Projection:
         Returns
         -------
         J : Tensor of shape (n_states, n_rows, n_latent)
-            √w ∂û/∂φ, with n_rows = n_fields * n_points.
+            √w ∂û/∂φ, with n_rows = n_fields * n_points, and then the rows of the boundary.
         f : Tensor of shape (n_states, n_rows)
             √w f, for scaled fields.
         """
@@ -94,9 +97,11 @@ class Projection:
         mu = self.mu[trajectories].T.unsqueeze(-1)
         rate = self.pde.rate(t.unsqueeze(-1), field, mu)  # type: ignore[arg-type]
         f = self._at.field_slope[:, None, None] * rate
-        if self.collocation.fixed is not None:
-            f = torch.where(self.collocation.fixed, 0.0, f)
-        return self._rows(field.jet), (self._roots * f).transpose(0, 1).flatten(1)
+        J, f = self._rows(field.jet), (self._roots * f).transpose(0, 1).flatten(1)
+        if self._boundary:
+            J_boundary, f_boundary = self._boundary.system(trajectories, t, latent)
+            J, f = torch.cat([J, J_boundary], 1), torch.cat([f, f_boundary], 1)
+        return J, f
 
     def jacobian(self, latent: Tensor) -> Tensor:
         """√w ∂û/∂φ of states (n_states, n_latent), (n_states, n_rows, n_latent)."""

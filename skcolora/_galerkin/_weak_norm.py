@@ -21,6 +21,7 @@ from skcolora._galerkin._collocation import Collocation, axis_rules
 from skcolora._galerkin._projection import Projection
 from skcolora._snapshots import Array, Grid
 from skcolora.pdes import PDE
+from skcolora.pdes._boundary import boundary_sides
 from skcolora.utils._torch import as_tensor
 
 # Smoothing length ℓ, relative to the length of the domain.
@@ -70,8 +71,8 @@ class Smoothing(NamedTuple):
 
 
 def has_weak_norm(pde: PDE, grid: Grid) -> bool:
-    """Return whether the points form a tensor grid and no boundary values are prescribed."""
-    return (grid.axes is not None or grid.n_dims == 1) and pde.boundary != "fixed"
+    """Return whether the points form a tensor grid and there are no boundary conditions."""
+    return (grid.axes is not None or grid.n_dims == 1) and not boundary_sides(pde)
 
 
 def smoothing(pde: PDE, grid: Grid) -> Smoothing:
@@ -259,14 +260,13 @@ def functionals(
 
 def _columns(projection: Projection, state: list[Tensor]) -> Tensor:
     """[J f] at one state, (n_rows, n_latent + 1), computed in blocks of points."""
-    points, weights, fixed, _ = projection.collocation
+    points, weights, *_ = projection.collocation
     parts = []
     for i in range(0, len(points), _BLOCK):
         block = projection
         if len(points) > _BLOCK:
             s = slice(i, i + _BLOCK)
-            rule = Collocation(points[s], weights[s], None if fixed is None else fixed[s])
-            block = projection.at(rule)
+            block = projection.at(Collocation(points[s], weights[s]))
         J, f = block.system(*state)
         columns = torch.cat([J, f.unsqueeze(2)], dim=2).nan_to_num(posinf=0.0, neginf=0.0)
         parts.append(columns.view(projection.pde.n_fields, -1, columns.shape[2]))

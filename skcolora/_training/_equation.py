@@ -11,11 +11,13 @@ from torch import Tensor
 
 from skcolora._nn import CoLoRAModel, Factor, SpaceTimeJet, SpaceTimeModel, jet_jacobian
 from skcolora._snapshots import Array, Units
+from skcolora._training._boundary_sample import BoundarySample, BoundarySampler
 from skcolora._training._natural_gradient import NaturalGradientPhase
 from skcolora._training._phase import batch_shape
 from skcolora._training._sampling import Batch, SnapshotSampler
 from skcolora._training._spring import SPRING
 from skcolora.pdes import PDE
+from skcolora.pdes._boundary import boundary_sides, fixed_values
 from skcolora.pdes._trial import used_derivatives
 from skcolora.utils._torch import as_tensor
 
@@ -49,8 +51,8 @@ class _CollocationPoints(NamedTuple):
     """Parameters of the equation, (n, n_parameters)"""
     stretch: Tensor
     """Derivative of the time in the coordinate that the network sees, (n,)"""
-    fixed: Tensor
-    """Whether the value at the point is a prescribed boundary value, (n,)"""
+    given: Tensor
+    """Whether a boundary condition gives the value at the point, (n, n_fields)"""
     weights: Tensor
     batch: Batch
     """Batch from which the points were taken"""
@@ -61,6 +63,7 @@ class Sample(NamedTuple):
 
     known: _KnownPoints
     collocation: _CollocationPoints
+    boundary: BoundarySample
 
 
 class _PointField:
@@ -89,7 +92,7 @@ class _PointField:
 
 
 class EquationPhase:
-    """Natural-gradient steps (`SPRING`) on known fields and on the residual of the equation.
+    """Natural-gradient steps (`SPRING`) on known fields, the equation and its boundary conditions.
 
     The known fields are the initial fields, and the fields of the network at the parameters of its
     training.  The residual is ``τ (∂_c û - t'(c) f(t, x, û; μ))`` in the coordinate c of time that
@@ -119,8 +122,8 @@ class EquationPhase:
     # τ as a share of the duration in which the field changes by its own norm.
     TIME_SHARE = 0.5
     # Numbers of field values of a step: of the network's fields, of the initial fields, and at
-    # collocation points.
-    N_TRAINED, N_INITIAL, N_COLLOCATION = 256, 128, 512
+    # collocation points; and number of points on the boundary.
+    N_TRAINED, N_INITIAL, N_COLLOCATION, N_BOUNDARY = 256, 128, 512, 64
 
     def __init__(
         self,
@@ -146,6 +149,9 @@ class EquationPhase:
             time_slope=float(units.times.affine.slope[0]),
             orders=used_derivatives(pde, X[0]),
         )
+        points = units.points.invert(fields.points.double().numpy())
+        self._sides = boundary_sides(pde)
+        self._boundary = BoundarySampler(pde, units, self._mu, self._inputs, points)
         times = fields.inputs[:, 1].unique()
         self._first_time, self._last_time = float(times[0]), float(times[-1])
         self._time_step = (self._last_time - self._first_time) / max(len(times) - 1, 1)
@@ -194,13 +200,15 @@ class EquationPhase:
         points = units.points.invert(x.numpy())
         t = units.times.invert(inputs[:, -1:].numpy())[:, 0]
         stretch = as_tensor(units.times.coordinate.stretch(t))
-        fixed = torch.from_numpy(self.pde.on_boundary(points))
+        given = torch.from_numpy(fixed_values(self._sides, points).T)
         mu = self._mu[parameter_index]
+        span = self._first_time, self._last_time
         return Sample(
             known,
             _CollocationPoints(
-                inputs, x, as_tensor(t), as_tensor(points), mu, stretch, fixed, weights, collocation
+                inputs, x, as_tensor(t), as_tensor(points), mu, stretch, given, weights, collocation
             ),
+            self._boundary.draw(multiple * self.N_BOUNDARY, span, generator),
         )
 
     def _flatten_batch(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor, Tensor]:
@@ -222,22 +230,24 @@ class EquationPhase:
             collocation.points, jet, self._field_center, self._field_scale, self._jets.orders
         )
         f = self._field_slope * self.pde.rate(collocation.t, field, collocation.mu.T).T  # type: ignore[arg-type]
-        f = collocation.stretch.unsqueeze(1) * torch.where(collocation.fixed.unsqueeze(1), 0.0, f)
-        return self._tau * (jet.rate - f)
+        gap = self._tau * (jet.rate - collocation.stretch.unsqueeze(1) * f)
+        return torch.where(collocation.given, 0.0, gap)
 
     @torch.no_grad()
     def residual(self, sample: Sample) -> Tensor:
         """Weighted errors and residuals; the sum of squares is a squared relative error."""
-        known, collocation = sample
+        known, collocation, boundary = sample
         value = self._jets(known.inputs, known.x).value
         jet = self._jets(collocation.inputs, collocation.x)
-        return _rows(sample, value, self._equation_residual(jet, collocation))
+        on_boundary = boundary.residual(self._jets(boundary.inputs, boundary.x))
+        return _rows(sample, value, self._equation_residual(jet, collocation), on_boundary)
 
     @torch.no_grad()
     def linearize(self, sample: Sample) -> tuple[Tensor, list[Factor], Tensor]:
         """`residual`, its Jacobian, and the residual of the equation, (n, n_fields)."""
-        known, collocation = sample
+        known, collocation, boundary = sample
         value = self._jets(known.inputs, known.x).value
+        on_boundary = boundary.residual(self._jets(boundary.inputs, boundary.x))
         jet = self._jets(collocation.inputs, collocation.x)
         jet = SpaceTimeJet(*(t.requires_grad_() for t in jet))
         with torch.enable_grad():
@@ -249,18 +259,24 @@ class EquationPhase:
                 for component in sums
             ]
         equation_residual = equation_residual.detach()
-        r = _rows(sample, value, equation_residual)
-        n, n_fields = known.weights.shape
-        value_sensitivities = [
-            [known.weights * torch.eye(n_fields, dtype=self.dtype)[i]]
-            + [t.new_zeros(n, *t.shape[1:]) for t in jet[1:]]
-            for i in range(n_fields)
+        r = _rows(sample, value, equation_residual, on_boundary)
+        n_fields = known.weights.shape[1]
+        rows = [
+            *(_row(jet, i, value=known.weights) for i in range(n_fields)),
+            *jet_sensitivities,
+            *(
+                _row(jet, i, value=boundary.value_factor, grad=boundary.grad_factor)
+                for i in range(n_fields)
+            ),
         ]
-        sensitivity = SpaceTimeJet(
-            *map(torch.cat, zip(*value_sensitivities, *jet_sensitivities, strict=True))
+        sensitivity = SpaceTimeJet(*map(torch.cat, zip(*rows, strict=True)))
+        inputs, x = (
+            torch.cat([group for group in groups for _ in range(n_fields)])
+            for groups in (
+                [known.inputs, collocation.inputs, boundary.inputs],
+                [known.x, collocation.x, boundary.x],
+            )
         )
-        inputs = torch.cat([known.inputs] * n_fields + [collocation.inputs] * n_fields)
-        x = torch.cat([known.x] * n_fields + [collocation.x] * n_fields)
         return r, jet_jacobian(self._jets, inputs, x, sensitivity), equation_residual
 
     def step(self, progress: float, step_factor: float) -> Tensor:
@@ -275,8 +291,19 @@ class EquationPhase:
         return loss
 
 
-def _rows(sample: Sample, value: Tensor, equation_residual: Tensor) -> Tensor:
-    """Weighted errors of the known fields and residuals of the equation, field by field."""
+def _rows(sample: Sample, value: Tensor, equation_residual: Tensor, on_boundary: Tensor) -> Tensor:
+    """Weighted errors of the known fields, and residuals of the equation and of the boundary
+    conditions, field by field."""
     error = sample.known.weights * (value - sample.known.u)
     weighted_residual = sample.collocation.weights * equation_residual
-    return torch.cat([error.T.flatten(), weighted_residual.T.flatten()])
+    return torch.cat([error.T.flatten(), weighted_residual.T.flatten(), on_boundary.T.flatten()])
+
+
+def _row(
+    like: SpaceTimeJet, i: int, *, value: Tensor, grad: Tensor | None = None
+) -> tuple[Tensor, ...]:
+    """Factors of a jet whose sum gives the row of field i, from factors (n, ..., n_fields)."""
+    only = torch.eye(value.shape[-1], dtype=value.dtype)[i]
+    zeros = SpaceTimeJet(*(value.new_zeros(len(value), *part.shape[1:]) for part in like))
+    found = zeros._replace(value=value * only)
+    return found if grad is None else found._replace(grad=grad * only)

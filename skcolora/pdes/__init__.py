@@ -1,5 +1,6 @@
 """Evolution equations and their full-order solvers."""
 
+from skcolora.pdes._conditions import Dirichlet, Neumann, Outflow, Robin, Surface
 from skcolora.pdes._equations import (
     Advection,
     Burgers,
@@ -19,12 +20,17 @@ __all__ = [
     "Advection",
     "Burgers",
     "Burgers2D",
+    "Dirichlet",
     "Field",
     "GridField",
     "InviscidBurgers",
     "Mesh",
+    "Neumann",
+    "Outflow",
+    "Robin",
     "RotatingDetonation",
     "SolverError",
+    "Surface",
     "Vlasov",
     "Wave",
 ]

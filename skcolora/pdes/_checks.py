@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from skcolora._snapshots import Array, Grid, check_mask
+from skcolora.pdes._boundary import boundary_sides
 from skcolora.pdes._field import GridField
 from skcolora.pdes._trial import TRIAL_POINTS, TrialField, used_derivatives
 
@@ -24,7 +25,7 @@ def check_definition(pde: PDE) -> None:
     Raises
     ------
     ValueError
-        If ``domain``, ``period``, ``n_dims`` or ``boundary`` do not fit together.
+        If ``domain``, ``period``, ``n_dims``, ``boundary`` or ``surfaces`` do not fit together.
     """
     name = type(pde).__name__
     if len(pde.domain) != pde.n_dims or len(pde.period) != pde.n_dims:
@@ -38,8 +39,7 @@ def check_definition(pde: PDE) -> None:
                 f"{name} has domain ({low}, {high}) with period {length}; the domain must be "
                 "an interval (low, high), and the period must be None or high - low."
             )
-    if pde.boundary not in ("free", "fixed"):
-        raise ValueError(f"{name}.boundary must be 'free' or 'fixed'; got {pde.boundary!r}.")
+    boundary_sides(pde)
 
 
 def check_grid(pde: PDE, grid: Grid) -> None:
@@ -143,11 +143,11 @@ def check_result(values: Any, pde: PDE, name: str) -> None:
 def check_well_posed(pde: PDE, mu: Array, times: Array) -> None:
     """Check that an equation with second or higher derivatives has conditions at all ends.
 
-    At free ends, where ``boundary`` is "free" and the axis has no period, such an equation has no
-    unique solution, and its discretisation grows without bound.  The right-hand side is tried on
-    the initial field, at the first and last time, with other values of these derivatives at the
-    ends.  Where their coefficients vanish at the ends, or the derivative of a field acts on other
-    fields alone, no condition is needed.
+    At an end without condition, where ``boundary`` is `Outflow` and the axis has no period, such an
+    equation has no unique solution, and its discretisation grows without bound.  The right-hand
+    side is tried on the initial field, at the first and last time, with other values of these
+    derivatives at the ends.  Where their coefficients vanish at the ends, or the derivative of a
+    field acts on other fields alone, no condition is needed.
 
     Parameters
     ----------
@@ -160,49 +160,56 @@ def check_well_posed(pde: PDE, mu: Array, times: Array) -> None:
     Raises
     ------
     ValueError
-        If such a derivative acts at a free end, or one of order 3 or 4 along an axis whose values
-        at the ends are all that is given.
+        If such a derivative acts at an end without condition, or one of order 3 or 4 along an axis
+        at whose ends a field has one condition alone.
     """
-    free = [d for d, length in enumerate(pde.period) if length is None]
-    if not free:
+    bounded = [d for d, length in enumerate(pde.period) if length is None]
+    if not bounded:
         return
-    some = np.linspace(0, len(mu) - 1, min(len(mu), _TRIAL_PARAMETERS)).astype(int)
-    if pde.boundary == "fixed":
+    name, sides = type(pde).__name__, boundary_sides(pde)
+    if any(side.axis is not None for side in sides):
         for orders in used_derivatives(pde, mu[0]):
-            if any(orders[d] > 2 for d in free):
+            if any(orders[d] > 2 for d in bounded):
                 given = ", ".join(map(str, orders))
                 raise ValueError(
-                    f"{type(pde).__name__} has the derivative({given}) along an axis without a "
-                    "period, and `boundary` is 'fixed'.  Third and fourth derivatives need more "
-                    "conditions at the ends than the values.  Give a `period`: a field that is "
-                    "mirrored at the ends has a period of twice the length."
+                    f"{name} has the derivative({given}) along an axis without a period, at whose "
+                    "ends it has one condition.  Third and fourth derivatives need more.  Give a "
+                    "`period`: a field that is mirrored at the ends has a period of twice the "
+                    "length."
                 )
+    free = {(d, end): np.ones(pde.n_fields, dtype=bool) for d in bounded for end in (0, -1)}
+    for side in sides:
+        if side.axis is not None:
+            free[side.axis, side.end] &= ~side.constrained
+    if not any(mask.any() for mask in free.values()):
         return
+    some = np.linspace(0, len(mu) - 1, min(len(mu), _TRIAL_PARAMETERS)).astype(int)
     for row in mu[some]:
         for t in (0.0, float(times[-1])):
             if _diffuses_at(pde, free, t, row):
-                name = type(pde).__name__
+                where = ", ".join(str(d) for d in bounded if any(free[d, e].any() for e in (0, -1)))
                 raise ValueError(
                     f"{name} has second or higher derivatives at the free ends of dimension(s) "
-                    f"{', '.join(map(str, free))}, at {pde.describe(row)}: `boundary` is 'free' "
-                    "and `period` None.  It needs a condition at each end; without one the "
-                    "solution is not unique and grows without bound.  Set "
-                    '`boundary = "fixed"`, which keeps the values of `initial` at the ends, or '
-                    "give a `period`.  Ends without flux are those of a field mirrored at them, on "
-                    "a periodic domain of twice the length.  Without these derivatives at the ends "
-                    "no condition is needed."
+                    f"{where}, at {pde.describe(row)}: `boundary` is `Outflow()` there and "
+                    "`period` None.  It needs a condition at each end; without one the solution is "
+                    "not unique and grows without bound.  Set `boundary` to `Neumann(0.0)`, which "
+                    "lets nothing diffuse through the end, to `Dirichlet(value)`, which gives the "
+                    "values (those of `initial` by default), or to `Robin`; or give a `period`.  "
+                    "Without these derivatives at the ends no condition is needed."
                 )
 
 
-def _diffuses_at(pde: PDE, free: list[int], t: float, mu: Array) -> bool:
-    """Whether a second or higher derivative of a field acts on this field, at the free ends.
+def _diffuses_at(pde: PDE, free: dict[tuple[int, int], Array], t: float, mu: Array) -> bool:
+    """Whether a second or higher derivative of a field acts on this field, at its free ends.
+
+    ``free`` holds a mask (n_fields,) for each end (dimension, 0 or -1).
 
     False where the right-hand side cannot be evaluated, which the solver reports.
     """
     mesh = pde.mesh(TRIAL_POINTS)
-    ends = np.zeros(mesh.shape, dtype=bool)
-    for d in free:
-        np.moveaxis(ends, d, 0)[[0, -1]] = True
+    ends = np.zeros((pde.n_fields, *mesh.shape), dtype=bool)
+    for (d, end), fields in free.items():
+        np.moveaxis(ends, d + 1, 1)[fields, end] = True
     try:
         with np.errstate(all="ignore"):
             value = (
@@ -221,13 +228,13 @@ def _diffuses_at(pde: PDE, free: list[int], t: float, mu: Array) -> bool:
                 name
                 for name in parts
                 if name == "laplacian"
-                or (isinstance(name, tuple) and sum(name) > 1 and any(name[d] for d in free))
+                or (isinstance(name, tuple) and sum(name) > 1 and any(name[d] for d, _ in free))
             ]
 
             def rate(changed: dict[Any, Array]) -> Array:
                 given = {name: part.copy() for name, part in {**parts, **changed}.items()}
                 trial = TrialField(mesh.points.copy(), np.ones_like(value), np, given)
-                return np.array(pde.rate(t, trial, mu), dtype=np.float64)[:, ends]
+                return np.array(pde.rate(t, trial, mu), dtype=np.float64)
 
             def acts(name: Any) -> Any:
                 """Matrix (n_fields, n_fields): whether this part of field j acts on field i."""
@@ -239,10 +246,10 @@ def _diffuses_at(pde: PDE, free: list[int], t: float, mu: Array) -> bool:
                         # Distinct steps along the axes of a gradient do not cancel.
                         steps = step * (1 + np.arange(new.shape[0] if name == "grad" else 1))
                         selected = new[:, j] if name == "grad" else new[j : j + 1]
-                        selected[:, ends] += sign * steps[:, None]
+                        selected[:, ends[j]] += sign * steps[:, None]
                         changed = rate({name: new})
-                        both = np.isfinite(changed) & np.isfinite(plain)
-                        found[:, j] |= ((changed != plain) & both).any(axis=1)
+                        both = np.isfinite(changed) & np.isfinite(plain) & ends[j]
+                        found[:, j] |= ((changed != plain) & both).reshape(len(found), -1).any(1)
                 return found
 
             plain = rate({})

@@ -120,6 +120,14 @@ def _stencil_matrix(axis: Array, order: int) -> csr_array:
     return csr_array((np.concatenate(entries), where), shape=(n, n))
 
 
+def one_sided_weights(axis: Array, end: int) -> Array:
+    """Weights (n,) of the first derivative of order 4 at an end of an axis (n,), 0 or -1."""
+    weights = np.zeros(len(axis))
+    near = slice(_ACCURACY + 1) if end == 0 else slice(-_ACCURACY - 1, None)
+    weights[near] = finite_difference_weights(axis[near] - axis[end], 1)
+    return weights
+
+
 def finite_difference_weights(offsets: Array, order: int) -> Array:
     """Weights w with ``Σ wⱼ p(offsetⱼ) = p⁽ᵒʳᵈᵉʳ⁾(0)`` for all polynomials p of degree < m.
 

@@ -6,16 +6,14 @@ from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from skcolora._snapshots import Array, check_real
 from skcolora.pdes._checks import stack_fields
+from skcolora.pdes._conditions import Outflow, Surface
 from skcolora.pdes._field import Field, GridField
 from skcolora.pdes._mesh import Mesh
 from skcolora.pdes._solvers import solve_many
-
-# Distance from the boundary, relative to the domain, within which a point is on the boundary.
-_ON_BOUNDARY = 1e-9
 
 
 class PDE:
@@ -41,11 +39,15 @@ class PDE:
         One interval for each dimension.
     period : tuple of float or None
         ``high - low`` for a periodic dimension, None for a non-periodic dimension.
-    boundary : {"free", "fixed"}
-        Boundary condition at the ends of non-periodic axes.  "free": the equation holds at the
-        boundary, with one-sided derivatives.  No equation with second or higher derivatives may
-        have such ends.
-        "fixed": the values remain those of `initial`.
+    boundary : condition or tuple
+        What holds at the ends of non-periodic axes: `Dirichlet` (values), `Neumann` (derivatives
+        along the normal), `Robin` (both), or `Outflow` (the equation itself, for what leaves; the
+        default).  One condition for all ends; or a tuple with an entry for each dimension: None
+        for a periodic one, else a condition for both ends or a pair (low, high).  A mapping from
+        names of fields to conditions stands for conditions of some fields.
+    surfaces : tuple of Surface
+        Parts of the boundary inside the domain, such as obstacles.  `CoLoRAGalerkin` knows them;
+        the full-order solver and `PODGalerkin`, which work on the whole box, do not.
     resolution : int
         Initial number of points of the full-order solver along each axis; see `solve`.
     conserved : mapping of str to callable
@@ -77,7 +79,8 @@ class PDE:
     field_names: ClassVar[tuple[str, ...]] = ("u",)
     domain: ClassVar[tuple[tuple[float, float], ...]] = ((0.0, 1.0),)
     period: ClassVar[tuple[float | None, ...]] = (None,)
-    boundary: ClassVar[str] = "free"
+    boundary: ClassVar[Any] = Outflow()
+    surfaces: ClassVar[tuple[Surface, ...]] = ()
     resolution: ClassVar[int] = 128
     conserved: ClassVar[Mapping[str, Callable[[Any], Any]]] = {}
     norm: ClassVar[str] = "L2"
@@ -163,27 +166,6 @@ class PDE:
         """
         pairs = zip(self.parameter_names, mu, strict=True)
         return ", ".join(f"{name} = {value:g}" for name, value in pairs)
-
-    def on_boundary(self, points: Array) -> NDArray[np.bool_]:
-        """Mask of the points with a prescribed boundary value.
-
-        Parameters
-        ----------
-        points : ndarray of shape (n_points, n_dims)
-            Coordinates.
-
-        Returns
-        -------
-        mask : ndarray of bool of shape (n_points,)
-            All entries are False unless ``boundary`` is "fixed".
-        """
-        found = np.zeros(len(points), dtype=bool)
-        if self.boundary == "fixed":
-            for d, ((low, high), length) in enumerate(zip(self.domain, self.period, strict=True)):
-                if length is None:
-                    ends = np.minimum(points[:, d] - low, high - points[:, d])
-                    found |= ends <= _ON_BOUNDARY * (high - low)
-        return found
 
     def rate(self, t: float, field: Field, mu: Any) -> Any:
         """Evaluate `rhs` as one array, and check its shape.

@@ -18,7 +18,7 @@ from skcolora._galerkin import _point_choice
 from skcolora._nn._hypernetwork import Hypernetwork
 from skcolora.datasets import make_advection, make_rotating_detonation
 from skcolora.metrics import neg_relative_l2_error, relative_l2_error
-from skcolora.pdes import PDE, Advection
+from skcolora.pdes import PDE, Advection, Dirichlet
 
 DATA = make_advection([0.6, 1.0, 1.4], n_points=64, times=np.linspace(0, 1, 21), width=0.1)
 NEW = make_advection([0.8, 1.1], n_points=64, times=np.linspace(0, 1, 21), width=0.1)
@@ -149,7 +149,7 @@ def test_gauss_points_are_as_good_as_the_grid(regressor, pde):
 class Cooling(PDE):
     """Heat that leaves through ends held at zero."""
 
-    boundary = "fixed"
+    boundary = Dirichlet()
 
     def initial(self, points, mu):
         return np.sin(np.pi * points[0]) + 0.5 * np.sin(3 * np.pi * points[0])
@@ -524,7 +524,7 @@ def test_integrals_are_kept_with_fixed_ends():
     """The boundary weighs as much as the domain among the collocation points, not in integrals."""
 
     class Rod(PDE):
-        boundary, conserved = "fixed", {"heat": lambda field: field.value[0]}
+        boundary, conserved = Dirichlet(), {"heat": lambda field: field.value[0]}
 
         def initial(self, points, mu):
             return np.sin(np.pi * points[0]) ** 2

@@ -10,7 +10,7 @@ from skcolora._galerkin import check_agreement, check_network_period, parameter_
 from skcolora._galerkin._checks import check_rate
 from skcolora._galerkin._collocation import grid_quadrature
 from skcolora._snapshots import check_points, infer_layout
-from skcolora.pdes import PDE
+from skcolora.pdes import PDE, Dirichlet
 
 
 class Carried(PDE):
@@ -27,7 +27,7 @@ class Carried(PDE):
 
 class Ends(Carried):
     period: ClassVar = (None,)
-    boundary = "fixed"
+    boundary = Dirichlet()
 
 
 X = np.array([[0.2, 1e-3], [0.3, 2e-3]])

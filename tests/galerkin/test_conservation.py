@@ -13,7 +13,7 @@ from skcolora._galerkin._integration import integrate, integrate_fixed, integrat
 from skcolora._galerkin._projection import Projection
 from skcolora._nn._network import CoLoRANetwork
 from skcolora._snapshots import Units, check_points
-from skcolora.pdes import PDE, Burgers, Wave
+from skcolora.pdes import PDE, Burgers, Dirichlet, Outflow, Wave
 
 
 def small_network(period):
@@ -100,7 +100,7 @@ class Drift(PDE):
     parameter_names = ("mu",)
 
     def __init__(self, ends):
-        self.boundary = "fixed" if ends == "fixed" else "free"
+        self.boundary = {"free": Outflow(), "fixed": Dirichlet()}.get(ends, (None,))
         self._ends = ends
 
     period = property(lambda self: (1.0,) if self._ends == "periodic" else (None,))

@@ -18,17 +18,44 @@ from sklearn.preprocessing import FunctionTransformer
 from skcolora import CoLoRAGalerkin, CoLoRARegressor
 from skcolora._galerkin import _refine
 from skcolora._galerkin._refine import _fields
+from skcolora._nn import SpaceTimeJet
 from skcolora._nn._model import CoLoRAModel
 from skcolora._training._equation import EquationPhase, Sample
 from skcolora.datasets import make_advection, make_rotating_detonation
 from skcolora.metrics import relative_l2_error
-from skcolora.pdes import PDE, Advection
+from skcolora.pdes import PDE, Advection, Dirichlet, Neumann
 
 GRID = {"n_points": 64, "times": np.linspace(0, 1, 21), "width": 0.1}
 DATA = make_advection([0.6, 1.4], **GRID)
 NEW = make_advection([0.8, 1.0, 1.2], **GRID)
 CANDIDATES = np.linspace(0.6, 1.4, 6)[:, None]
 OPTIONS = {"width": 12, "depth": 4, "adapted_layers": (0, 1, 2, 3), "rank": 1, "random_state": 2}
+
+
+class Cooling(PDE):
+    """exp(-4μt) sin(2x + 0.3): the value is given at the low end, the slope at the high end."""
+
+    parameter_names = ("conductivity",)
+    boundary = (
+        (
+            Dirichlet(lambda t, points, mu: np.exp(-4 * mu[0] * t) * np.sin(0.3)),
+            Neumann(lambda t, points, mu: 2 * np.exp(-4 * mu[0] * t) * np.cos(2.3)),
+        ),
+    )
+
+    def initial(self, points, mu):
+        return np.sin(2 * points[0] + 0.3)
+
+    def rhs(self, t, field, mu):
+        return mu[0] * field.laplacian
+
+
+COOLING = SimpleNamespace(
+    pde=Cooling(),
+    X=np.array([[0.1], [0.3]]),
+    grid={"times": np.linspace(0, 1, 11), "points": np.linspace(0, 1, 33)},
+)
+COOLING.y = Cooling().solve(COOLING.X, **COOLING.grid)
 
 
 @pytest.fixture(scope="module")
@@ -117,10 +144,12 @@ def make_phase(data, candidates, **changes):
     return EquationPhase(model, data.pde, units, X, X, fields=fields, trained=trained)
 
 
-@pytest.fixture(scope="module", params=["one field", "two fields"])
+@pytest.fixture(scope="module", params=["one field", "two fields", "ends"])
 def phase(request):
     if request.param == "one field":
         return make_phase(DATA, [[1.0]])
+    if request.param == "ends":
+        return make_phase(COOLING, [[0.2]])
     data = make_rotating_detonation([2.2, 2.8], times=np.linspace(0, 1, 5), n_points=65)
     return make_phase(data, [[2.5]])
 
@@ -175,7 +204,7 @@ def test_the_equation_where_times_span_decades(monkeypatch):
     """The residual is zero of a right-hand side that is the model's rate in the user's time."""
     times = np.append(0.0, np.geomspace(1e-3, 1e2, 20))
     phase = make_phase(make_advection([0.6, 1.4], **{**GRID, "times": times}), [[1.0]])
-    scale, known, points = phase._units.times, *phase.draw()
+    scale, (known, points, boundary) = phase._units.times, phase.draw()
     assert scale.coordinate.logarithmic
     assert (points.t.min() < 0.01) & (points.t.max() > 10)
     assert phase._fields.inputs[:, 1].unique().diff().std() < 1e-12
@@ -194,7 +223,7 @@ def test_the_equation_where_times_span_decades(monkeypatch):
     assert rate.abs().max() > 0
     rhs = phase._field_scale * rate
     monkeypatch.setattr(phase.pde, "rate", lambda t, field, mu: rhs.T)
-    sample = Sample(known, points)
+    sample = Sample(known, points, boundary)
     gap = phase.residual(sample)[len(known.u) :]
     monkeypatch.setattr(phase.pde, "rate", lambda t, field, mu: 0.0 * rhs.T)
     size = phase.residual(sample)[len(known.u) :]
@@ -204,14 +233,33 @@ def test_the_equation_where_times_span_decades(monkeypatch):
     assert 0.1 < size[early].norm() / size[~early].norm() < 10
 
 
-def test_boundary_values_that_are_prescribed_stay(monkeypatch):
-    phase = make_phase(DATA, [[1.0]])
-    monkeypatch.setattr(PDE, "on_boundary", lambda self, points: np.ones(len(points), dtype=bool))
+def test_boundary_conditions_are_minimised():
+    """The rows of a condition are 0 for fields that obey it, and not for others."""
+    phase = make_phase(COOLING, [[0.2]])
     sample = phase.draw()
-    r = phase.residual(sample)[len(sample.known.u) :]
-    with torch.no_grad():
-        rate = phase._jets(sample.collocation.inputs, sample.collocation.x).rate
-    assert torch.allclose(r, phase._tau * (sample.collocation.weights * rate).flatten())
+    assert len(sample.boundary.x) == phase.N_BOUNDARY
+    low, high = (sample.boundary.x[:, 0] < 0), (sample.boundary.x[:, 0] > 0)
+    points = phase._units.points.invert(sample.boundary.x.numpy())
+    t = phase._units.times.invert(sample.boundary.inputs[:, -1:].numpy())
+    mu = phase._units.parameters.invert(sample.boundary.inputs[:, :-1].numpy())
+    decay = np.exp(-4 * mu * t)
+    value, grad = decay * np.sin(2 * points + 0.3), 2 * decay * np.cos(2 * points + 0.3)
+    slope, center = phase._units.fields.slope, phase._units.fields.center
+    zero = torch.zeros(0)
+    exact = SpaceTimeJet(
+        torch.from_numpy(slope * (value - center)),
+        zero,
+        torch.from_numpy(slope * grad).unsqueeze(1),
+        zero,
+        zero,
+    )
+    assert sample.boundary.residual(exact).abs().max() < 1e-12
+    shifted = sample.boundary.residual(exact._replace(value=exact.value + 1.0)).squeeze(1)
+    assert torch.allclose(shifted[low], torch.tensor(64**-0.5).double())
+    assert (shifted[high].abs() < 1e-12).all()
+    steeper = sample.boundary.residual(exact._replace(grad=exact.grad + 1.0)).squeeze(1)
+    assert (steeper[low].abs() < 1e-12).all()
+    assert torch.allclose(steeper[high], torch.tensor(0.5 * 64**-0.5).double())
 
 
 @pytest.mark.parametrize(

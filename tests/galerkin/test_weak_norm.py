@@ -65,9 +65,9 @@ def test_cosines_between_open_ends():
 class Box(PDE):
     def __init__(self, *kinds):
         self.domain = ((0.0, 2.0),) * len(kinds)
-        self.boundary = tuple("periodic" if kind == "p" else "free" for kind in kinds)
+        self._kinds = kinds
 
-    period = property(lambda self: tuple(2.0 if b == "periodic" else None for b in self.boundary))
+    period = property(lambda self: tuple(2.0 if kind == "p" else None for kind in self._kinds))
 
 
 def inverse(pde, grid):

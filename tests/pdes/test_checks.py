@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from skcolora.pdes import PDE, Advection, Burgers, InviscidBurgers, SolverError, Wave
+from skcolora.pdes import PDE, Advection, Burgers, Dirichlet, InviscidBurgers, SolverError, Wave
 from skcolora.pdes._checks import check_well_posed, stack_fields
 
 MU, TIMES = np.array([[0.1], [0.2]]), np.array([0.0, 1.0])
@@ -23,7 +23,7 @@ class Heat(PDE):
 
 
 class FixedHeat(Heat):
-    boundary = "fixed"
+    boundary = Dirichlet()
 
 
 class PeriodicHeat(Heat):
@@ -109,10 +109,10 @@ def test_a_laplacian_at_free_ends_is_refused(pde):
     text, dimension = str(c.value), pde.n_dims - 1
     for part in (
         f"of dimension(s) {dimension}, at {pde.parameter_names[0]} = 0.1",
-        "`boundary` is 'free'",
-        'Set `boundary = "fixed"`',
+        "`boundary` is `Outflow()` there",
+        "`Neumann(0.0)`",
+        "`Dirichlet(value)`",
         "give a `period`",
-        "mirrored",
     ):
         assert part in text
 

@@ -5,7 +5,7 @@ import pytest
 
 from skcolora import CoLoRAGalerkin, CoLoRARegressor, PODGalerkin
 from skcolora.metrics import relative_l2_error
-from skcolora.pdes import PDE
+from skcolora.pdes import PDE, Dirichlet
 
 ANGLE = 2 * np.pi
 
@@ -163,11 +163,11 @@ class FreeBeam(Beam):
 
 
 class FixedBeam(FreeBeam):
-    boundary = "fixed"
+    boundary = Dirichlet()
 
 
 def test_higher_derivatives_at_free_ends_are_refused():
     with pytest.raises(ValueError, match=r"second or higher derivatives at the free ends"):
         FreeBeam().solve([[0.1]], [0.0, 1.0])
-    with pytest.raises(ValueError, match=r"FixedBeam has the derivative\(4\).*more conditions"):
+    with pytest.raises(ValueError, match=r"FixedBeam has the derivative\(4\).*has one condition"):
         FixedBeam().solve([[0.1]], [0.0, 1.0])

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from skcolora.pdes._conditions import Dirichlet, Outflow
 from skcolora.pdes._field import Field
 from skcolora.pdes._pde import PDE
 
@@ -25,7 +26,7 @@ class InviscidBurgers(PDE):
 
     parameter_names = ("inflow", "source_exponent")
     domain = ((0.0, 100.0),)
-    boundary = "fixed"
+    boundary = ((Dirichlet(lambda t, points, mu: mu[0]), Outflow()),)
     resolution = 1024
 
     def rhs(self, t: float, field: Field, mu: Any) -> Any:

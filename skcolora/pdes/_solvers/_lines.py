@@ -9,6 +9,7 @@ from scipy.integrate import solve_ivp
 
 from skcolora._snapshots import Array, Grid, is_constant
 from skcolora.pdes._field import GridField
+from skcolora.pdes._grid_conditions import GridConditions
 from skcolora.pdes._interpolant import MeshInterpolant
 from skcolora.pdes._mesh import Mesh
 from skcolora.pdes._solvers._errors import TrajectoryError
@@ -51,7 +52,7 @@ def solve_lines(
     out = np.empty((len(times), pde.n_fields, *grid.shape))
     done, t, state = 0, 0.0, run.start()
     if times[0] == 0.0:
-        out[0] = MeshInterpolant(run.mesh, grid)(state)
+        out[0] = MeshInterpolant(run.mesh, grid)(run.conditions.complete(0.0, state))
         done = 1
     while done < len(times):
         run.check_rate(t, state)
@@ -67,8 +68,8 @@ def solve_lines(
                 atol=atol,
             )
         evaluate = MeshInterpolant(run.mesh, grid)
-        for values in solution.y.T if len(solution.t) else ():
-            out[done] = evaluate(run.from_scaled(values))
+        for time, values in zip(solution.t, solution.y.T, strict=True) if len(solution.t) else ():
+            out[done] = evaluate(run.conditions.complete(time, run.from_scaled(values)))
             done += 1
         if solution.status < 0 or not np.isfinite(out[:done]).all():
             raise run.failure()
@@ -100,6 +101,9 @@ class _Run:
         self.last_time = last_time
         self.center, self.scale = np.zeros(pde.n_fields), np.ones(pde.n_fields)
         self.mesh = pde.mesh(n_points)
+        # Meshes with other numbers of points have no ends.
+        self.conditions = GridConditions(pde, self.mesh, mu)
+        self.constrained = self.conditions.mask(pde.n_fields)
         self.adapts = n_points is None and all(length is not None for length in pde.period)
         self.most_points = max(self.mesh.shape) * (16 if pde.n_dims == 1 else 4)
         self.time = 0.0
@@ -193,16 +197,13 @@ class _Run:
         """Time derivative of the flattened values on the mesh."""
         state = flat.reshape(self.pde.n_fields, *self.mesh.shape)
         try:
+            if self.conditions:
+                state = self.conditions.complete(t, state)
             rate = self.pde.rate(t, GridField(self.mesh, state), self.mu)
         except Exception as error:
             raise TrajectoryError(t, f"{type(error).__name__}: {error}") from error
         rate = self.mesh.filtered(rate)
-        if self.pde.boundary == "fixed":
-            rate = np.array(rate)
-            for d, length in enumerate(self.mesh.period):
-                if length is None:
-                    np.moveaxis(rate, d + 1, 0)[[0, -1]] = 0.0
-        return rate.ravel()
+        return np.where(self.constrained, 0.0, rate).ravel() if self.conditions else rate.ravel()
 
     def check_rate(self, t: float, state: Array) -> None:
         """Raise a TrajectoryError if the right-hand side is not finite."""

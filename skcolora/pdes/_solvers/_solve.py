@@ -48,6 +48,11 @@ def solve_many(
     if method == "exact":
         rows = _solve_exact(pde, parameters, checked_times, grid)
         return rows[..., 0] if pde.n_fields == 1 else rows
+    if pde.surfaces:
+        raise ValueError(
+            f"{type(pde).__name__} has `surfaces`, boundaries inside the domain, and the "
+            "full-order solver works on the whole box.  Take snapshots from a solver of your own."
+        )
     if method != "finite_volume":
         check_well_posed(pde, parameters, checked_times)
     arguments = (checked_times, grid, n_points, method, rtol, atol)

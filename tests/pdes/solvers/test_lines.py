@@ -7,6 +7,7 @@ from skcolora.pdes import (
     PDE,
     Advection,
     Burgers,
+    Dirichlet,
     InviscidBurgers,
     SolverError,
     Wave,
@@ -30,7 +31,7 @@ class HeldHeat(Heat):
     """On a domain with ends held at their values, closed form exp(-π²μt) sin(πx)."""
 
     period = (None,)
-    boundary = "fixed"
+    boundary = Dirichlet()
     resolution = 48
 
     def initial(self, points, mu):
@@ -206,7 +207,7 @@ def test_bad_arguments(pde, arguments, message):
         ({"n_dims": 2}, "`domain` and `period` must have 2 entries each"),
         ({"period": (2.0,)}, "the period must be None or high - low"),
         ({"domain": ((1.0, 0.0),), "period": (None,)}, "must be an interval"),
-        ({"boundary": "open"}, "must be 'free' or 'fixed'"),
+        ({"boundary": "open", "period": (None,)}, "boundary holds 'open'; expected `Dirichlet`"),
     ],
 )
 def test_equations_that_contradict_themselves(attributes, message):
