@@ -10,7 +10,7 @@ import numpy as np
 from joblib import Parallel, delayed, effective_n_jobs
 from sklearn.exceptions import ConvergenceWarning
 
-from skcolora._estimators._left_out import Fold, errors_of, sample
+from skcolora._estimators._left_out import Fold, errors_of
 from skcolora._estimators._uncertainty import Uncertainty
 from skcolora._estimators._unwrap import find_regressor, replace_regressor, trained_model
 from skcolora._galerkin import GalerkinSolution, TrainedModel, initial_fields
@@ -136,10 +136,15 @@ def _fold_errors(
             solution, model = _solve(galerkin, fold, X, seed, Deadline(seconds))
         except (ArithmeticError, RuntimeError, ValueError):
             return failed
-        some, true = sample(layout, rows, fold.test)
-        latent = as_tensor(solution.latent[:, np.isin(layout.times, some.times)])
-        predicted = decode_rows(model.network, model.units, latent, some)
-        errors, peaks = errors_of(fold.regressor, inputs[fold.test], some, true, predicted)
+
+        def predict(k: int, some: SnapshotLayout) -> Array:
+            at = np.isin(layout.times, some.times)
+            latent = as_tensor(solution.latent[k : k + 1, at])
+            return decode_rows(model.network, model.units, latent, some)
+
+        errors, peaks = errors_of(
+            fold.regressor, inputs[fold.test], layout, rows, fold.test, predict
+        )
     difficulty = path_difficulty(solution)
     difficulty[np.isinf(difficulty)] = 1.0
     return _Errors(errors, difficulty, peaks, solution.status == "max_time")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -23,8 +24,13 @@ from skcolora._snapshots import (
 _FEWEST, _SHARE, _MOST = 5, 0.1, 16
 # Largest number of trajectories from which they are chosen.
 _CANDIDATES = 256
-# Largest numbers of times, and of values of each field, that are compared.
-_MAX_TIMES, _MAX_VALUES = 32, 2**16
+# Largest number of times that are compared.
+_MAX_TIMES = 64
+# Largest numbers of values of each field that are compared, for a mean error, and for the largest
+# error of each left-out trajectory, which few points would understate.
+_MAX_VALUES, _MAX_PEAK_VALUES = 2**16, 2**22
+# Number of points of a trajectory, those with its largest misfits, at which they are measured.
+_PEAK_POINTS = 64
 
 
 class Fold(NamedTuple):
@@ -79,7 +85,7 @@ def fold_of(
 ) -> Fold:
     """The errors of a regressor that was fitted to the trajectories ``train``.
 
-    They are computed from a part of the times and points, if there are many.
+    They are computed from a part of the times and points, if there are very many.
 
     Parameters
     ----------
@@ -90,9 +96,12 @@ def fold_of(
     train, test : ndarray of int
         Indices of trajectories.
     """
-    some, true = sample(layout, rows, test)
-    predicted = regressor._evaluate(regressor._latent(X[test], some.times), some)
-    errors, peaks = errors_of(regressor, X[test], some, true, predicted)
+
+    def predict(k: int, some: SnapshotLayout) -> Array:
+        inputs = X[test[k : k + 1]]
+        return np.asarray(regressor._evaluate(regressor._latent(inputs, some.times), some))
+
+    errors, peaks = errors_of(regressor, X[test], layout, rows, test, predict)
     seen = float(
         _errors_at(regressor, layout, X, rows, train[spread_evenly(len(train), _MOST)]).mean()
     )
@@ -131,19 +140,26 @@ def _errors_at(
     return trajectory_errors(regressor._units, true, predicted)
 
 
-def sample(layout: SnapshotLayout, rows: Array, test: Any) -> tuple[SnapshotLayout, Array]:
+def sample(
+    layout: SnapshotLayout, rows: Array, chosen: Any, max_values: int = _MAX_VALUES
+) -> tuple[SnapshotLayout, Array]:
     """A part of the times and points, the last time among them, and some trajectories there."""
     times = spread_evenly(layout.n_times, _MAX_TIMES)
-    n_points = max(1, min(layout.grid.n_points, _MAX_VALUES // (len(times) * max(len(test), 1))))
+    n_points = max(1, min(layout.grid.n_points, max_values // (len(times) * max(len(chosen), 1))))
     points = np.random.default_rng(0).permutation(layout.grid.n_points)[:n_points]
     some = layout.at_numbers(layout.times[times], layout.grid.points[points])
-    return some, rows[np.ix_(test, times, points)]
+    return some, rows[np.ix_(chosen, times, points)]
 
 
 def errors_of(
-    regressor: Any, X: Array, layout: SnapshotLayout, true: Array, predicted: Array
+    regressor: Any,
+    X: Array,
+    layout: SnapshotLayout,
+    rows: Array,
+    test: NDArray[np.intp],
+    predict: Callable[[int, SnapshotLayout], Array],
 ) -> tuple[Array, Array]:
-    """Errors and largest errors of predicted rows, as in `Fold`; infinite where there is NaN.
+    """Errors and largest errors of predictions, as in `Fold`; infinite where there is NaN.
 
     Parameters
     ----------
@@ -152,13 +168,27 @@ def errors_of(
     X : ndarray of shape (n, n_parameters)
         Parameters as the regressor is given them.
     layout : SnapshotLayout
-        Times and points of the rows.
-    true, predicted : ndarray of shape (n, n_times, n_points, n_fields)
+    rows : ndarray of shape (n_trajectories, n_times, n_points, n_fields)
+    test : ndarray of int of shape (n,)
+        Rows that the predictions are compared with.
+    predict : callable
+        Prediction (1, n_times, n_points, n_fields) of the k-th of them at the times and points of
+        a layout, which are among those of ``layout``.
     """
-    errors = trajectory_errors(regressor._units, true, predicted)
-    peaks = peak_errors(true, predicted, spread(regressor, X, layout))
-    failed = np.isnan(errors)
-    return np.where(failed, np.inf, errors), np.where(failed, np.inf, peaks)
+    errors, peaks = np.full((2, len(test)), np.inf)
+    for k, i in enumerate(test):
+        some, true = sample(layout, rows, [i], _MAX_PEAK_VALUES // len(test))
+        predicted = predict(k, some)
+        if np.isnan(predicted).any():
+            continue
+        errors[k] = trajectory_errors(regressor._units, true, predicted)[0]
+        # Sensitivities are expensive, and of interest only where the misfit is large.
+        misfit = np.abs((predicted - true) * regressor._units.fields.slope).max(axis=(0, 1, 3))
+        worst = np.argsort(misfit)[-_PEAK_POINTS:]
+        there = some.at(None, some.grid.points[worst])
+        scale = spread(regressor, X[k : k + 1], there)
+        peaks[k] = peak_errors(true[:, :, worst], predicted[:, :, worst], scale)[0]
+    return errors, peaks
 
 
 def failed_fold(train: Any, test: Any) -> Fold:

@@ -160,14 +160,15 @@ def test_errors_are_those_of_an_equation_that_was_built_without_the_trajectories
     fold = inner._folds[0]
     alone = clone(model).set_params(regressor=wrapped(FrozenEstimator(fold.regressor)))
     alone.fit(frame.iloc[fold.train], y[fold.train])
-    predicted, true = alone.predict(frame.iloc[fold.test]), y[fold.test]
+    predicted = alone.predict(frame.iloc[fold.test])
     inputs = frame.to_numpy()[fold.test]
     errors, peaks = errors_of(
         fold.regressor,
         np.log(inputs) if inside == "pipeline" else inputs,
         inner._layout,
-        true[..., None],
-        predicted[..., None],
+        y[..., None],
+        fold.test,
+        lambda k, some: at_points(predicted[k], inner._layout, some),
     )
     found = model._uncertainty
     np.testing.assert_allclose(found.errors[:2], errors, rtol=1e-4)
@@ -178,6 +179,12 @@ def test_errors_are_those_of_an_equation_that_was_built_without_the_trajectories
     assert np.isfinite(std).all()
     candidates = pandas.DataFrame({"source": [0.5, 9.0], "speed": [0.25, 0.3]})
     np.testing.assert_array_equal(model.suggest(candidates), [[9.0, 0.3]])
+
+
+def at_points(y, layout, some):
+    """Snapshots (n_times, n_points) at the points of another layout, as one row."""
+    order = np.abs(layout.grid.points[:, 0] - some.grid.points).argmin(axis=1)
+    return y[None, :, order, None]
 
 
 def test_paths_that_end_early_have_infinite_errors(regressor):

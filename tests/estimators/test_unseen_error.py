@@ -9,7 +9,13 @@ import pytest
 from sklearn.base import clone
 
 from skcolora import CoLoRARegressor
-from skcolora._estimators._left_out import inner_trajectories, peak_errors, trajectory_errors
+from skcolora._estimators._left_out import (
+    errors_of,
+    inner_trajectories,
+    peak_errors,
+    trajectory_errors,
+)
+from skcolora._estimators._spread import spread
 from skcolora._estimators._unseen_error import cross_validate, typical_power, unseen_errors
 from skcolora._snapshots import Units
 from skcolora.datasets import make_advection
@@ -239,3 +245,21 @@ def test_peak_errors_are_in_units_of_the_scale():
     scale = np.ones_like(true)
     scale[..., 0], scale[..., 1] = 2.0, 0.0
     np.testing.assert_array_equal(peak_errors(true, predicted, scale), [1.5, 0.0])
+
+
+def test_the_largest_errors_are_those_of_all_points(dense):
+    """A large error at one time and one of very many points is found."""
+    data, model = dense
+    fine = model._layout.at(None, np.linspace(0, 1, 20_000, endpoint=False)[:, None])
+    rows = np.repeat(data.y, 625, axis=2)[..., None]
+
+    def predict(k, some):
+        nearest = np.round(some.grid.points[:, 0] * 20_000).astype(int)
+        found = rows[k : k + 1, :, nearest].copy()
+        found[0, 3, nearest == 1_234] += 0.5
+        return found
+
+    errors, peaks = errors_of(model, data.X[:2], fine, rows, np.arange(2), predict)
+    scale = spread(model, data.X[:2], fine)
+    np.testing.assert_allclose(peaks, 0.5 / scale[:, 3, 1_234, 0], rtol=1e-5)
+    assert (errors > 0).all()
