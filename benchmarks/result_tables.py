@@ -268,6 +268,20 @@ def unseen_short(results: Results) -> Table:
     return beside_rivals(results.figures("unseen"))
 
 
+def where_to_run(results: Results) -> Table:
+    """Ways to choose the runs of the solver, by the number of runs."""
+    rows = []
+    for label, name, runs in (
+        ("one after the other, by `sample_greedily`", "greedy", 10),
+        ("random", "random", 10),
+        ("grid of 4 × 4", "grid", 16),
+    ):
+        found = results.figures("where_to_run", contestant=name, runs=runs)
+        worst = spread([float(row["worst"]) for row in found])
+        rows.append([label, str(runs), spread(errors(found)), worst])
+    return Table(["choice", "runs", "error", "largest error"], rows)
+
+
 def runs(results: Results) -> Table:
     """Machine, versions and time of each run."""
     rows = []
@@ -312,6 +326,7 @@ TABLES: dict[str, Callable[[Results], Table]] = {
         pod_galerkin,
         unseen,
         unseen_short,
+        where_to_run,
         runs,
     )
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from numbers import Integral, Real
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -16,7 +17,8 @@ from sklearn.utils import check_random_state
 
 from skcolora._estimators._colora import CoLoRARegressor
 from skcolora._estimators._distill_and_refine import DistillAndRefine
-from skcolora._estimators._galerkin_folds import calibrate, path_difficulty
+from skcolora._estimators._galerkin_folds import calibrate
+from skcolora._estimators._galerkin_trust import REGULARIZATIONS, judge
 from skcolora._estimators._spread import spread
 from skcolora._estimators._unwrap import find_regressor, trained_model, transform_parameters
 from skcolora._galerkin import (
@@ -28,10 +30,13 @@ from skcolora._galerkin import (
     check_grid_is_given,
     check_network_period,
     check_options,
+    combine,
     initial_fields,
     parameter_order,
+    path_difficulty,
     step_tolerance,
     warn_of_doubts,
+    warn_of_fallback,
 )
 from skcolora._snapshots import (
     ON_EXTRAPOLATION,
@@ -46,8 +51,9 @@ from skcolora.utils._deadline import Deadline
 from skcolora.utils._sklearn import HasMethods, Interval, StrOptions, fit_context
 from skcolora.utils._torch import with_default_torch_settings
 
-# Time for encoding the starts of the training, as a share of the regressor's `max_time`.
-_SHARE_OF_STARTS = 0.1
+# Time for encoding the starts of the training, and for solving the equation at some training
+# parameters, as shares of the regressor's `max_time`.
+_SHARE_OF_STARTS, _SHARE_OF_JUDGEMENT = 0.1, 0.2
 # Time for the equations of all folds together, as such a share.
 _SHARE_OF_FOLDS = 0.5
 # Number of parameters whose difficulty is found at once: initial fields take memory.
@@ -100,9 +106,10 @@ class CoLoRAGalerkin(DistillAndRefine):
         counts.  The integrals are learnt from training states as functions of the values at the
         collocation points [4]_.  "H-1" needs snapshots on a tensor grid, and no boundary
         conditions.  "auto": the norm of the equation, ``pde.norm``, where it is possible.
-    regularization : float, default=1e-8
+    regularization : float or "auto", default="auto"
         Tikhonov regularisation of the least-squares problem, relative to the largest singular
-        value of ``∂û/∂φ``.
+        value of ``∂û/∂φ``.  "auto": 1e-8; if the paths at up to three training parameters are then
+        less than half as accurate as the regressor, the best of 1e-8, 1e-4 and 1e-3 there.
     conserve : None, str, sequence or mapping, default=None
         Quantities whose integrals are kept to rounding error: names in ``pde.conserved``, or
         your own densities, functions of a field.  After each step the state is projected onto
@@ -120,6 +127,13 @@ class CoLoRAGalerkin(DistillAndRefine):
         Number of steps of "RK4" between two times of ``fit``.
     max_steps : int, default=2000
         Number of steps after which the integration of a trajectory is given up.
+    fallback : {"regressor", None}, default="regressor"
+        What `predict` and `solve` return where the path of the equation is not to be trusted: it
+        failed, or its error is expected to be larger than that of the regressor, by what both
+        violate of the equation and what this means at training parameters.  "regressor": the path
+        of the regressor, with a warning and the status "regressor" in the solution.  None: always
+        the path of the equation.  With initial fields of your own, and beyond the times of
+        ``fit``, the regressor has no answer.  With ``conserve`` it only replaces failed paths.
     {on_extrapolation}  Times do not
         count: the equation is integrated beyond those of ``fit``.
     random_state : int, RandomState instance or None, default=None
@@ -133,6 +147,8 @@ class CoLoRAGalerkin(DistillAndRefine):
         The collocation points.
     rtol_ : float
         The tolerance of one step.
+    regularization_ : float
+        The regularisation in use.
     n_features_in_ : int
         Number of physics parameters.
 
@@ -193,12 +209,13 @@ class CoLoRAGalerkin(DistillAndRefine):
         "collocation": [StrOptions({"qr", "sample", "grid", "gauss"})],
         "n_collocation": [None, Interval(Integral, 1, None, closed="left")],
         "norm": [StrOptions({"auto", "L2", "H-1"})],
-        "regularization": [Interval(Real, 0, 1, closed="left")],
+        "regularization": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="left")],
         "conserve": [None, str, list, tuple, Mapping],
         "method": [StrOptions({"RK45", "RK4", "Radau"})],
         "rtol": [None, Interval(Real, 0, 1, closed="neither")],
         "substeps": [Interval(Integral, 1, None, closed="left")],
         "max_steps": [Interval(Integral, 1, None, closed="left")],
+        "fallback": [None, StrOptions({"regressor"})],
         "on_extrapolation": [StrOptions(set(ON_EXTRAPOLATION))],
         "random_state": ["random_state"],
     }
@@ -211,12 +228,13 @@ class CoLoRAGalerkin(DistillAndRefine):
         collocation: str = "qr",
         n_collocation: int | None = None,
         norm: str = "auto",
-        regularization: float = 1e-8,
+        regularization: float | str = "auto",
         conserve: str | Sequence[Any] | Mapping[str, Any] | None = None,
         method: str = "RK45",
         rtol: float | None = None,
         substeps: int = 2,
         max_steps: int = 2000,
+        fallback: str | None = "regressor",
         on_extrapolation: str = "warn",
         random_state: Any = None,
     ) -> None:
@@ -231,6 +249,7 @@ class CoLoRAGalerkin(DistillAndRefine):
         self.rtol = rtol
         self.substeps = substeps
         self.max_steps = max_steps
+        self.fallback = fallback
         self.on_extrapolation = on_extrapolation
         self.random_state = random_state
 
@@ -277,7 +296,21 @@ class CoLoRAGalerkin(DistillAndRefine):
         self.rtol_ = self._tolerance(find_regressor(self.regressor_).best_loss_)
         # The limit of the regressor leaves little time for the starts of the equation.
         limit = find_regressor(self.regressor_).max_time
+        automatic = self.regularization == "auto"
+        self.regularization_ = REGULARIZATIONS[0] if automatic else float(self.regularization)
         self._set_equation(X, deadline=Deadline(limit and _SHARE_OF_STARTS * limit))
+        if automatic or self.fallback is not None:
+            self._equation = judge(
+                self._equation,
+                find_regressor(self.regressor_),
+                X,
+                rows,
+                choose=automatic,
+                deadline=Deadline(limit and _SHARE_OF_JUDGEMENT * limit),
+            )
+            self.regularization_ = self._equation.regularization
+            if self.fallback is None:
+                self._equation = replace(self._equation, trust=None)
         seconds = limit and _SHARE_OF_FOLDS * limit
         self._uncertainty = calibrate(self, X, rows, seed=self._seed(), seconds=seconds)
         return self
@@ -310,7 +343,7 @@ class CoLoRAGalerkin(DistillAndRefine):
             n_points=params.n_collocation,
             norm=params.norm,
             rng=check_random_state(seed),
-            regularization=params.regularization,
+            regularization=self.regularization_,
             conserve=params.conserve,
             method=params.method,
             rtol=rtol,
@@ -440,16 +473,43 @@ class CoLoRAGalerkin(DistillAndRefine):
         warn_of_doubts(pde, X, solution)
         return solution
 
-    def _paths(self, X: Array, times: Array, initial: Any) -> GalerkinSolution:
+    def _paths(
+        self, X: Array, times: Array, initial: Any, *, silent: bool = False
+    ) -> GalerkinSolution:
         equation = self._equation
         known = initial_fields(equation.pde, self._layout, X, initial)
-        return equation.integrate(X, times, equation.start(X, known))
+        solution = equation.integrate(X, times, equation.start(X, known))
+        if initial is not None or times[-1] > self._layout.times[-1]:
+            return solution
+        return self._with_fallback(equation, X, solution, known, silent=silent)
+
+    def _with_fallback(
+        self,
+        equation: LatentEquation,
+        X: Array,
+        solution: GalerkinSolution,
+        known: tuple[Array, Array] | None,
+        *,
+        silent: bool = True,
+    ) -> GalerkinSolution:
+        """The solution, with the paths of the regressor where those are to be trusted more."""
+        if self._fitted_params.fallback is None:
+            return solution
+        other = equation.regressor_solution(X, solution.times, known)
+        chosen = solution.status != "success"
+        expected = equation.expected_errors(X, solution, other)
+        if self._fitted_params.conserve is None:
+            chosen |= expected[1] < expected[0]
+        chosen &= solution.status != "max_time"
+        if not silent:
+            warn_of_fallback(equation.pde, X, solution, chosen, expected)
+        return combine(solution, other, chosen)
 
     def _silent_paths(self, X: Array, initial: Any = None) -> GalerkinSolution:
         """Solution at the times of ``fit``, which only serves to tell how wrong it may be."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return self._paths(X, self._layout.times, initial)
+            return self._paths(X, self._layout.times, initial, silent=True)
 
     # The indicator of the residual counts the errors of the network already.
     _training_error = 0.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from abc import abstractmethod
+from dataclasses import replace
 from numbers import Integral
 from typing import Any, TypeVar
 
@@ -12,12 +13,21 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state, check_scalar
 
 from skcolora._estimators._uncertain import UncertainRegressor
-from skcolora._estimators._unwrap import find_regressor, replace_regressor
-from skcolora._galerkin import LatentEquation, distill, refine
+from skcolora._estimators._unwrap import find_regressor, replace_regressor, trained_model
+from skcolora._galerkin import (
+    LatentEquation,
+    distill,
+    field_gaps,
+    refine,
+    warn_of_no_gain,
+)
 from skcolora._nn import CoLoRAModel
 from skcolora._snapshots import Array, rows_among, validate_parameters
 from skcolora.utils._deadline import time_limit
 from skcolora.utils._torch import with_default_torch_settings
+
+# Factor of the expected error above which what was there before is kept.
+_WORSE = 1.1
 
 _Refined = TypeVar("_Refined", bound="DistillAndRefine")
 
@@ -26,6 +36,8 @@ class DistillAndRefine(UncertainRegressor):
     """An estimator with a fitted regressor and a latent equation."""
 
     regressor_: Any
+    _X: Array
+    _order: Any
     _equation: LatentEquation
     _equation_seconds: float
     _fitted_params: Any
@@ -80,6 +92,9 @@ class DistillAndRefine(UncertainRegressor):
         ConvergenceWarning
             If the hypernetwork misses the paths by more than a hundredth of the variation, or
             ``max_time`` is not enough to solve the equation everywhere.
+        UserWarning
+            If the new hypernetwork is expected to be less accurate than that of the regressor, by
+            what both violate of the equation at X.  A copy of the regressor is then returned.
         """
         deadline = time_limit(max_time)
         inner = find_regressor(self.regressor_)
@@ -103,7 +118,29 @@ class DistillAndRefine(UncertainRegressor):
         )
         networks = CoLoRAModel(copy.deepcopy(inner.network_), found.hypernetwork)
         out = inner._with_model(networks, found.inputs, found.errors[1:], found.errors[-1])
-        return replace_regressor(self.regressor_, out)
+        learnt = replace_regressor(self.regressor_, out)
+        model = trained_model(learnt, self._order)
+        before, after = self._expected_errors(replace(self._equation, model=model), candidates)
+        if after > _WORSE * before:
+            warn_of_no_gain("distillation", before, after)
+            return copy.deepcopy(self.regressor_)
+        return learnt
+
+    def _expected_errors(self, changed: LatentEquation, candidates: Array) -> tuple[float, float]:
+        """Mean errors that this regressor, and another one, should have at all parameters.
+
+        They are 0 where nothing is known.
+        """
+        mine, X = self._equation, self._X
+        if mine.trust is None or not len(candidates):
+            return 0.0, 0.0
+        gaps = field_gaps(mine.model, changed.model, X)
+        found = (
+            equation.expected_regressor_errors(candidates, X, gap)
+            for equation, gap in ((mine, np.zeros(len(X))), (changed, gaps))
+        )
+        before, after = (float(np.nan_to_num(errors, nan=np.inf).mean()) for errors in found)
+        return before, after
 
     @with_default_torch_settings
     def refine(
@@ -151,7 +188,9 @@ class DistillAndRefine(UncertainRegressor):
         ConvergenceWarning
             If the equation is still violated by more than a tenth of the field.
         UserWarning
-            If the training is interrupted (Ctrl-C); the best weights so far are kept.
+            If the training is interrupted (Ctrl-C); the best weights so far are kept.  If the
+            refined networks are expected to be less accurate at X and at the training parameters,
+            by what they violate of the equation; a copy of this estimator is then returned.
 
         References
         ----------
@@ -183,6 +222,15 @@ class DistillAndRefine(UncertainRegressor):
         out._set_equation(all_parameters, collocation=points, deadline=deadline)
         # The errors of the cross-validation are those of the earlier networks.
         out._uncertainty = None
+        mine = self._equation
+        if mine.trust is not None:
+            changed = replace(out._equation, trust=mine.trust)
+            before, after = self._expected_errors(changed, candidates)
+            if after > _WORSE * before:
+                warn_of_no_gain("refinement", before, after)
+                return copy.copy(self)
+            gaps = field_gaps(mine.model, changed.model, self._X)
+            out._equation = replace(changed, trust=changed.renewed_trust(self._X, gaps))
         return out
 
     @abstractmethod

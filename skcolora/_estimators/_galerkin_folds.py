@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from skcolora._estimators._left_out import Fold, errors_of
 from skcolora._estimators._uncertainty import Uncertainty
 from skcolora._estimators._unwrap import find_regressor, replace_regressor, trained_model
-from skcolora._galerkin import GalerkinSolution, TrainedModel, initial_fields
+from skcolora._galerkin import GalerkinSolution, TrainedModel, initial_fields, path_difficulty
 from skcolora._nn import decode_rows
 from skcolora._snapshots import Array, SnapshotLayout, StoredRows
 from skcolora.utils._deadline import Deadline
@@ -32,16 +33,6 @@ class _Errors(NamedTuple):
     difficulty: Array
     peaks: Array
     out_of_time: Array
-
-
-def path_difficulty(solution: GalerkinSolution) -> Array:
-    """How difficult trajectories are: root mean squares of their error indicators, (n,).
-
-    It is infinite for those that did not reach the last time.
-    """
-    with np.errstate(over="ignore"):
-        size = np.sqrt(np.square(solution.error_indicator).mean(axis=1))
-    return np.asarray(np.nan_to_num(size, nan=np.inf, posinf=np.inf))
 
 
 def calibrate(
@@ -157,12 +148,14 @@ def _solve(
     estimator = replace_regressor(galerkin.regressor_, fold.regressor)
     model = trained_model(estimator, galerkin._order)
     starts = deadline.share(_SHARE_OF_STARTS)
-    equation = galerkin._new_equation(
-        model, X[fold.train], galerkin._tolerance(fold.training), seed, deadline=starts
+    tolerance = galerkin._tolerance(fold.training)
+    equation = replace(
+        galerkin._new_equation(model, X[fold.train], tolerance, seed, deadline=starts),
+        trust=galerkin._equation.trust,
     )
     new, times = X[fold.test], model.layout.times
-    start = equation.start(
-        new, initial_fields(equation.pde, model.layout, new, None), deadline=starts
-    )
+    known = initial_fields(equation.pde, model.layout, new, None)
+    start = equation.start(new, known, deadline=starts)
     path = equation.path(new, times, start, deadline)
-    return equation.diagnose(new, times, start, path), model
+    solution = equation.diagnose(new, times, start, path)
+    return galerkin._with_fallback(equation, new, solution, known), model

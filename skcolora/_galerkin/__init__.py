@@ -1,6 +1,6 @@
 """Neural Galerkin methods: a PDE determines the time derivative of the latent state."""
 
-from skcolora._galerkin._advice import warn_of_doubts
+from skcolora._galerkin._advice import warn_of_doubts, warn_of_fallback, warn_of_no_gain
 from skcolora._galerkin._agreement import (
     check_agreement,
     check_grid_is_given,
@@ -20,9 +20,10 @@ from skcolora._galerkin._pod_equation import PODEquation
 from skcolora._galerkin._projection import Projection
 from skcolora._galerkin._refine import refine
 from skcolora._galerkin._snapshot_mesh import points_of_mesh, snapshot_mesh
-from skcolora._galerkin._solution import GalerkinSolution
+from skcolora._galerkin._solution import GalerkinSolution, combine
 from skcolora._galerkin._step_tolerance import step_tolerance
-from skcolora._galerkin._trained_model import TrainedModel
+from skcolora._galerkin._trained_model import TrainedModel, field_gaps
+from skcolora._galerkin._trust import Trust, error_ratio, path_difficulty
 
 __all__ = [
     "Collocation",
@@ -32,19 +33,26 @@ __all__ = [
     "Projection",
     "SampledModes",
     "TrainedModel",
+    "Trust",
     "build_equation",
     "check_agreement",
     "check_grid_is_given",
     "check_network_period",
     "check_options",
     "check_pod_boundary",
+    "combine",
     "distill",
+    "error_ratio",
+    "field_gaps",
     "initial_fields",
     "parameter_order",
+    "path_difficulty",
     "points_of_mesh",
     "refine",
     "sample_modes",
     "snapshot_mesh",
     "step_tolerance",
     "warn_of_doubts",
+    "warn_of_fallback",
+    "warn_of_no_gain",
 ]

@@ -29,7 +29,8 @@ def warn_of_doubts(pde: PDE, X: Array, solution: GalerkinSolution) -> None:
     solution : GalerkinSolution
         Solution at the parameters X.
     """
-    for status in (status for status in Status if status != Status.SUCCESS):
+    solved = solution.status != Status.REGRESSOR.name.lower()
+    for status in (each for each in Status if each not in (Status.SUCCESS, Status.REGRESSOR)):
         failed = np.flatnonzero(solution.status == status.name.lower())
         if len(failed):
             i = failed[0]
@@ -70,13 +71,72 @@ def warn_of_doubts(pde: PDE, X: Array, solution: GalerkinSolution) -> None:
         ),
     ]
     for mask, values, message in checks:
-        where = np.flatnonzero(mask)
+        where = np.flatnonzero(mask & solved)
         if len(where):
             worst = values[where].min() if mask is low_rank else values[where].max()
             _warn(
                 f"CoLoRAGalerkin: for {_describe(pde, X, where)} {message.format(worst)}.",
                 UserWarning,
             )
+
+
+def warn_of_fallback(
+    pde: PDE, X: Array, solution: GalerkinSolution, chosen: Array, expected: Array
+) -> None:
+    """Warn about trajectories for which the regressor answers in place of the equation.
+
+    Parameters
+    ----------
+    pde : PDE
+    X : ndarray of shape (n, n_parameters)
+    solution : GalerkinSolution
+        Solution of the equation.
+    chosen : ndarray of bool of shape (n,)
+        Mask of these trajectories.
+    expected : ndarray of shape (2, n)
+        Errors that are expected of the equation and of the regressor.
+    """
+    kept = (
+        "The regressor's answer stands in its place (status 'regressor'); `fallback=None` keeps "
+        "the path of the equation."
+    )
+    for status in (each for each in Status if each not in (Status.SUCCESS, Status.REGRESSOR)):
+        failed = np.flatnonzero(chosen & (solution.status == status.name.lower()))
+        if len(failed):
+            i = failed[0]
+            _warn(
+                f"CoLoRAGalerkin: {_describe(pde, X, failed)} {status.advice}.  The integration "
+                f"ended at t = {solution.time_reached[i]:.4g}.  {kept}",
+                ConvergenceWarning,
+            )
+    where = np.flatnonzero(chosen & (solution.status == "success"))
+    if len(where):
+        mine, theirs = expected[:, where[0]]
+        _warn(
+            f"CoLoRAGalerkin: for {_describe(pde, X, where)} the path of the equation is expected "
+            f"to have an error of about {mine:.2g} of the variation, and the regressor of "
+            f"{theirs:.2g}, by what their residuals meant at training parameters.  {kept}",
+            UserWarning,
+        )
+
+
+def warn_of_no_gain(what: str, before: float, after: float) -> None:
+    """Warn that networks that learnt from the equation are not used.
+
+    Parameters
+    ----------
+    what : str
+        Name of the training.
+    before, after : float
+        Errors that are expected of the regressor, and would be of the new networks.
+    """
+    _warn(
+        f"CoLoRAGalerkin: the {what} would have made the regressor less accurate, with an expected "
+        f"error of {after:.2g} of the variation in place of {before:.2g}, by what both violate of "
+        "the equation and change at the training parameters; what was there before is returned.  "
+        "Try more steps, or parameters nearer to the training parameters.",
+        UserWarning,
+    )
 
 
 def warn_of_drift(pde: PDE, X: Array, failed: Any, names: list[str]) -> None:

@@ -32,6 +32,8 @@ class SidePoints(NamedTuple):
     side: Side
     points: Array
     """(n_points, n_dims)"""
+    factor: float = 1.0
+    """Factor of the rows, see `weigh_boundary`"""
 
 
 class Boundary(NamedTuple):
@@ -117,7 +119,8 @@ class BoundaryRows:
         self._mu, self._duration = mu.numpy(), boundary.duration
         self._length = max(high - low for low, high in pde.domain) / 2
         n_points = sum(len(part.points) for part in boundary.parts)
-        self._root = (_WEIGHT / max(n_points, 1)) ** 0.5
+        root = (_WEIGHT / max(n_points, 1)) ** 0.5
+        self._roots = [root * part.factor for part in boundary.parts]
         self._parts = [
             (part.side, NetworkAtPoints(network, units, as_tensor(part.points)))
             for part in boundary.parts
@@ -131,11 +134,29 @@ class BoundaryRows:
 
         The arguments are those of `Projection.system`.
         """
+        found = self._systems(trajectories, t, latent)
+        J, f = (torch.cat(entries, 1) for entries in zip(*found, strict=True))
+        return J, f
+
+    @torch.no_grad()
+    def violations(
+        self, trajectories: Tensor, t: Tensor, latent: Tensor, rates: Tensor
+    ) -> list[float]:
+        """Root mean squares over states of the residual of each part, for given rates."""
+        gaps = [
+            (J @ rates.unsqueeze(2)).squeeze(2) - f
+            for J, f in self._systems(trajectories, t, latent)
+        ]
+        return [float(gap.square().sum(1).mean().sqrt()) for gap in gaps]
+
+    def _systems(
+        self, trajectories: Tensor, t: Tensor, latent: Tensor
+    ) -> list[tuple[Tensor, Tensor]]:
+        """Matrix and right-hand side of each part."""
         mu = self._mu[trajectories.numpy()].T[..., None]
         times = t.numpy()[:, None]
         found = [self._rows(side, at, mu, times, latent) for side, at in self._parts]
-        J, f = (torch.cat(entries, 1) for entries in zip(*found, strict=True))
-        return self._root * J, self._root * f
+        return [(root * J, root * f) for root, (J, f) in zip(self._roots, found, strict=True)]
 
     def _rows(
         self, side: Side, at: NetworkAtPoints, mu: Array, t: Array, latent: Tensor

@@ -19,7 +19,12 @@ _N_TIMES = 17
 
 
 def diagnose(
-    path: Path, projection: Projection, times: Tensor, start: Start, model: TrainedModel
+    path: Path,
+    projection: Projection,
+    times: Tensor,
+    start: Start,
+    model: TrainedModel,
+    rates: Tensor | None = None,
 ) -> GalerkinSolution:
     """Compute residual, condition number, effective rank and error indicator at each time.
 
@@ -33,6 +38,8 @@ def diagnose(
     start : Start
         Initial states of the trajectories.
     model : TrainedModel
+    rates : Tensor of shape (n, n_times, n_latent), optional
+        Time derivatives of the states.  By default those of the latent equation.
 
     Returns
     -------
@@ -40,11 +47,14 @@ def diagnose(
     """
     trajectories, time_indices = _diagnosed_states(path.states)
     states = path.states[trajectories, time_indices]
-    found = projection.solve(trajectories, times[time_indices], states)
+    at = times[time_indices]
+    found = projection.solve(trajectories, at, states)
+    if rates is not None:
+        gaps = projection.gaps(trajectories, at, states, rates[trajectories, time_indices])
+        found = found._replace(residual=gaps)
     entries = [*found[1:], projection.size(states)]
     residual, size, condition, rank, fields = (
-        _interpolate(entry, trajectories, times[time_indices], path.states, times)
-        for entry in entries
+        _interpolate(entry, trajectories, at, path.states, times) for entry in entries
     )
     return GalerkinSolution(
         times=times.numpy(),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from torch import Tensor
 
 from skcolora._galerkin._advice import warn_of_drift
@@ -23,16 +24,19 @@ from skcolora._galerkin._integration import (
 )
 from skcolora._galerkin._point_choice import choose_collocation
 from skcolora._galerkin._projection import Projection
-from skcolora._galerkin._solution import GalerkinSolution
+from skcolora._galerkin._solution import GalerkinSolution, Status
 from skcolora._galerkin._start import (
     Start,
     TrainedStarts,
     encoding_candidates,
     find_start,
+    misfit,
     trained_starts,
     unfitted_start,
 )
 from skcolora._galerkin._trained_model import TrainedModel
+from skcolora._galerkin._trust import Trust, path_difficulty
+from skcolora._galerkin._weigh_boundary import weigh_boundary
 from skcolora._snapshots import Array
 from skcolora.pdes import PDE
 from skcolora.utils._deadline import Deadline
@@ -59,6 +63,8 @@ class LatentEquation:
     rtol: float
     substeps: int
     max_steps: int
+    trust: Trust | None = None
+    """What the error indicators of both halves mean; None: it is not known"""
 
     def projection(self, X: Array) -> Projection:
         """Right-hand side of the latent equation at parameters (n, n_parameters)."""
@@ -150,6 +156,85 @@ class LatentEquation:
         """Diagnostics of latent paths; see `integrate`."""
         return diagnose(path, self.projection(X), as_tensor(times), start, self.model)
 
+    def regressor_solution(
+        self, X: Array, times: Array, known: tuple[Array, Array] | None
+    ) -> GalerkinSolution:
+        """Paths of the hypernetwork, with the diagnostics of solutions of the equation.
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, n_parameters)
+        times : ndarray of shape (n_times,)
+        known : (points, fields) or None
+            Initial fields from `initial_fields`.
+        """
+        with np.errstate(all="ignore"):
+            inputs = self.model.transform(X)
+        states, rates = self.model.moving(inputs, times)
+        projection = self.projection(X)
+        start = unfitted_start(projection, self.model.latent(inputs, np.zeros(1))[:, 0])
+        if known is not None:
+            start = start._replace(misfit=misfit(projection, known, start.latent))
+        n = len(X)
+        none = torch.zeros(n, dtype=torch.long)
+        reached = states.new_full((n,), float(times[-1]))
+        status = torch.full((n,), Status.REGRESSOR.value)
+        path = Path(states, status, reached, none, none)
+        return diagnose(path, projection, as_tensor(times), start, self.model, rates)
+
+    def expected_errors(
+        self, X: Array, solution: GalerkinSolution, regressor: GalerkinSolution
+    ) -> Array:
+        """Errors that the paths of both halves should have, (2, n); NaN where nothing is known."""
+        if self.trust is None:
+            return np.full((2, len(X)), np.nan)
+        difficulties = path_difficulty(solution), path_difficulty(regressor)
+        return np.stack(self.trust.expected(self.nodes(X), *difficulties))
+
+    def expected_regressor_errors(self, X: Array, seen: Array, changes: Array) -> Array:
+        """Errors that the regressor should have, (n + n_seen,).
+
+        Parameters
+        ----------
+        X : ndarray of shape (n, n_parameters)
+            Parameters without snapshots, whose errors come from what it violates of the equation.
+        seen : ndarray of shape (n_seen, n_parameters)
+            Parameters with snapshots.
+        changes : ndarray of shape (n_seen,)
+            Changes of the fields there since their errors were measured.
+        """
+        assert self.trust is not None
+        known = initial_fields(self.pde, self.model.layout, X, None)
+        solution = self.regressor_solution(X, self.model.layout.times, known)
+        none = np.full(len(X), np.nan)
+        new = self.trust.expected(self.nodes(X), none, path_difficulty(solution))[1]
+        return np.concatenate([new, self._changed_errors(seen, changes)])
+
+    def _changed_errors(self, seen: Array, changes: Array) -> Array:
+        """Errors (n_seen,) of the regressor after its fields have changed.
+
+        Before and after, the errors differ by the change, so that a small one tells nothing.
+        """
+        assert self.trust is not None
+        before = self.trust.nearest(self.nodes(seen))[0]
+        return np.maximum(before, np.sqrt(np.maximum(changes**2 - before**2, 0.0)))
+
+    def renewed_trust(self, seen: Array, changes: Array) -> Trust:
+        """The trust of changed networks, whose fields at parameters with snapshots have changed.
+
+        The arguments are those of `expected_regressor_errors`.
+        """
+        assert self.trust is not None
+        known = initial_fields(self.pde, self.model.layout, seen, None)
+        solution = self.regressor_solution(seen, self.model.layout.times, known)
+        errors = self._changed_errors(seen, changes)
+        return Trust(self.trust.ratio, self.nodes(seen), errors, path_difficulty(solution))
+
+    def nodes(self, X: Array) -> Array:
+        """Scaled parameters, (n, n_inputs)."""
+        with np.errstate(all="ignore"):
+            return self.model.units.parameters.apply(self.model.transform(X))
+
     def _path(
         self,
         projection: Projection,
@@ -224,7 +309,7 @@ def build_equation(
     """
     grid, inputs, mu = model.layout.grid, model.transform(X), as_tensor(X)
     if collocation is None:
-        collocation = choose_collocation(
+        chosen = choose_collocation(
             rule,
             n_points,
             check_norm(pde, grid, norm),
@@ -234,6 +319,7 @@ def build_equation(
             model.latent(inputs, model.layout.times),
             rng,
         )
+        collocation = weigh_boundary(chosen, model, pde, X)
     regularization = options["regularization"]
     starts = trained_starts(
         Projection(model.network, model.units, pde, mu, collocation, regularization),

@@ -56,9 +56,10 @@ def solve_paths(
 ) -> tuple[LatentPaths, int]:
     """Solve the equation at parameters, at the training times.
 
-    Paths that do not follow the equation are dropped.  At training parameters they are replaced
-    by the paths of the regressor.  With a time limit the equation is solved in batches, which end
-    when no time is left for another one; other paths are treated like those dropped.
+    Paths that do not follow the equation are dropped.  At training parameters, and where the
+    regressor is to be trusted more, they are replaced by the paths of the regressor.  With a time
+    limit the equation is solved in batches, which end when no time is left for another one; other
+    paths are treated like those dropped.
 
     Parameters
     ----------
@@ -88,7 +89,7 @@ def solve_paths(
     times, inputs = model.layout.times, model.transform(X)
     solved = _solve(equation, X, before, n_training, deadline or Deadline())
     latent = model.latent(inputs, times)
-    good = np.zeros(len(X), dtype=bool)
+    good, kept_path = np.zeros((2, len(X)), dtype=bool)
     if solved:
         solution = concatenate([part.solution for part in solved])
         rows = np.concatenate([part.rows for part in solved])
@@ -96,15 +97,16 @@ def solve_paths(
         success = solution.status == "success"
         if before is None and len(rows) == len(X) and not success.any():
             raise RuntimeError("No trajectory could be integrated to the end; see the warnings.")
-        good[rows] = success & _follows_equation(solution)
+        good[rows] = np.concatenate([part.good for part in solved])
+        kept_path[rows] = np.concatenate([part.distrusted for part in solved])
     metrics: dict[int, Tensor] = {}
     for part in solved:
         metrics |= part.metrics
         for i, path in zip(part.rows, part.solution.latent, strict=True):
             if good[i]:
                 latent[i] = torch.from_numpy(path)
-    # The regressor has reliable paths only at the training parameters.
-    kept = np.flatnonzero(good | model.was_trained_on(inputs))
+    # Elsewhere the regressor has no reliable paths.
+    kept = np.flatnonzero(good | kept_path | model.was_trained_on(inputs))
     metric = latent.new_empty(len(kept), *latent.shape[1:], latent.shape[2])
     projection = equation.projection(X)
     for entry, i in zip(metric, kept.tolist(), strict=True):
@@ -119,6 +121,10 @@ class _Solved(NamedTuple):
     rows: NDArray[np.intp]
     """Rows of X"""
     solution: GalerkinSolution
+    good: NDArray[np.bool_]
+    """Paths that follow the equation and are to be trusted, (n_rows,)"""
+    distrusted: NDArray[np.bool_]
+    """Paths in whose place that of the regressor is to be trusted, (n_rows,)"""
     metrics: dict[int, Tensor]
     """Matrices R of the paths to learn, by the row"""
 
@@ -167,7 +173,11 @@ def _solve_batch(
     rows, path = rows[in_time.numpy()], path.subset(in_time)
     start = Start(*(entry[in_time] for entry in start))
     solution = equation.diagnose(X[rows], times, start, path)
-    good = (solution.status == "success") & _follows_equation(solution)
+    known = initial_fields(equation.pde, model.layout, X[rows], None)
+    other = equation.regressor_solution(X[rows], times, known)
+    mine, theirs = equation.expected_errors(X[rows], solution, other)
+    distrusted = theirs < mine
+    good = (solution.status == "success") & _follows_equation(solution) & ~distrusted
     inputs = model.transform(X[rows])
     latent = torch.where(as_tensor(good)[:, None, None], path.states, model.latent(inputs, times))
     projection = equation.projection(X[rows])
@@ -175,7 +185,7 @@ def _solve_batch(
         int(rows[i]): _path_metric(projection, latent[i])
         for i in np.flatnonzero(good | model.was_trained_on(inputs))
     }
-    return _Solved(rows, solution, metrics)
+    return _Solved(rows, solution, good, distrusted, metrics)
 
 
 def _follows_equation(solution: GalerkinSolution) -> Array:

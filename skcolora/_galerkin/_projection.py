@@ -218,14 +218,27 @@ class Projection:
         return torch.cat([torch.linalg.qr(part, mode="r").R for part in parts])
 
     @torch.no_grad()
+    def gaps(self, trajectories: Tensor, t: Tensor, latent: Tensor, rates: Tensor) -> Tensor:
+        """Residuals ``‖J φ̇ - f‖`` of given rates (n_states, n_latent), (n_states,)."""
+        return self._gaps_and_sizes(trajectories, t, latent, rates)[0]
+
+    @torch.no_grad()
     def violation(self, trajectories: Tensor, t: Tensor, latent: Tensor, rates: Tensor) -> float:
         """Residual ``‖J φ̇ - f‖ / ‖f‖`` of given rates (n_states, n_latent), over all states."""
-        gap = size = 0.0
+        gaps, sizes = self._gaps_and_sizes(trajectories, t, latent, rates)
+        return float(gaps.norm() / sizes.norm().clamp(min=1e-150))
+
+    def _gaps_and_sizes(
+        self, trajectories: Tensor, t: Tensor, latent: Tensor, rates: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """``‖J φ̇ - f‖`` and ``‖f‖`` of states."""
+        parts = []
         for s in self._blocks(len(latent)):
             J, f = self.system(trajectories[s], t[s], latent[s])
-            gap += float(((J @ rates[s].unsqueeze(2)).squeeze(2) - f).square().sum())
-            size += float(f.square().sum())
-        return (gap / max(size, 1e-300)) ** 0.5
+            gap = (J @ rates[s].unsqueeze(2)).squeeze(2) - f
+            parts.append((gap.norm(dim=1), f.norm(dim=1)))
+        gaps, sizes = zip(*parts, strict=True)
+        return torch.cat(gaps), torch.cat(sizes)
 
     def _values(self, latent: Tensor) -> Tensor:
         """√w û of the scaled fields, (n_states, n_points, n_fields)."""

@@ -23,6 +23,7 @@ class Status(IntEnum):
     NOT_FINITE = 2
     STEP_TOO_SMALL = 3
     MAX_TIME = 4
+    REGRESSOR = 5
 
     @property
     def advice(self) -> str:
@@ -34,6 +35,7 @@ class Status(IntEnum):
             Status.NOT_FINITE: "met NaN or infinity; check the equation's right-hand side at its "
             "parameters",
             Status.STEP_TOO_SMALL: "needed too small time steps; try method='Radau'",
+            Status.REGRESSOR: "is predicted by the regressor",
             Status.MAX_TIME: "was not integrated to the end within `max_time`; raise `max_time`",
         }[self]
 
@@ -71,7 +73,8 @@ class GalerkinSolution:
         Distance of the encoded initial field from the given one, relative to its variation.  NaN
         if no initial field is known.
     status : ndarray of str of shape (n_trajectories,)
-        "success", "max_steps", "not_finite" or "step_too_small".
+        "success", "max_steps", "not_finite", "step_too_small", or "regressor" where the path is
+        that of the regressor, because the one of the equation was not to be trusted.
     time_reached : ndarray of shape (n_trajectories,)
         Time at which the integration ended.
     n_steps, n_rejected : ndarray of int of shape (n_trajectories,)
@@ -123,12 +126,28 @@ class GalerkinSolution:
         return f"GalerkinSolution({', '.join(shapes)})"
 
 
+# Attributes that are not those of single trajectories.
+_SHARED = {"times", "_network", "_units", "_layout"}
+
+
 def concatenate(solutions: Sequence[GalerkinSolution]) -> GalerkinSolution:
     """One solution with the trajectories of several solutions at the same times."""
-    shared = {"times", "_network", "_units", "_layout"}
     entries: dict[str, Any] = {
         f.name: np.concatenate([getattr(solution, f.name) for solution in solutions])
         for f in fields(GalerkinSolution)
-        if f.name not in shared
+        if f.name not in _SHARED
     }
     return replace(solutions[0], **entries)
+
+
+def combine(
+    solution: GalerkinSolution, other: GalerkinSolution, chosen: NDArray[np.bool_]
+) -> GalerkinSolution:
+    """One solution with some trajectories, those of the mask ``chosen``, from another one."""
+    entries: dict[str, Any] = {}
+    for f in fields(GalerkinSolution):
+        if f.name not in _SHARED:
+            mine, theirs = getattr(solution, f.name), getattr(other, f.name)
+            where = chosen.reshape(-1, *[1] * (mine.ndim - 1))
+            entries[f.name] = np.where(where, theirs, mine)
+    return replace(solution, **entries)

@@ -293,6 +293,12 @@ def _distinct(*arrays: Tensor) -> tuple[list[int], list[int]]:
     return [inverse.index(i) for i in range(len(seen))], inverse
 
 
+def misfit(projection: Projection, known: tuple[Array, Array], latent: Tensor) -> Tensor:
+    """Misfit of initial fields from `initial_fields`, relative to their variation, (n,)."""
+    points, fields = projection.scaled(*known)
+    return _misfit(projection, points, fields, latent)
+
+
 def _misfit(projection: Projection, points: Tensor, fields: Tensor, latent: Tensor) -> Tensor:
     """Misfit of scaled fields (n, n_points, n_fields), relative to their variation, (n,)."""
     found = torch.empty_like(fields)

@@ -7,12 +7,18 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
 from skcolora._nn import CoLoRANetwork, Hypernetwork, evaluate_latent
-from skcolora._snapshots import Array, SnapshotLayout, Units, rows_among
+from skcolora._snapshots import Array, SnapshotLayout, Units, rows_among, spread_evenly
 from skcolora.utils._torch import any_weight, as_tensor
+
+# Step of differences in time, relative to the last time of the snapshots.
+_RATE_STEP = 1e-4
+# Largest numbers of times and points at which fields are compared.
+_GAP_TIMES, _GAP_POINTS = 16, 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -39,6 +45,17 @@ class TrainedModel:
         rows = as_tensor(self.units.inputs(inputs, times)).to(any_weight(self.hypernetwork))
         return evaluate_latent(self.hypernetwork, rows).double()
 
+    def moving(self, inputs: Array, times: Array) -> tuple[Tensor, Tensor]:
+        """Latent states and their rates at inputs (n, n_inputs) and times (n_times,).
+
+        The rates, by central differences of h in time, have the shape of the states,
+        (n, n_times, n_latent).  Near time 0 they are one-sided.
+        """
+        step = _RATE_STEP * float(self.layout.times[-1])
+        first, last = np.maximum(times - step, 0.0), times + step
+        change = self.latent(inputs, last) - self.latent(inputs, first)
+        return self.latent(inputs, times), change / as_tensor(last - first)[:, None]
+
     @cached_property
     def states(self) -> Tensor:
         """Latent states at the training inputs and times, (n_states, n_latent)."""
@@ -47,3 +64,23 @@ class TrainedModel:
     def was_trained_on(self, inputs: Array) -> NDArray[np.bool_]:
         """Mask (n,) of the rows of inputs that are training inputs."""
         return rows_among(inputs, self.inputs)
+
+
+@torch.no_grad()
+def field_gaps(model: TrainedModel, other: TrainedModel, X: Array) -> Array:
+    """Distances of the fields of two models at parameters (n, n_parameters), (n,).
+
+    They are relative to the variation of each trajectory, over some times and points of ``fit``.
+    """
+    times = model.layout.times[spread_evenly(model.layout.n_times, _GAP_TIMES)]
+    chosen = model.layout.grid.points[spread_evenly(model.layout.grid.n_points, _GAP_POINTS)]
+    x = as_tensor(model.units.coordinates(chosen))
+    gaps = []
+    for row in X:
+        fields = []
+        for each in (model, other):
+            latent = each.latent(each.transform(row[None]), times)[0]
+            fields.append(each.network(x, latent))
+        size = fields[0].norm().clamp(min=model.units.least_variation * len(times) ** 0.5)
+        gaps.append(float((fields[1] - fields[0]).norm() / size))
+    return np.array(gaps)

@@ -54,10 +54,16 @@ class BoundarySampler:
         Parameters of the equation, and the same parameters as scaled inputs.
     points : ndarray of shape (n_points, n_dims)
         Points among which those of the boundary are chosen.
+
+    Attributes
+    ----------
+    factor : float
+        Factor of all rows.
     """
 
     def __init__(self, pde: PDE, units: Units, X: Tensor, inputs: Tensor, points: Array) -> None:
         self._units, self._mu, self._inputs = units, X, inputs
+        self.factor = 1.0
         self._length = max(high - low for low, high in pde.domain) / 2
         pairs = [(side, points[side.on(points)]) for side in boundary_sides(pde)]
         self._parts = [(side, chosen) for side, chosen in pairs if len(chosen)]
@@ -76,7 +82,7 @@ class BoundarySampler:
             inputs, x, none = empty
             return BoundarySample(inputs, x, none, none.new_zeros(0, n_dims, n_fields), none)
         inputs, x, *factors = (torch.cat(entries) for entries in zip(*parts, strict=True))
-        value, grad, target = (factor / math.sqrt(len(x)) for factor in factors)
+        value, grad, target = (self.factor / math.sqrt(len(x)) * each for each in factors)
         return BoundarySample(inputs, x, value, grad, target)
 
     def _draw(

@@ -164,6 +164,13 @@ class EquationPhase:
         value, rate = map(float, sizes)
         # If the fields do not change in time, τ is the whole range.
         self._tau = min(self.TIME_SHARE * value / rate if rate else math.inf, duration)
+        # A condition that the network does not resolve counts as much as the equation, at most.
+        equation_residual = self._equation_residual(jet, sample.collocation).detach()
+        on_boundary = sample.boundary.residual(
+            self._jets(sample.boundary.inputs, sample.boundary.x)
+        ).norm()
+        violation = float((weights * equation_residual).norm() / on_boundary.detach().clamp(1e-300))
+        self._boundary.factor = min(violation, 1.0)
 
     def restart(self) -> None:
         self._optimizer = SPRING(self.model.parameters())

@@ -47,6 +47,12 @@ def model(regressor):
     return galerkin(regressor).fit(DATA.X, DATA.y)
 
 
+@pytest.fixture(scope="module")
+def unchecked(regressor):
+    """A model that uses what it learns from the equation, better or not."""
+    return galerkin(regressor, fallback=None).fit(DATA.X, DATA.y)
+
+
 def best(regressor, y):
     """Error of the best fit of the decoder."""
     return relative_l2_error(y, regressor.decode(regressor.encode(y)))
@@ -264,41 +270,41 @@ def test_distilled_regressor_is_nearly_as_good():
     assert error - own < 0.01 * (before - own)
 
 
-def test_a_distillation_that_misses_the_paths_warns(model, monkeypatch):
+def test_a_distillation_that_misses_the_paths_warns(unchecked, monkeypatch):
     candidates = np.linspace(0.65, 1.35, 6)[:, None]
     with warnings.catch_warnings():
         warnings.simplefilter("error", ConvergenceWarning)
-        model.distill(candidates, hyper_width=20)
+        unchecked.distill(candidates, hyper_width=20)
     # It starts from the trained weights; one step from random ones leads nowhere.
     monkeypatch.setattr(
         "skcolora._galerkin._distill.widen",
         lambda known, width, generator: Hypernetwork(
-            2, model.regressor_.n_latent_, width=width, depth=3, generator=generator
+            2, unchecked.regressor_.n_latent_, width=width, depth=3, generator=generator
         ).double(),
     )
     with pytest.warns(ConvergenceWarning, match="misses the paths .* `max_iter`"):
-        model.distill(candidates, max_iter=1)
+        unchecked.distill(candidates, max_iter=1)
 
 
-def test_distillation_chooses_where_the_equation_is_violated_most(model):
+def test_distillation_chooses_where_the_equation_is_violated_most(unchecked):
     candidates = np.linspace(0.6, 1.4, 9)[:, None]
-    learnt = model.distill(candidates, n_solves=2, max_iter=20)
+    learnt = unchecked.distill(candidates, n_solves=2, max_iter=20)
     chosen = learnt._X[len(DATA.X) :]
     assert len(np.unique(chosen)) == 2
     assert set(chosen.ravel()) <= set(candidates.ravel())
     assert not set(chosen.ravel()) & set(DATA.X.ravel())
 
 
-def test_distillation_leaves_out_where_the_equation_is_not_followed(model, monkeypatch):
+def test_distillation_leaves_out_where_the_equation_is_not_followed(unchecked, monkeypatch):
     """But keeps the paths that were trained on."""
     candidates = np.array([[0.4], [0.9]])
-    ends = model.solve(np.vstack([DATA.X, candidates]), times=[0.0, 1.0]).latent[:, -1, 0]
+    ends = unchecked.solve(np.vstack([DATA.X, candidates]), times=[0.0, 1.0]).latent[:, -1, 0]
     limit = np.sort(ends)[1:3].mean()
     monkeypatch.setattr(
         "skcolora._galerkin._latent_paths._follows_equation",
         lambda solution: solution.latent[:, -1, 0] > limit,
     )
-    learnt = model.distill(candidates, max_iter=5)
+    learnt = unchecked.distill(candidates, max_iter=5)
     kept = set(learnt._X.ravel())
     assert set(DATA.X.ravel()) <= kept
     dropped = {
@@ -306,9 +312,9 @@ def test_distillation_leaves_out_where_the_equation_is_not_followed(model, monke
     }
     assert kept == set(DATA.X.ravel()) | (set(candidates.ravel()) - dropped)
     limit = np.inf
-    none = model.distill(candidates, max_iter=5)
+    none = unchecked.distill(candidates, max_iter=5)
     assert set(none._X.ravel()) == set(DATA.X.ravel())
-    np.testing.assert_allclose(none.predict(NEW.X), model.regressor_.predict(NEW.X), atol=1e-3)
+    np.testing.assert_allclose(none.predict(NEW.X), unchecked.regressor_.predict(NEW.X), atol=1e-3)
 
 
 def test_a_hypernetwork_does_not_become_narrower(model):
@@ -326,7 +332,7 @@ class Blowing(Advection):
 
 
 def test_nan_in_the_equation_ends_one_trajectory_alone(regressor, model):
-    fitted = galerkin(regressor, Blowing(width=0.1)).fit(DATA.X, DATA.y)
+    fitted = galerkin(regressor, Blowing(width=0.1), fallback=None).fit(DATA.X, DATA.y)
     with pytest.warns(ConvergenceWarning, match=r"speed = 1.1 met NaN.*ended at t = 0\.[23]"):
         predicted = fitted.predict(NEW.X)
     assert np.allclose(predicted[0], model.predict(NEW.X)[0], atol=1e-9)
@@ -335,7 +341,7 @@ def test_nan_in_the_equation_ends_one_trajectory_alone(regressor, model):
 
 
 def test_the_step_budget(regressor):
-    fitted = galerkin(regressor, max_steps=2).fit(DATA.X, DATA.y)
+    fitted = galerkin(regressor, max_steps=2, fallback=None).fit(DATA.X, DATA.y)
     with pytest.warns(ConvergenceWarning, match=r"and 1 more took all of its `max_steps`"):
         solution = fitted.solve(NEW.X)
     assert list(solution.status) == ["max_steps", "max_steps"]
@@ -507,14 +513,14 @@ def test_a_model_that_keeps_a_quantity_pickles(regressor):
     assert np.array_equal(copy.predict(NEW.X), fitted.predict(NEW.X))
 
 
-def test_the_history_is_that_of_the_last_training(regressor, model):
-    learnt = model.distill(NEW.X, max_iter=7)
+def test_the_history_is_that_of_the_last_training(regressor, unchecked):
+    learnt = unchecked.distill(NEW.X, max_iter=7)
     assert learnt.n_iter_ == len(learnt.loss_curve_) <= 7
     assert learnt.best_loss_ == learnt.loss_curve_[-1] < learnt.loss_curve_[0] + 1e-12
     assert learnt.n_weights_ == sum(
         p.numel() for net in (learnt.network_, learnt.hypernetwork_) for p in net.parameters()
     )
-    refined = model.refine(NEW.X, max_iter=5).regressor_
+    refined = unchecked.refine(NEW.X, max_iter=5).regressor_
     assert refined.n_iter_ == len(refined.loss_curve_) == 5
     assert refined.best_loss_ != regressor.best_loss_
     assert regressor.n_iter_ == 500

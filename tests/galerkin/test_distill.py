@@ -34,7 +34,7 @@ def model():
         random_state=2,
     ).fit(DATA.X, DATA.y)
     frozen = FrozenEstimator(network)
-    model = CoLoRAGalerkin(DATA.pde, regressor=frozen, rtol=1e-3, random_state=0)
+    model = CoLoRAGalerkin(DATA.pde, regressor=frozen, rtol=1e-3, fallback=None, random_state=0)
     return model.fit(DATA.X, DATA.y)
 
 

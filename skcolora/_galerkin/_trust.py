@@ -1,0 +1,86 @@
+"""Which half to trust: the path of the equation, or that of the regressor."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from sklearn.neighbors import KNeighborsRegressor
+
+from skcolora._galerkin._solution import GalerkinSolution
+from skcolora._snapshots import Array
+
+# In place of infinite errors and indicators, which have no mean.
+_LARGEST = 1e100
+
+
+def path_difficulty(solution: GalerkinSolution) -> Array:
+    """How difficult trajectories are: root mean squares of their error indicators, (n,).
+
+    It is infinite for those that did not reach the last time.
+    """
+    with np.errstate(over="ignore"):
+        size = np.sqrt(np.square(solution.error_indicator).mean(axis=1))
+    return np.asarray(np.nan_to_num(size, nan=np.inf, posinf=np.inf))
+
+
+@dataclass(frozen=True, eq=False)
+class Trust:
+    """Errors that the indicators of both halves let expect, from trajectories with snapshots.
+
+    The indicator d adds up what a path violates of the equation.  The ratio of error and indicator
+    of the paths of the equation is how errors of this equation grow; their error elsewhere is
+    expected to be ``ratio d``.  The regressor has learnt the snapshots: there it has an error r,
+    and violates the equation by d₀ where this does not matter, at shocks or in thin layers.  What
+    it violates beyond that is an error as it is for the equation, so that
+    ``sqrt(r² + ratio² (d² - d₀²))`` is expected, with r and d₀ of the nearest snapshots.
+    """
+
+    ratio: float
+    """Median ratio of error and indicator of the paths of the equation; infinite if most failed"""
+    nodes: Array
+    """Scaled parameters of trajectories with snapshots, (n, n_parameters)"""
+    errors: Array
+    """Errors r of the regressor there, (n,)"""
+    difficulty: Array
+    """Indicators d₀ of the regressor there, (n,)"""
+
+    def expected(self, nodes: Array, equation: Array, regressor: Array) -> tuple[Array, Array]:
+        """Errors (n_new,) that paths of both halves should have.
+
+        Parameters
+        ----------
+        nodes : ndarray of shape (n_new, n_parameters)
+            Scaled parameters.
+        equation, regressor : ndarray of shape (n_new,)
+            Difficulties of the paths of both halves, see `path_difficulty`.
+        """
+        error, usual = self.nearest(nodes)
+        with np.errstate(all="ignore"):
+            mine = self.ratio * equation
+            excess = np.sqrt(np.maximum(regressor**2 - usual**2, 0.0))
+            # If the paths of the equation failed, they say nothing about the regressor.
+            rise = self.ratio * excess if np.isfinite(self.ratio) else 0.0 * excess
+            theirs = np.hypot(error, np.nan_to_num(rise, nan=0.0, posinf=np.inf))
+        return np.nan_to_num(mine, nan=np.inf, posinf=np.inf), theirs
+
+    def nearest(self, nodes: Array) -> tuple[Array, Array]:
+        """r and d₀ of the nearest snapshots, (n_new,) each, weighted by the inverse distance."""
+        k = min(len(self.nodes), self.nodes.shape[1] + 1)
+        near = KNeighborsRegressor(k, weights="distance")
+        finite = np.minimum([self.errors, self.difficulty], _LARGEST)
+        near.fit(self.nodes, finite.T)
+        error, usual = near.predict(nodes).T
+        return error, usual
+
+
+def error_ratio(indicators: Array, errors: Array) -> float:
+    """Median ratio of the errors (n,) of paths and the mean squares of their indicators.
+
+    Indicators (n, n_times) are NaN at times that were not reached, and errors infinite for failed
+    paths.
+    """
+    with np.errstate(all="ignore"):
+        ratios = errors / np.sqrt(np.nanmean(np.square(indicators), axis=1))
+    # An indicator of 0 tells nothing.
+    return float(np.median(np.nan_to_num(ratios, nan=1.0, posinf=np.inf)))

@@ -1,0 +1,169 @@
+"""The regressor answers where the path of the equation is not to be trusted."""
+
+import warnings
+
+import numpy as np
+import pytest
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.frozen import FrozenEstimator
+
+from skcolora import CoLoRAGalerkin, CoLoRARegressor
+from skcolora._estimators import _galerkin_trust
+from skcolora._galerkin import Trust, error_ratio
+from skcolora.datasets import make_advection
+from skcolora.metrics import relative_l2_error
+from skcolora.pdes import Advection
+
+GRID = {"n_points": 64, "times": np.linspace(0, 1, 21), "width": 0.1}
+DATA = make_advection(np.linspace(0.6, 1.4, 5), **GRID)
+NEW = make_advection([0.7, 1.1, 1.3], **GRID)
+
+
+class WrongAdvection(Advection):
+    """Twice as fast as the snapshots say."""
+
+    def rhs(self, t, field, mu):
+        return 2.0 * super().rhs(t, field, mu)
+
+
+@pytest.fixture(scope="module")
+def regressor():
+    options = {"width": 12, "depth": 4, "adapted_layers": range(4), "rank": 1, "random_state": 0}
+    return CoLoRARegressor(**DATA.grid, **options, max_iter=400).fit(DATA.X, DATA.y)
+
+
+def galerkin(regressor, pde=DATA.pde, **options):
+    model = CoLoRAGalerkin(pde, regressor=FrozenEstimator(regressor), random_state=0, **options)
+    return model.fit(DATA.X, DATA.y)
+
+
+def test_paths_that_fail_are_replaced(regressor):
+    model = galerkin(regressor, max_steps=2)
+    with pytest.warns(ConvergenceWarning, match=r"took all of its `max_steps`.*regressor's answer"):
+        solution = model.solve(NEW.X)
+    assert solution.status.tolist() == ["regressor"] * 3
+    np.testing.assert_allclose(solution.predict(), regressor.predict(NEW.X), atol=1e-4)
+    with pytest.warns(ConvergenceWarning, match=r"the prediction at later times is NaN"):
+        failed = galerkin(regressor, max_steps=2, fallback=None).solve(NEW.X)
+    assert failed.status.tolist() == ["max_steps"] * 3
+
+
+def test_an_equation_that_the_snapshots_contradict(regressor):
+    """Its paths end well, but the training trajectories tell that they are wrong."""
+    model = galerkin(regressor, WrongAdvection(width=0.1))
+    with pytest.warns(UserWarning, match=r"path of the equation is expected to have an error of"):
+        predicted = model.predict(NEW.X)
+    assert relative_l2_error(NEW.y, predicted) < 1.01 * relative_l2_error(
+        NEW.y, regressor.predict(NEW.X)
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        wrong = galerkin(regressor, WrongAdvection(width=0.1), fallback=None).predict(NEW.X)
+    assert relative_l2_error(NEW.y, wrong) > 0.5
+
+
+def test_the_better_half_is_kept():
+    """Three trajectories do not tell what lies between them; the equation does."""
+    few = make_advection([0.6, 1.0, 1.4], **GRID)
+    options = {"width": 12, "depth": 4, "adapted_layers": range(4), "rank": 1, "random_state": 0}
+    network = CoLoRARegressor(**few.grid, **options, max_iter=500).fit(few.X, few.y)
+    model = CoLoRAGalerkin(few.pde, regressor=FrozenEstimator(network), random_state=0)
+    model.fit(few.X, few.y)
+    new = make_advection([0.8, 1.2], **GRID)
+    assert model.solve(new.X).status.tolist() == ["success", "success"]
+    error = relative_l2_error(new.y, model.predict(new.X))
+    assert error < 0.2 * relative_l2_error(new.y, network.predict(new.X))
+
+
+def test_the_regressor_has_no_answer_to_other_questions(regressor):
+    """To initial fields of the user, and beyond the times of the fit."""
+    model = galerkin(regressor, max_steps=2)
+    with pytest.warns(ConvergenceWarning, match="the prediction at later times is NaN"):
+        beyond = model.solve(NEW.X, times=np.linspace(0, 1.2, 13))
+    with pytest.warns(ConvergenceWarning, match="the prediction at later times is NaN"):
+        other = model.solve(NEW.X, initial=NEW.y[:, 0])
+    assert set(beyond.status) == set(other.status) == {"max_steps"}
+
+
+def test_conserved_quantities_are_worth_more_than_accuracy(regressor):
+    pde = WrongAdvection(width=0.1)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        solution = galerkin(regressor, pde, conserve="mass").solve(NEW.X)
+    assert solution.status.tolist() == ["success"] * 3
+
+
+@pytest.mark.parametrize(("choices", "chosen"), [((0.5, 1e-8), 1e-8), ((1e-8, 0.5), 1e-8)])
+def test_the_training_trajectories_choose_the_regularization(
+    regressor, monkeypatch, choices, chosen
+):
+    monkeypatch.setattr(_galerkin_trust, "REGULARIZATIONS", choices)
+    monkeypatch.setattr(_galerkin_trust, "_GOOD", 3.0)
+    assert galerkin(regressor).regularization_ == chosen
+    assert galerkin(regressor, regularization=0.5).regularization_ == 0.5
+
+
+TRUST = Trust(
+    ratio=0.2,
+    nodes=np.array([[0.0], [1.0], [2.0]]),
+    errors=np.array([1e-3, 2e-3, 4e-3]),
+    difficulty=np.array([0.3, 0.3, 0.3]),
+)
+
+
+def test_expected_errors():
+    nodes = np.array([[0.0], [0.5], [2.0]])
+    mine, theirs = TRUST.expected(nodes, np.array([0.1, np.inf, 0.5]), np.array([0.2, 0.5, 0.5]))
+    assert np.allclose(mine, [0.02, np.inf, 0.1])
+    rise = 0.2 * 0.4
+    assert np.allclose(theirs, np.hypot([1e-3, 1.5e-3, 4e-3], [0.0, rise, rise]))
+
+
+def test_an_equation_all_of_whose_paths_failed_says_nothing_of_the_regressor():
+    trust = Trust(np.inf, TRUST.nodes, TRUST.errors, TRUST.difficulty)
+    mine, theirs = trust.expected(TRUST.nodes, np.full(3, 0.1), np.full(3, 9.0))
+    assert np.isinf(mine).all()
+    assert np.allclose(theirs, TRUST.errors)
+
+
+def test_the_ratio_counts_the_times_that_were_reached():
+    indicators = np.array([[3.0, 4.0, np.nan, np.nan], [1.0, 1.0, 1.0, 1.0], [0.0, 0.0, 0.0, 0.0]])
+    size = np.sqrt(12.5)
+    assert np.isclose(error_ratio(indicators[:1], np.array([0.5])), 0.5 / size)
+    assert error_ratio(indicators, np.array([np.inf, np.inf, 0.0])) == np.inf
+    assert np.isclose(error_ratio(indicators, np.array([0.5 * size, 0.3, 0.0])), 0.5)
+
+
+def test_distillation_from_a_wrong_equation(regressor):
+    """Where the regressor is to be trusted more, its paths are what is learnt."""
+    model = galerkin(regressor, WrongAdvection(width=0.1))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        distilled = model.distill(NEW.X, max_iter=30)
+    before = regressor.predict(NEW.X)
+    assert relative_l2_error(before, distilled.predict(NEW.X)) < 0.05
+
+
+@pytest.mark.parametrize("learn", ["distill", "refine"])
+def test_what_would_be_worse_is_not_used(regressor, monkeypatch, learn):
+    model = galerkin(regressor)
+    monkeypatch.setattr(CoLoRAGalerkin, "_expected_errors", lambda *_: (0.1, 0.12))
+    with pytest.warns(UserWarning, match=r"would have made the regressor less accurate.*0\.12"):
+        learnt = getattr(model, learn)(NEW.X, max_iter=1)
+    kept = learnt if learn == "distill" else learnt.regressor_
+    np.testing.assert_array_equal(kept.predict(NEW.X), regressor.predict(NEW.X))
+
+
+def test_a_distillation_of_one_step_from_nowhere_is_worse(regressor, monkeypatch):
+    """Expected errors are those of the fields, not of the fit to the paths."""
+    model = galerkin(regressor)
+
+    def forgotten(known, width, generator):
+        for weight in known.parameters():
+            weight.data.zero_()
+        return known
+
+    monkeypatch.setattr("skcolora._galerkin._distill.widen", forgotten)
+    with pytest.warns(UserWarning, match="distillation would have made the regressor less"):
+        learnt = model.distill(NEW.X, max_iter=1)
+    np.testing.assert_array_equal(learnt.predict(NEW.X), regressor.predict(NEW.X))
