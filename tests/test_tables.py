@@ -16,6 +16,7 @@ from skcolora.metrics import relative_l2_error
 ROOT = Path(__file__).resolve().parent.parent
 BENCHMARKS = ROOT / "benchmarks"
 SHARED = {
+    "equations",
     "flame",
     "problems",
     "results",
