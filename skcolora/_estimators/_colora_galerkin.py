@@ -41,6 +41,7 @@ from skcolora._galerkin import (
 from skcolora._snapshots import (
     ON_EXTRAPOLATION,
     Array,
+    StoredRows,
     check_extrapolation,
     check_period,
     validate_parameters,
@@ -48,7 +49,8 @@ from skcolora._snapshots import (
 )
 from skcolora.pdes import PDE
 from skcolora.utils._deadline import Deadline
-from skcolora.utils._sklearn import HasMethods, Interval, StrOptions, fit_context
+from skcolora.utils._sklearn import HasMethods, Interval, StrOptions, fit_context, in_search
+from skcolora.utils._stack import caller_stacklevel
 from skcolora.utils._torch import with_default_torch_settings
 
 # Time for encoding the starts of the training, and for solving the equation at some training
@@ -300,20 +302,35 @@ class CoLoRAGalerkin(DistillAndRefine):
         self.regularization_ = REGULARIZATIONS[0] if automatic else float(self.regularization)
         self._set_equation(X, deadline=Deadline(limit and _SHARE_OF_STARTS * limit))
         if automatic or self.fallback is not None:
+            self._judge(X, rows, deadline=Deadline(limit and _SHARE_OF_JUDGEMENT * limit))
+        seconds = limit and _SHARE_OF_FOLDS * limit
+        self._uncertainty = calibrate(self, X, rows, seed=self._seed(), seconds=seconds)
+        return self
+
+    def _judge(self, X: Array, rows: Array | StoredRows, deadline: Deadline) -> None:
+        """Choose the regularisation, and learn which half to trust, from some trajectories."""
+        params = self._fitted_params
+        try:
             self._equation = judge(
                 self._equation,
                 find_regressor(self.regressor_),
                 X,
                 rows,
-                choose=automatic,
-                deadline=Deadline(limit and _SHARE_OF_JUDGEMENT * limit),
+                choose=params.regularization == "auto",
+                deadline=deadline,
             )
-            self.regularization_ = self._equation.regularization
-            if self.fallback is None:
-                self._equation = replace(self._equation, trust=None)
-        seconds = limit and _SHARE_OF_FOLDS * limit
-        self._uncertainty = calibrate(self, X, rows, seed=self._seed(), seconds=seconds)
-        return self
+        except KeyboardInterrupt:
+            if in_search():
+                raise
+            warnings.warn(
+                "The equation was not solved at training parameters, because the user interrupted; "
+                "the fit is kept, and only paths that fail are replaced.",
+                UserWarning,
+                stacklevel=caller_stacklevel(),
+            )
+        self.regularization_ = self._equation.regularization
+        if params.fallback is None:
+            self._equation = replace(self._equation, trust=None)
 
     def _set_equation(self, X: Array, **limits: Any) -> None:
         """The latent equation, with collocation points and starts from these parameters."""
@@ -392,8 +409,9 @@ class CoLoRAGalerkin(DistillAndRefine):
         Returns
         -------
         y : ndarray of float64
-            Fields in the layout that ``fit`` was given, with NaN after the time that a
-            trajectory reached.
+            Fields in the layout that ``fit`` was given.  Those of the regressor where the path of
+            the equation is not to be trusted, see ``fallback``; otherwise with NaN after the time
+            that a trajectory reached.
         std : ndarray of the shape of y
             Standard deviations of the fields, only with ``return_std``; infinite for a trajectory
             that does not reach the last time of ``fit``, and NaN where y is NaN.  They do not grow

@@ -15,7 +15,6 @@ from skcolora._galerkin import (
     Trust,
     error_ratio,
     initial_fields,
-    path_difficulty,
 )
 from skcolora._nn import decode_rows
 from skcolora._snapshots import Array, StoredRows, spread_evenly
@@ -92,7 +91,8 @@ def judge(
     if not told.any():
         return equation
     ratio = error_ratio(best.indicators[told], best.errors[told])
-    trust = Trust(ratio, equation.nodes(X[many]), errors, path_difficulty(solution))
+    times, indicators = solution.times, solution.error_indicator
+    trust = Trust(ratio, equation.nodes(X[many]), errors, times, indicators)
     return replace(equation, trust=trust)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,7 @@ from skcolora._galerkin._start import (
     unfitted_start,
 )
 from skcolora._galerkin._trained_model import TrainedModel
-from skcolora._galerkin._trust import Trust, path_difficulty
+from skcolora._galerkin._trust import Trust
 from skcolora._galerkin._weigh_boundary import weigh_boundary
 from skcolora._snapshots import Array
 from skcolora.pdes import PDE
@@ -188,8 +188,7 @@ class LatentEquation:
         """Errors that the paths of both halves should have, (2, n); NaN where nothing is known."""
         if self.trust is None:
             return np.full((2, len(X)), np.nan)
-        difficulties = path_difficulty(solution), path_difficulty(regressor)
-        return np.stack(self.trust.expected(self.nodes(X), *difficulties))
+        return np.stack(self.trust.expected(self.nodes(X), solution, regressor))
 
     def expected_regressor_errors(self, X: Array, seen: Array, changes: Array) -> Array:
         """Errors that the regressor should have, (n + n_seen,).
@@ -206,8 +205,7 @@ class LatentEquation:
         assert self.trust is not None
         known = initial_fields(self.pde, self.model.layout, X, None)
         solution = self.regressor_solution(X, self.model.layout.times, known)
-        none = np.full(len(X), np.nan)
-        new = self.trust.expected(self.nodes(X), none, path_difficulty(solution))[1]
+        new = self.trust.of_regressor(self.nodes(X), solution)
         return np.concatenate([new, self._changed_errors(seen, changes)])
 
     def _changed_errors(self, seen: Array, changes: Array) -> Array:
@@ -216,7 +214,7 @@ class LatentEquation:
         Before and after, the errors differ by the change, so that a small one tells nothing.
         """
         assert self.trust is not None
-        before = self.trust.nearest(self.nodes(seen))[0]
+        before, _ = self.trust.nearest(self.nodes(seen), self.trust.times)
         return np.maximum(before, np.sqrt(np.maximum(changes**2 - before**2, 0.0)))
 
     def renewed_trust(self, seen: Array, changes: Array) -> Trust:
@@ -228,7 +226,12 @@ class LatentEquation:
         known = initial_fields(self.pde, self.model.layout, seen, None)
         solution = self.regressor_solution(seen, self.model.layout.times, known)
         errors = self._changed_errors(seen, changes)
-        return Trust(self.trust.ratio, self.nodes(seen), errors, path_difficulty(solution))
+        return replace(
+            self.trust,
+            nodes=self.nodes(seen),
+            errors=errors,
+            indicators=solution.error_indicator,
+        )
 
     def nodes(self, X: Array) -> Array:
         """Scaled parameters, (n, n_inputs)."""

@@ -42,36 +42,46 @@ class Trust:
     """Scaled parameters of trajectories with snapshots, (n, n_parameters)"""
     errors: Array
     """Errors r of the regressor there, (n,)"""
-    difficulty: Array
-    """Indicators d₀ of the regressor there, (n,)"""
+    times: Array
+    """Times of the snapshots, (n_times,)"""
+    indicators: Array
+    """Error indicators of the regressor there, (n, n_times)"""
 
-    def expected(self, nodes: Array, equation: Array, regressor: Array) -> tuple[Array, Array]:
+    def expected(
+        self, nodes: Array, equation: GalerkinSolution, regressor: GalerkinSolution
+    ) -> tuple[Array, Array]:
         """Errors (n_new,) that paths of both halves should have.
 
         Parameters
         ----------
         nodes : ndarray of shape (n_new, n_parameters)
             Scaled parameters.
-        equation, regressor : ndarray of shape (n_new,)
-            Difficulties of the paths of both halves, see `path_difficulty`.
+        equation, regressor : GalerkinSolution
+            The paths of both halves.
         """
-        error, usual = self.nearest(nodes)
         with np.errstate(all="ignore"):
-            mine = self.ratio * equation
-            excess = np.sqrt(np.maximum(regressor**2 - usual**2, 0.0))
+            mine = self.ratio * path_difficulty(equation)
+        return np.nan_to_num(mine, nan=np.inf, posinf=np.inf), self.of_regressor(nodes, regressor)
+
+    def of_regressor(self, nodes: Array, solution: GalerkinSolution) -> Array:
+        """Errors (n_new,) that paths of the regressor should have."""
+        error, usual = self.nearest(nodes, solution.times)
+        with np.errstate(all="ignore"):
+            excess = np.sqrt(np.maximum(path_difficulty(solution) ** 2 - usual**2, 0.0))
             # If the paths of the equation failed, they say nothing about the regressor.
             rise = self.ratio * excess if np.isfinite(self.ratio) else 0.0 * excess
-            theirs = np.hypot(error, np.nan_to_num(rise, nan=0.0, posinf=np.inf))
-        return np.nan_to_num(mine, nan=np.inf, posinf=np.inf), theirs
+            return np.hypot(error, np.nan_to_num(rise, nan=0.0, posinf=np.inf))
 
-    def nearest(self, nodes: Array) -> tuple[Array, Array]:
-        """r and d₀ of the nearest snapshots, (n_new,) each, weighted by the inverse distance."""
+    def nearest(self, nodes: Array, times: Array) -> tuple[Array, Array]:
+        """r and d₀ at some times, of the nearest snapshots, weighted by the inverse distance."""
         k = min(len(self.nodes), self.nodes.shape[1] + 1)
         near = KNeighborsRegressor(k, weights="distance")
-        finite = np.minimum([self.errors, self.difficulty], _LARGEST)
-        near.fit(self.nodes, finite.T)
-        error, usual = near.predict(nodes).T
-        return error, usual
+        finite = np.nan_to_num(self.indicators, nan=_LARGEST, posinf=_LARGEST).clip(max=_LARGEST)
+        errors = np.minimum(self.errors, _LARGEST)
+        near.fit(self.nodes, np.column_stack([errors, finite**2]))
+        error, *squares = near.predict(nodes).T
+        usual = [np.interp(times, self.times, row).mean() for row in np.transpose(squares)]
+        return error, np.sqrt(usual)
 
 
 def error_ratio(indicators: Array, errors: Array) -> float:

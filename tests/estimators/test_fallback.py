@@ -1,6 +1,8 @@
 """The regressor answers where the path of the equation is not to be trusted."""
 
 import warnings
+from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -107,23 +109,49 @@ TRUST = Trust(
     ratio=0.2,
     nodes=np.array([[0.0], [1.0], [2.0]]),
     errors=np.array([1e-3, 2e-3, 4e-3]),
-    difficulty=np.array([0.3, 0.3, 0.3]),
+    times=np.array([0.0, 1.0]),
+    indicators=np.full((3, 2), 0.3),
 )
+
+
+def paths(*indicators, times=(0.0, 1.0)):
+    """Paths with an indicator that stays the same."""
+    levels = np.array(indicators)[:, None]
+    return SimpleNamespace(times=np.array(times), error_indicator=levels + np.zeros(len(times)))
 
 
 def test_expected_errors():
     nodes = np.array([[0.0], [0.5], [2.0]])
-    mine, theirs = TRUST.expected(nodes, np.array([0.1, np.inf, 0.5]), np.array([0.2, 0.5, 0.5]))
+    mine, theirs = TRUST.expected(nodes, paths(0.1, np.inf, 0.5), paths(0.2, 0.5, 0.5))
     assert np.allclose(mine, [0.02, np.inf, 0.1])
     rise = 0.2 * 0.4
     assert np.allclose(theirs, np.hypot([1e-3, 1.5e-3, 4e-3], [0.0, rise, rise]))
 
 
+def test_what_is_usual_depends_on_the_time():
+    """An indicator that grows from 0 to 1 is usual at both ends, whatever times are asked for."""
+    growing = replace(TRUST, indicators=np.tile([0.0, 1.0], (3, 1)))
+    late = paths(1.0, 1.0, 1.0, times=[1.0])
+    assert np.allclose(growing.of_regressor(TRUST.nodes, late), TRUST.errors)
+    early = paths(1.0, 1.0, 1.0, times=[0.0])
+    assert (growing.of_regressor(TRUST.nodes, early) > 0.19).all()
+
+
 def test_an_equation_all_of_whose_paths_failed_says_nothing_of_the_regressor():
-    trust = Trust(np.inf, TRUST.nodes, TRUST.errors, TRUST.difficulty)
-    mine, theirs = trust.expected(TRUST.nodes, np.full(3, 0.1), np.full(3, 9.0))
+    failed = replace(TRUST, ratio=np.inf)
+    mine, theirs = failed.expected(TRUST.nodes, paths(0.1, 0.1, 0.1), paths(9.0, 9.0, 9.0))
     assert np.isinf(mine).all()
     assert np.allclose(theirs, TRUST.errors)
+
+
+def test_an_interruption_keeps_the_fit(regressor, monkeypatch):
+    def interrupted(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("skcolora._estimators._colora_galerkin.judge", interrupted)
+    with pytest.warns(UserWarning, match="the fit is kept, and only paths that fail are replaced"):
+        model = galerkin(regressor, WrongAdvection(width=0.1))
+    assert model.solve(NEW.X).status.tolist() == ["success"] * 3
 
 
 def test_the_ratio_counts_the_times_that_were_reached():
