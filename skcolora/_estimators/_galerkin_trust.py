@@ -58,6 +58,8 @@ def judge(
         The innermost regressor.
     X : ndarray of shape (n_trajectories, n_parameters)
     rows : ndarray or StoredRows of shape (n_trajectories, n_times, n_points, n_fields)
+        Stored snapshots are not read: the fields of the regressor, with its training error, stand
+        for them.
     choose : bool
         Whether the regularisation is chosen.
     deadline : Deadline
@@ -77,7 +79,7 @@ def judge(
         errors, solution = _regressor_errors(equation, regressor, X, rows, many)
         few = spread_evenly(len(X), _MAX_SOLVED)
         usual = float(errors[np.isin(many, few)].mean())
-        true, known = _Truth(equation, regressor, rows, few), _initial(equation, X[few])
+        true, known = _Truth(equation, regressor, X, rows, few), _initial(equation, X[few])
         best, least = _Judged(np.empty(0), np.full(len(few), np.nan)), np.inf
         for regularization in REGULARIZATIONS if choose else (equation.regularization,):
             if least <= _GOOD * usual or (np.isfinite(least) and deadline.passed):
@@ -106,7 +108,9 @@ def _regressor_errors(
     """Errors of the regressor at some trajectories, and its paths there."""
     times = equation.model.layout.times
     solution = equation.regressor_solution(X[chosen], times, _initial(equation, X[chosen]))
-    return _Truth(equation, regressor, rows, chosen).errors(solution), solution
+    if isinstance(rows, StoredRows):
+        return np.full(len(chosen), regressor.best_loss_), solution
+    return _Truth(equation, regressor, X, rows, chosen).errors(solution), solution
 
 
 def _solved(
@@ -128,7 +132,12 @@ class _Truth:
     """Snapshots of some trajectories at some times and points."""
 
     def __init__(
-        self, equation: LatentEquation, regressor: Any, rows: Array | StoredRows, some: Any
+        self,
+        equation: LatentEquation,
+        regressor: Any,
+        X: Array,
+        rows: Array | StoredRows,
+        some: Any,
     ) -> None:
         layout = equation.model.layout
         self._times = spread_evenly(layout.n_times, _MAX_TIMES)
@@ -136,9 +145,9 @@ class _Truth:
         self._layout = layout.at_numbers(layout.times[self._times], layout.grid.points[points])
         self._model, self._units = equation.model, regressor._units
         if isinstance(rows, StoredRows):
-            self._true = np.array(
-                [[rows.read(i * layout.n_times + t)[points] for t in self._times] for i in some]
-            )
+            model = equation.model
+            latent = model.latent(model.transform(X[some]), self._layout.times)
+            self._true = decode_rows(model.network, model.units, latent, self._layout)
         else:
             self._true = rows[np.ix_(some, self._times, points)]
 

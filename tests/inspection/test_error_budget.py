@@ -121,7 +121,8 @@ def test_training_times_that_are_too_coarse():
 @pytest.mark.filterwarnings("ignore:CoLoRAGalerkin.*follow the equation:UserWarning")
 def test_a_path_of_the_equation(wide_pulse):
     data, model, new = wide_pulse
-    galerkin = CoLoRAGalerkin(data.pde, regressor=FrozenEstimator(model)).fit(data.X, data.y)
+    frozen = FrozenEstimator(model)
+    galerkin = CoLoRAGalerkin(data.pde, regressor=frozen, fallback=None).fit(data.X, data.y)
     budget = budget_of(galerkin, data, new)
     # The equation repairs the map.
     assert budget.means["equation"] < 0.3 * budget.means["prediction"]
