@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from skcolora._snapshots import Array
-from skcolora.pdes._conditions import Condition, Outflow, Surface
+from skcolora.pdes._conditions import Condition, Dirichlet, Outflow, Surface
 
 if TYPE_CHECKING:
     from skcolora.pdes._pde import PDE
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 # Distance from the boundary, relative to the domain, within which a point is on the boundary.
 # Coordinates are often kept in single precision.
 _ON_BOUNDARY = 1e-6
+# Short words for two conditions.
+_WORDS: dict[str, Condition] = {"fixed": Dirichlet(), "free": Outflow()}
 # Distance of the times of a difference in time, relative to the duration.
 _TIME_STEP = 1e-3
 # Coefficients of the derivatives of the Lagrange polynomials on the nodes 0, ..., 4.
@@ -211,11 +213,13 @@ def _conditions(pde: PDE, given: Any) -> tuple[tuple[Condition, ...], bool]:
         each = tuple(given.get(field, Outflow()) for field in pde.field_names)
     else:
         each = (given,) * pde.n_fields
+    each = tuple(_WORDS.get(one, one) if isinstance(one, str) else one for one in each)
     for condition in each:
         if not isinstance(condition, Condition):
             raise ValueError(
                 f"{name}.boundary holds {condition!r}; expected `Dirichlet`, `Neumann`, `Robin` or "
-                "`Outflow` of skcolora.pdes, or a mapping from names of fields to these."
+                "`Outflow` of skcolora.pdes, the words 'fixed' or 'free', or a mapping from names "
+                "of fields to these."
             )
     return each, not mapping
 

@@ -44,7 +44,8 @@ class PDE:
         along the normal), `Robin` (both), or `Outflow` (the equation itself, for what leaves; the
         default).  One condition for all ends; or a tuple with an entry for each dimension: None
         for a periodic one, else a condition for both ends or a pair (low, high).  A mapping from
-        names of fields to conditions stands for conditions of some fields.
+        names of fields to conditions stands for conditions of some fields.  The words "fixed" and
+        "free" are short for ``Dirichlet()``, the values of `initial`, and ``Outflow()``.
     surfaces : tuple of Surface
         Parts of the boundary inside the domain, such as obstacles.  `CoLoRAGalerkin` knows them;
         the full-order solver and `PODGalerkin`, which work on the whole box, do not.

@@ -150,6 +150,15 @@ def test_rates_of_given_numbers(t):
     assert np.allclose(found[2], decay * side.terms(t, points, MU[0])[2], rtol=1e-8)
 
 
+def test_words_for_two_conditions():
+    class Words(Heat):
+        boundary = (("fixed", "free"),)
+
+    sides = boundary_sides(Words())
+    assert [side.end for side in sides] == [0]
+    assert sides[0].conditions == (Dirichlet(),)
+
+
 def test_points_on_the_boundary():
     class Obstacle(Heat2D):
         boundary = ((Dirichlet(), Outflow()), Neumann())
