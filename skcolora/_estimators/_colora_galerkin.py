@@ -86,8 +86,8 @@ class CoLoRAGalerkin(DistillAndRefine):
         The estimator that is fitted to the snapshots, with their times and points and with the
         period of the equation; None raises an error that says so.  A fitted estimator can be
         given in a `~sklearn.frozen.FrozenEstimator`.  Transforms of the parameters belong into a
-        pipeline here; see the Notes.  With an int as its ``cv`` predictions have error bars; the
-        equations for them may take half of its ``max_time`` beyond it.
+        pipeline here; see the Notes.  Beyond its ``max_time`` the equation may take 0.3 of it; with
+        an int as its ``cv``, for error bars of the predictions, another half.
     collocation : {"qr", "sample", "grid", "gauss"}, default="qr"
         Rule for the collocation points xᵢ.  "qr": the points of the snapshots that determine
         Jacobians and right-hand sides of the training best, by pivoted QR.  "sample": points of

@@ -82,7 +82,7 @@ def judge(
         true, known = _Truth(equation, regressor, X, rows, few), _initial(equation, X[few])
         best, least = _Judged(np.empty(0), np.full(len(few), np.nan)), np.inf
         for regularization in REGULARIZATIONS if choose else (equation.regularization,):
-            if least <= _GOOD * usual or (np.isfinite(least) and deadline.passed):
+            if least <= _GOOD * usual or (len(best.indicators) and deadline.passed):
                 break
             trial = replace(equation, regularization=regularization)
             found = _solved(trial, true, X[few], known, deadline)
