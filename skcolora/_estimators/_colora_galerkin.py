@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import time
-import warnings
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from numbers import Integral, Real
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -13,35 +10,27 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, clone
-from sklearn.utils import check_random_state
 
+from skcolora._estimators._both_halves import BothHalves
 from skcolora._estimators._colora import CoLoRARegressor
-from skcolora._estimators._distill_and_refine import DistillAndRefine
 from skcolora._estimators._galerkin_folds import calibrate
-from skcolora._estimators._galerkin_trust import REGULARIZATIONS, judge
+from skcolora._estimators._galerkin_trust import regularizations
 from skcolora._estimators._spread import spread
-from skcolora._estimators._unwrap import find_regressor, trained_model, transform_parameters
+from skcolora._estimators._unwrap import find_regressor, transform_parameters
 from skcolora._galerkin import (
     GalerkinSolution,
-    LatentEquation,
-    TrainedModel,
-    build_equation,
     check_agreement,
     check_grid_is_given,
     check_network_period,
+    check_norm,
     check_options,
-    combine,
-    initial_fields,
     parameter_order,
     path_difficulty,
-    step_tolerance,
     warn_of_doubts,
-    warn_of_fallback,
 )
 from skcolora._snapshots import (
     ON_EXTRAPOLATION,
     Array,
-    StoredRows,
     check_extrapolation,
     check_period,
     validate_parameters,
@@ -49,20 +38,19 @@ from skcolora._snapshots import (
 )
 from skcolora.pdes import PDE
 from skcolora.utils._deadline import Deadline
-from skcolora.utils._sklearn import HasMethods, Interval, StrOptions, fit_context, in_search
-from skcolora.utils._stack import caller_stacklevel
+from skcolora.utils._sklearn import HasMethods, Interval, StrOptions, fit_context
 from skcolora.utils._torch import with_default_torch_settings
 
 # Time for encoding the starts of the training, and for solving the equation at some training
 # parameters, as shares of the regressor's `max_time`.
-_SHARE_OF_STARTS, _SHARE_OF_JUDGEMENT = 0.1, 0.2
+_SHARE_OF_STARTS, _SHARE_OF_JUDGEMENT = 0.1, 0.3
 # Time for the equations of all folds together, as such a share.
 _SHARE_OF_FOLDS = 0.5
 # Number of parameters whose difficulty is found at once: initial fields take memory.
 _BATCH = 128
 
 
-class CoLoRAGalerkin(DistillAndRefine):
+class CoLoRAGalerkin(BothHalves):
     """Reduced model whose latent state follows an equation (CoLoRA-EQ).
 
     The network û(x; θ, φ) of a `CoLoRARegressor` serves as a nonlinear trial space.  Its
@@ -86,7 +74,7 @@ class CoLoRAGalerkin(DistillAndRefine):
         The estimator that is fitted to the snapshots, with their times and points and with the
         period of the equation; None raises an error that says so.  A fitted estimator can be
         given in a `~sklearn.frozen.FrozenEstimator`.  Transforms of the parameters belong into a
-        pipeline here; see the Notes.  Beyond its ``max_time`` the equation may take 0.3 of it; with
+        pipeline here; see the Notes.  Beyond its ``max_time`` the equation may take 0.4 of it; with
         an int as its ``cv``, for error bars of the predictions, another half.
     collocation : {"qr", "sample", "grid", "gauss"}, default="qr"
         Rule for the collocation points xᵢ.  "qr": the points of the snapshots that determine
@@ -101,17 +89,29 @@ class CoLoRAGalerkin(DistillAndRefine):
         to a tensor grid with equal numbers (±1) along each axis.  None: five for each online
         weight, and at least 150; twice as many for "sample" and "gauss".  Fewer points cost less
         time.
-    norm : {"auto", "L2", "H-1"}, default="auto"
-        Norm in which the residual of the equation is minimised.  "H-1" integrates the residual
+    norm : {"auto", "L2", "H-1", "whitened"}, default="auto"
+        Norm in which the residual r of the equation is minimised.  "H-1" integrates the residual
         first, ``‖(I - ℓ²Δ)^(-1/2) r‖``, with ℓ a fifth of the domain.  Where fronts steepen, the
         residual in "L2" is largest at the fronts, although the motion of the fronts is what
         counts.  The integrals are learnt from training states as functions of the values at the
         collocation points [4]_.  "H-1" needs snapshots on a tensor grid, and no boundary
-        conditions.  "auto": the norm of the equation, ``pde.norm``, where it is possible.
+        conditions.  "whitened" is ``rᵀ Σ⁻¹ r``, with the covariance Σ of the residuals of the
+        training states: what even right states violate, because the network does not resolve it,
+        counts less [5]_.  "auto": the norm of the equation, ``pde.norm``, where it is possible; if
+        the paths at up to three training parameters are then less than half as accurate as the
+        regressor, "whitened" if that is better there.
     regularization : float or "auto", default="auto"
         Tikhonov regularisation of the least-squares problem, relative to the largest singular
-        value of ``∂û/∂φ``.  "auto": 1e-8; if the paths at up to three training parameters are then
-        less than half as accurate as the regressor, the best of 1e-8, 1e-4 and 1e-3 there.
+        value of its matrix.  "auto": 1e-8; if the paths at up to three training parameters are then
+        less than half as accurate as the regressor, the best of 1e-8, 1e-4 and 1e-3 there.  With
+        ``free_output`` 1e-4, or 1e-5 where that is better.
+    free_output : bool or "auto", default="auto"
+        Whether all weights of the last layer are online too.  The neurons of the last hidden layer,
+        which the other online weights move, are then a basis with free coefficients.  The paths can
+        leave the fields that the network has learnt, which makes them more accurate where the
+        training parameters are few, at a higher cost.  "auto": if the paths between training
+        parameters violate the equation more than is usual at training parameters, and less with
+        the free weights.
     conserve : None, str, sequence or mapping, default=None
         Quantities whose integrals are kept to rounding error: names in ``pde.conserved``, or
         your own densities, functions of a field.  After each step the state is projected onto
@@ -149,8 +149,12 @@ class CoLoRAGalerkin(DistillAndRefine):
         The collocation points.
     rtol_ : float
         The tolerance of one step.
+    norm_ : {"L2", "H-1", "whitened"}
+        The norm in use.
     regularization_ : float
         The regularisation in use.
+    free_output_ : bool
+        Whether all weights of the last layer are online.
     n_features_in_ : int
         Number of physics parameters.
 
@@ -190,6 +194,8 @@ class CoLoRAGalerkin(DistillAndRefine):
        SIAM J. Sci. Comput. 46 (2024), arXiv:2310.07485.
     .. [4] R. Everson and L. Sirovich, "Karhunen-Loève procedure for gappy data", J. Opt.
        Soc. Am. A 12 (1995), 1657-1664.
+    .. [5] A. C. Aitken, "On least squares and linear combination of observations", Proc. R. Soc.
+       Edinburgh 55 (1936), 42-48.
 
     Examples
     --------
@@ -210,8 +216,9 @@ class CoLoRAGalerkin(DistillAndRefine):
         "regressor": [None, HasMethods(["fit", "predict"])],
         "collocation": [StrOptions({"qr", "sample", "grid", "gauss"})],
         "n_collocation": [None, Interval(Integral, 1, None, closed="left")],
-        "norm": [StrOptions({"auto", "L2", "H-1"})],
+        "norm": [StrOptions({"auto", "L2", "H-1", "whitened"})],
         "regularization": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="left")],
+        "free_output": ["boolean", StrOptions({"auto"})],
         "conserve": [None, str, list, tuple, Mapping],
         "method": [StrOptions({"RK45", "RK4", "Radau"})],
         "rtol": [None, Interval(Real, 0, 1, closed="neither")],
@@ -231,6 +238,7 @@ class CoLoRAGalerkin(DistillAndRefine):
         n_collocation: int | None = None,
         norm: str = "auto",
         regularization: float | str = "auto",
+        free_output: bool | str = "auto",
         conserve: str | Sequence[Any] | Mapping[str, Any] | None = None,
         method: str = "RK45",
         rtol: float | None = None,
@@ -246,6 +254,7 @@ class CoLoRAGalerkin(DistillAndRefine):
         self.n_collocation = n_collocation
         self.norm = norm
         self.regularization = regularization
+        self.free_output = free_output
         self.conserve = conserve
         self.method = method
         self.rtol = rtol
@@ -291,83 +300,26 @@ class CoLoRAGalerkin(DistillAndRefine):
         X = self._in_order(X)
         check_agreement(pde, X, layout)
         check_network_period(pde, check_period(inner.period, layout.grid))
-        check_options(pde, X, layout.grid, self.conserve, self.norm, self.collocation)
+        points = self.collocation, self.n_collocation
+        check_options(pde, X, layout.grid, self.conserve, self.norm, *points)
         self.regressor_ = clone(regressor).fit(given if named is None else named, y)
         # Parameters that change later have no effect before the next fit.
         self._fitted_params = SimpleNamespace(**self.get_params(deep=False))
         self.rtol_ = self._tolerance(find_regressor(self.regressor_).best_loss_)
         # The limit of the regressor leaves little time for the starts of the equation.
         limit = find_regressor(self.regressor_).max_time
-        automatic = self.regularization == "auto"
-        self.regularization_ = REGULARIZATIONS[0] if automatic else float(self.regularization)
+        self.norm_ = check_norm(pde, layout.grid, self.norm)
+        chosen = self.regularization != "auto"
+        self.free_output_ = self.free_output is True
+        automatic = regularizations(self.free_output_)[0]
+        self.regularization_ = float(self.regularization) if chosen else automatic
         self._set_equation(X, deadline=Deadline(limit and _SHARE_OF_STARTS * limit))
-        if automatic or self.fallback is not None:
+        settings = self.norm, self.regularization, self.free_output
+        if "auto" in settings or self.fallback is not None:
             self._judge(X, rows, deadline=Deadline(limit and _SHARE_OF_JUDGEMENT * limit))
         seconds = limit and _SHARE_OF_FOLDS * limit
         self._uncertainty = calibrate(self, X, rows, seed=self._seed(), seconds=seconds)
         return self
-
-    def _judge(self, X: Array, rows: Array | StoredRows, deadline: Deadline) -> None:
-        """Choose the regularisation, and learn which half to trust, from some trajectories."""
-        params = self._fitted_params
-        try:
-            self._equation = judge(
-                self._equation,
-                find_regressor(self.regressor_),
-                X,
-                rows,
-                choose=params.regularization == "auto",
-                deadline=deadline,
-            )
-        except KeyboardInterrupt:
-            if in_search():
-                raise
-            warnings.warn(
-                "The equation was not solved at training parameters, because the user interrupted; "
-                "the fit is kept, and only paths that fail are replaced.",
-                UserWarning,
-                stacklevel=caller_stacklevel(),
-            )
-        self.regularization_ = self._equation.regularization
-        if params.fallback is None:
-            self._equation = replace(self._equation, trust=None)
-
-    def _set_equation(self, X: Array, **limits: Any) -> None:
-        """The latent equation, with collocation points and starts from these parameters."""
-        started = time.perf_counter()
-        model = trained_model(self.regressor_, self._order)
-        seed = self._fitted_params.random_state
-        self._equation = self._new_equation(model, X, self.rtol_, seed, **limits)
-        self.collocation_ = self._equation.collocation.points.numpy()
-        if limits.get("collocation") is None:
-            self._equation_seconds = time.perf_counter() - started
-        self._layout, self._X = model.layout, X
-
-    def _tolerance(self, error: float) -> float:
-        """Tolerance of a step with networks that have this training error."""
-        given: float | None = self._fitted_params.rtol
-        return step_tolerance(error) if given is None else given
-
-    def _new_equation(
-        self, model: TrainedModel, X: Array, rtol: float, seed: Any, **limits: Any
-    ) -> LatentEquation:
-        params = self._fitted_params
-        return build_equation(
-            model,
-            X,
-            pde=params.pde,
-            rule=params.collocation,
-            n_points=params.n_collocation,
-            norm=params.norm,
-            rng=check_random_state(seed),
-            regularization=self.regularization_,
-            conserve=params.conserve,
-            method=params.method,
-            rtol=rtol,
-            substeps=params.substeps,
-            max_steps=params.max_steps,
-            **limits,
-        )
 
     @with_default_torch_settings
     def predict(
@@ -490,44 +442,6 @@ class CoLoRAGalerkin(DistillAndRefine):
         solution = self._paths(X, layout.times, initial)
         warn_of_doubts(pde, X, solution)
         return solution
-
-    def _paths(
-        self, X: Array, times: Array, initial: Any, *, silent: bool = False
-    ) -> GalerkinSolution:
-        equation = self._equation
-        known = initial_fields(equation.pde, self._layout, X, initial)
-        solution = equation.integrate(X, times, equation.start(X, known))
-        if initial is not None or times[-1] > self._layout.times[-1]:
-            return solution
-        return self._with_fallback(equation, X, solution, known, silent=silent)
-
-    def _with_fallback(
-        self,
-        equation: LatentEquation,
-        X: Array,
-        solution: GalerkinSolution,
-        known: tuple[Array, Array] | None,
-        *,
-        silent: bool = True,
-    ) -> GalerkinSolution:
-        """The solution, with the paths of the regressor where those are to be trusted more."""
-        if self._fitted_params.fallback is None:
-            return solution
-        other = equation.regressor_solution(X, solution.times, known)
-        chosen = solution.status != "success"
-        expected = equation.expected_errors(X, solution, other)
-        if self._fitted_params.conserve is None:
-            chosen |= expected[1] < expected[0]
-        chosen &= solution.status != "max_time"
-        if not silent:
-            warn_of_fallback(equation.pde, X, solution, chosen, expected)
-        return combine(solution, other, chosen)
-
-    def _silent_paths(self, X: Array, initial: Any = None) -> GalerkinSolution:
-        """Solution at the times of ``fit``, which only serves to tell how wrong it may be."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return self._paths(X, self._layout.times, initial, silent=True)
 
     # The indicator of the residual counts the errors of the network already.
     _training_error = 0.0

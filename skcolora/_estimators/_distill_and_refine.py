@@ -17,11 +17,12 @@ from skcolora._estimators._unwrap import find_regressor, replace_regressor, trai
 from skcolora._galerkin import (
     LatentEquation,
     distill,
+    expected_regressor_errors,
     field_gaps,
     refine,
+    renewed_trust,
     warn_of_no_gain,
 )
-from skcolora._nn import CoLoRAModel
 from skcolora._snapshots import Array, rows_among, validate_parameters
 from skcolora.utils._deadline import time_limit
 from skcolora.utils._torch import with_default_torch_settings
@@ -47,31 +48,22 @@ class DistillAndRefine(UncertainRegressor):
         self,
         X: ArrayLike,
         *,
-        n_solves: int | None = None,
-        hyper_width: int | None = None,
-        max_iter: int = 300,
+        max_iter: int = 500,
         max_time: float | None = None,
     ) -> Any:
         """A data-driven regressor that has learnt the paths found by the equation.
 
-        Solves the equation at parameters without snapshots, and fits a new hypernetwork to
-        the latent paths, together with the paths at the training parameters.  Paths along which
-        the equation does not hold are dropped; at training parameters the path of the
-        hypernetwork replaces them.  The result predicts at the speed of `CoLoRARegressor`.
+        Solves the equation at the rows of X, and trains the networks of the regressor further: on
+        the fields along these paths, and on their own fields at the other training parameters.
+        Paths along which the equation does not hold, or that are to be trusted less than the
+        regressor, are dropped.  The result predicts at the speed of `CoLoRARegressor`.
 
         Parameters
         ----------
         X : array-like of shape (n_candidates, n_parameters)
             Candidate parameters; they should cover the region in which you want to predict.
-        n_solves : int, default=None
-            Number of candidates at which the equation is solved.  They are chosen one after the
-            other: each time the candidate at which the hypernetwork learnt so far violates the
-            equation most, as in the greedy algorithms of reduced-basis methods.  None: all.
-        hyper_width : int, default=None
-            Width of the new hypernetwork, not less than the width of the regressor's
-            hypernetwork, from whose weights the fit starts.  None: at least 20.
-        max_iter : int, default=300
-            Number of Levenberg–Marquardt iterations, rejected ones included.
+        max_iter : int, default=500
+            Number of training steps.
         max_time : float, default=None
             Seconds that the call may take.  Some candidates may then be left out.
 
@@ -83,44 +75,42 @@ class DistillAndRefine(UncertainRegressor):
         Raises
         ------
         ValueError
-            If ``hyper_width`` is less than the width of the regressor's hypernetwork.
+            If X or a limit does not fit.
         RuntimeError
             If no trajectory could be integrated to the end.
 
         Warns
         -----
         ConvergenceWarning
-            If the hypernetwork misses the paths by more than a hundredth of the variation, or
+            If the networks miss the fields by more than a hundredth of the variation, or
             ``max_time`` is not enough to solve the equation everywhere.
         UserWarning
-            If the new hypernetwork is expected to be less accurate than that of the regressor, by
+            If the new networks are expected to be less accurate than those of the regressor, by
             what both violate of the equation at X.  A copy of the regressor is then returned.
         """
         deadline = time_limit(max_time)
+        check_scalar(max_iter, "max_iter", Integral, min_val=1)
+        candidates = self._in_order(validate_parameters(self, X))
         inner = find_regressor(self.regressor_)
-        if hyper_width is None:
-            hyper_width = max(20, inner.hyper_width)
-        if hyper_width < inner.hyper_width:
-            raise ValueError(
-                f"`hyper_width` must be at least {inner.hyper_width}, that of the regressor; got "
-                f"{hyper_width}."
-            )
-        candidates = self._without_snapshots(X)
         found = distill(
             self._equation,
+            trained_model(self.regressor_, self._order),
             self._X,
             candidates,
-            n_solves=len(candidates) if n_solves is None else n_solves,
-            hyper_width=hyper_width,
             max_iter=max_iter,
-            seed=self._seed(),
             deadline=deadline,
+            seed=self._seed(),
+            verbose=int(inner.verbose),
         )
-        networks = CoLoRAModel(copy.deepcopy(inner.network_), found.hypernetwork)
-        out = inner._with_model(networks, found.inputs, found.errors[1:], found.errors[-1])
+        if not found.result.losses:
+            return copy.deepcopy(self.regressor_)
+        out = inner._with_model(
+            found.networks, found.inputs, found.result.loss_curve, found.result.error
+        )
         learnt = replace_regressor(self.regressor_, out)
         model = trained_model(learnt, self._order)
-        before, after = self._expected_errors(replace(self._equation, model=model), candidates)
+        new = candidates[~rows_among(candidates, self._X)]
+        before, after = self._expected_errors(replace(self._equation, model=model), new)
         if after > _WORSE * before:
             warn_of_no_gain("distillation", before, after)
             return copy.deepcopy(self.regressor_)
@@ -136,7 +126,7 @@ class DistillAndRefine(UncertainRegressor):
             return 0.0, 0.0
         gaps = field_gaps(mine.model, changed.model, X)
         found = (
-            equation.expected_regressor_errors(candidates, X, gap)
+            expected_regressor_errors(equation, candidates, X, gap)
             for equation, gap in ((mine, np.zeros(len(X))), (changed, gaps))
         )
         before, after = (float(np.nan_to_num(errors, nan=np.inf).mean()) for errors in found)
@@ -207,7 +197,7 @@ class DistillAndRefine(UncertainRegressor):
         points = self._equation.collocation if reserve > deadline.remaining / 3 else None
         networks, result = refine(
             self._equation.pde,
-            self._equation.model,
+            trained_model(self.regressor_, self._order),
             self._X,
             candidates,
             max_iter=max_iter,
@@ -230,7 +220,7 @@ class DistillAndRefine(UncertainRegressor):
                 warn_of_no_gain("refinement", before, after)
                 return copy.copy(self)
             gaps = field_gaps(mine.model, changed.model, self._X)
-            out._equation = replace(changed, trust=changed.renewed_trust(self._X, gaps))
+            out._equation = replace(changed, trust=renewed_trust(changed, self._X, gaps))
         return out
 
     @abstractmethod

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.spatial.distance import cdist
 
 from skcolora._estimators._left_out import trajectory_errors
 from skcolora._galerkin import (
     GalerkinSolution,
     LatentEquation,
     Trust,
+    can_whiten,
     error_ratio,
     initial_fields,
+    path_difficulty,
 )
 from skcolora._nn import decode_rows
 from skcolora._snapshots import Array, StoredRows, spread_evenly
@@ -25,19 +30,54 @@ from skcolora.utils._torch import as_tensor
 _MAX_LEARNT, _MAX_TIMES, _MAX_POINTS = 32, 32, 2**11
 # Largest number of trajectories at which the equation is solved.
 _MAX_SOLVED = 3
-# Choices of the regularisation.  The next one is tried if the errors exceed those of the regressor
-# by the first factor, and taken if it reduces them by the second one.
-REGULARIZATIONS = (1e-8, 1e-4, 1e-3)
+# Another setting is tried if errors exceed those of the regressor by the first factor: at training
+# parameters for norm and regularisation, and also between them for a free output.  It is taken if
+# it reduces all errors by the second factor.
 _GOOD, _BETTER = 2.0, 0.8
 
 
-class _Judged(NamedTuple):
-    """Paths at some training trajectories."""
+def regularizations(free_output: bool) -> tuple[float, ...]:
+    """Choices of the regularisation.  The many directions of a free output need more at first."""
+    return (1e-4, 1e-5, 1e-3) if free_output else (1e-8, 1e-4, 1e-3)
 
+
+class _Judged(NamedTuple):
+    """An equation and its paths at some training trajectories, and between these."""
+
+    equation: LatentEquation
     indicators: Array
     """Error indicators, (n, n_times)"""
     errors: Array
     """Errors relative to the variation, over the times that were reached, (n,)"""
+    difficulty: Array
+    """`path_difficulty` between the training trajectories"""
+
+    @property
+    def ratio(self) -> float:
+        """Ratio of errors and indicators, of the paths that got far enough in time."""
+        told = ~np.isnan(self.errors)
+        return error_ratio(self.indicators[told], self.errors[told]) if told.any() else np.inf
+
+    @property
+    def error(self) -> float:
+        """Mean error at training trajectories; infinite if a path failed."""
+        return float(np.nan_to_num(self.errors, nan=np.inf).mean())
+
+    @property
+    def score(self) -> float:
+        """Mean of the errors, and of those to expect between; infinite if a path failed."""
+        with np.errstate(all="ignore"):
+            errors = np.concatenate([self.errors, self.ratio * self.difficulty])
+        return float(np.nan_to_num(errors, nan=np.inf).mean())
+
+
+class Choice(NamedTuple):
+    """Which settings of the equation are to be chosen."""
+
+    norm: bool
+    regularization: bool
+    output: Callable[..., LatentEquation] | None
+    """Frees the output of an equation, before a deadline; None: it is not to be chosen"""
 
 
 def judge(
@@ -46,7 +86,7 @@ def judge(
     X: Array,
     rows: Array | StoredRows,
     *,
-    choose: bool,
+    choice: Choice,
     deadline: Deadline,
 ) -> LatentEquation:
     """Compare both halves with the snapshots of some trajectories.
@@ -60,15 +100,15 @@ def judge(
     rows : ndarray or StoredRows of shape (n_trajectories, n_times, n_points, n_fields)
         Stored snapshots are not read: the fields of the regressor, with its training error, stand
         for them.
-    choose : bool
-        Whether the regularisation is chosen.
+    choice : Choice
+        The settings that are chosen.
     deadline : Deadline
         Time limit.
 
     Returns
     -------
     equation : LatentEquation
-        With the regularisation that was chosen, and the trust; without trust if the equation
+        With the settings that were chosen, and the trust; without trust if the equation
         defines no initial fields, or no path got far enough in time.
     """
     if not equation.pde.has_initial:
@@ -78,24 +118,47 @@ def judge(
         many = spread_evenly(len(X), _MAX_LEARNT)
         errors, solution = _regressor_errors(equation, regressor, X, rows, many)
         few = spread_evenly(len(X), _MAX_SOLVED)
-        usual = float(errors[np.isin(many, few)].mean())
-        true, known = _Truth(equation, regressor, X, rows, few), _initial(equation, X[few])
-        best, least = _Judged(np.empty(0), np.full(len(few), np.nan)), np.inf
-        for regularization in REGULARIZATIONS if choose else (equation.regularization,):
-            if least <= _GOOD * usual or (len(best.indicators) and deadline.passed):
-                break
-            trial = replace(equation, regularization=regularization)
-            found = _solved(trial, true, X[few], known, deadline)
-            error = float(np.nan_to_num(found.errors, nan=np.inf).mean())
-            if not len(best.indicators) or error < _BETTER * least:
-                equation, best, least = trial, found, error
-    told = ~np.isnan(best.errors)
-    if not told.any():
-        return equation
-    ratio = error_ratio(best.indicators[told], best.errors[told])
+        good = _GOOD * float(errors[np.isin(many, few)].mean())
+        true, between = _Truth(equation, regressor, X, rows, few), _between(equation, X, few)
+        looked_at = np.vstack([X[few], between])
+        known = initial_fields(equation.pde, equation.model.layout, looked_at, None)
+
+        def judged(trial: LatentEquation) -> _Judged:
+            paths = _solved(trial, looked_at, known, deadline)
+            errors = true.errors(trial, paths)
+            indicators = paths.error_indicator[: len(few)]
+            return _Judged(trial, indicators, errors, path_difficulty(paths)[len(few) :])
+
+        def better(change: Callable[[LatentEquation], LatentEquation]) -> _Judged:
+            """The best so far, or a change of it that is clearly better."""
+            if deadline.passed:
+                return best
+            found = judged(change(best.equation))
+            return found if found.score < _BETTER * best.score else best
+
+        best = judged(equation)
+        if choice.norm and best.error > good and can_whiten(equation.pde, equation.collocation):
+            best = better(lambda equation: equation.whitened(X))
+        if choice.output is not None and best.score > good:
+            best = better(partial(choice.output, deadline=deadline))
+        if choice.regularization:
+            for other in regularizations(best.equation.free_output)[1:]:
+                if best.error > good:
+                    best = better(partial(replace, regularization=other))
+    if np.isnan(best.errors).all():
+        return best.equation
     times, indicators = solution.times, solution.error_indicator
-    trust = Trust(ratio, equation.nodes(X[many]), errors, times, indicators)
-    return replace(equation, trust=trust)
+    trust = Trust(best.ratio, equation.nodes(X[many]), errors, times, indicators)
+    return replace(best.equation, trust=trust)
+
+
+def _between(equation: LatentEquation, X: Array, chosen: Any) -> Array:
+    """Parameters halfway between some training parameters and their nearest neighbours."""
+    nodes = equation.nodes(X)
+    distances = cdist(nodes[chosen], nodes)
+    distances[distances == 0.0] = np.inf
+    near = distances.argmin(axis=1)
+    return np.unique((X[chosen] + X[near]) / 2, axis=0)
 
 
 def _initial(equation: LatentEquation, X: Array) -> tuple[Array, Array] | None:
@@ -110,22 +173,19 @@ def _regressor_errors(
     solution = equation.regressor_solution(X[chosen], times, _initial(equation, X[chosen]))
     if isinstance(rows, StoredRows):
         return np.full(len(chosen), regressor.best_loss_), solution
-    return _Truth(equation, regressor, X, rows, chosen).errors(solution), solution
+    return _Truth(equation, regressor, X, rows, chosen).errors(equation, solution), solution
 
 
 def _solved(
     equation: LatentEquation,
-    true: _Truth,
     X: Array,
     known: tuple[Array, Array] | None,
     deadline: Deadline,
-) -> _Judged:
-    """The paths of the equation at trajectories with snapshots."""
+) -> GalerkinSolution:
+    """The paths of the equation."""
     times = equation.model.layout.times
     start = equation.start(X, known, deadline=deadline)
-    path = equation.path(X, times, start, deadline)
-    solution = equation.diagnose(X, times, start, path)
-    return _Judged(solution.error_indicator, true.errors(solution))
+    return equation.diagnose(X, times, start, equation.path(X, times, start, deadline))
 
 
 class _Truth:
@@ -143,7 +203,7 @@ class _Truth:
         self._times = spread_evenly(layout.n_times, _MAX_TIMES)
         points = np.random.default_rng(0).permutation(layout.grid.n_points)[:_MAX_POINTS]
         self._layout = layout.at_numbers(layout.times[self._times], layout.grid.points[points])
-        self._model, self._units = equation.model, regressor._units
+        self._units = regressor._units
         if isinstance(rows, StoredRows):
             model = equation.model
             latent = model.latent(model.transform(X[some]), self._layout.times)
@@ -151,14 +211,14 @@ class _Truth:
         else:
             self._true = rows[np.ix_(some, self._times, points)]
 
-    def errors(self, solution: GalerkinSolution) -> Array:
-        """Errors (n,) of a solution at the times of ``fit``.
+    def errors(self, equation: LatentEquation, solution: GalerkinSolution) -> Array:
+        """Errors (n,) of the first n trajectories of a solution, at the times of ``fit``.
 
         They are infinite for trajectories that failed, and NaN for those that were out of time
         before the first of the times.
         """
-        errors = np.full(len(self._true), np.inf)
-        for i, latent in enumerate(solution.latent[:, self._times]):
+        model, errors = equation.model, np.full(len(self._true), np.inf)
+        for i, latent in enumerate(solution.latent[: len(self._true), self._times]):
             reached = np.isfinite(latent).all(axis=1)
             out_of_time = solution.status[i] == "max_time"
             if out_of_time and reached.sum() < 2:
@@ -166,7 +226,7 @@ class _Truth:
             elif reached.all() or out_of_time:
                 layout = self._layout.at_numbers(self._layout.times[reached])
                 found = decode_rows(
-                    self._model.network, self._model.units, as_tensor(latent[None, reached]), layout
+                    model.network, model.units, as_tensor(latent[None, reached]), layout
                 )
                 true = self._true[i : i + 1, reached]
                 errors[i] = np.nan_to_num(

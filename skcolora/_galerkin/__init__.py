@@ -7,7 +7,9 @@ from skcolora._galerkin._agreement import (
     check_network_period,
     parameter_order,
 )
+from skcolora._galerkin._changed_trust import expected_regressor_errors, renewed_trust
 from skcolora._galerkin._checks import (
+    check_norm,
     check_options,
     check_pod_boundary,
 )
@@ -24,6 +26,7 @@ from skcolora._galerkin._solution import GalerkinSolution, combine
 from skcolora._galerkin._step_tolerance import step_tolerance
 from skcolora._galerkin._trained_model import TrainedModel, field_gaps
 from skcolora._galerkin._trust import Trust, error_ratio, path_difficulty
+from skcolora._galerkin._whitening import can_whiten
 
 __all__ = [
     "Collocation",
@@ -35,20 +38,24 @@ __all__ = [
     "TrainedModel",
     "Trust",
     "build_equation",
+    "can_whiten",
     "check_agreement",
     "check_grid_is_given",
     "check_network_period",
+    "check_norm",
     "check_options",
     "check_pod_boundary",
     "combine",
     "distill",
     "error_ratio",
+    "expected_regressor_errors",
     "field_gaps",
     "initial_fields",
     "parameter_order",
     "path_difficulty",
     "points_of_mesh",
     "refine",
+    "renewed_trust",
     "sample_modes",
     "snapshot_mesh",
     "step_tolerance",

@@ -40,7 +40,9 @@ def warn_of_doubts(pde: PDE, X: Array, solution: GalerkinSolution) -> None:
                 "times is NaN.",
                 ConvergenceWarning,
             )
-    low_rank = _min_over_times(solution.effective_rank) < _LOW_RANK * solution.latent.shape[2]
+    # The regularisation is there to damp many of the free directions.
+    n_directions = solution.latent.shape[2] - solution._network.n_free
+    low_rank = _min_over_times(solution.effective_rank) < _LOW_RANK * n_directions
     checks = [
         (
             np.nan_to_num(solution.initial_error) > _LARGE_MISFIT,
@@ -66,7 +68,7 @@ def warn_of_doubts(pde: PDE, X: Array, solution: GalerkinSolution) -> None:
         (
             low_rank,
             _min_over_times(solution.effective_rank),
-            f"only {{:.2g}} of {solution.latent.shape[2]} latent directions change the field; use "
+            f"only {{:.2g}} of {n_directions} latent directions change the field; use "
             "more collocation points, a smaller `regularization`, or fewer online weights",
         ),
     ]

@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from torch import Tensor
-from torch.func import jvp
 
 from skcolora._galerkin._field import NetworkAtPoints
 from skcolora._nn import CoLoRANetwork, NetworkJet
@@ -22,6 +21,8 @@ from skcolora.utils._torch import as_tensor
 _MAX_POINTS = 64
 # Weight of all rows of the boundary, where the points of the domain have 1.
 _WEIGHT = 1.0
+# Half step of differences along the normals, in scaled coordinates.
+_STEP = 1e-5
 # Rate at which a deviation from a condition decays, in units of the inverse duration.
 _DECAY = 10.0
 
@@ -183,12 +184,13 @@ class BoundaryRows:
 
 
 def _normal_jacobian(at: NetworkAtPoints, latent: Tensor, normals: Array) -> Tensor:
-    """∂(∂û/∂n)/∂φ of the scaled field, (n_fields, n_states, n_points, n_latent)."""
-    slopes = as_tensor(at.units.points.slope)
+    """∂(∂û/∂n)/∂φ of the scaled field, (n_fields, n_states, n_points, n_latent).
 
-    def jacobian(x: Tensor) -> Tensor:
-        return NetworkJet(at.network, latent, x, None, slopes).jacobian
-
-    direction = as_tensor(normals).T * slopes
-    derivative: Tensor = jvp(jacobian, (at.scaled_points,), (direction,))[1]
-    return derivative
+    Central differences of ∂û/∂φ, across points on both sides of the boundary.
+    """
+    directions = as_tensor(normals).T * as_tensor(at.units.points.slope)
+    lengths = directions.norm(dim=1)
+    step = _STEP * directions / lengths.unsqueeze(1)
+    both = torch.cat([at.scaled_points + step, at.scaled_points - step])
+    after, before = NetworkJet(at.network, latent, both).jacobian.chunk(2, dim=2)
+    return (after - before) * (lengths / (2 * _STEP)).unsqueeze(1)

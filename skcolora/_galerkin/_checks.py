@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from skcolora._galerkin._weak_norm import has_weak_norm
+from skcolora._galerkin._whitening import check_few_points
 from skcolora._snapshots import Array, Grid
 from skcolora.pdes import PDE
 from skcolora.pdes._boundary import Side, boundary_sides
@@ -21,7 +22,13 @@ _TRIAL_POINTS = 5
 
 
 def check_options(
-    pde: PDE, X: Array, grid: Grid, conserve: Any, norm: str, collocation: str
+    pde: PDE,
+    X: Array,
+    grid: Grid,
+    conserve: Any,
+    norm: str,
+    collocation: str,
+    n_collocation: int | None,
 ) -> None:
     """Check options of `CoLoRAGalerkin`, and the right-hand side at parameters (n, n_parameters).
 
@@ -32,6 +39,8 @@ def check_options(
     """
     conserved_densities(pde, conserve)
     check_norm(pde, grid, norm)
+    if norm == "whitened":
+        check_few_points(pde, grid.n_points if collocation == "grid" else n_collocation or 1)
     points = as_tensor(grid.points)
     check_rate(pde, points if collocation == "grid" else points[:_TRIAL_POINTS], X)
 
@@ -109,11 +118,11 @@ def check_norm(pde: PDE, grid: Grid, norm: str) -> str:
     pde : PDE
     grid : Grid
         Points of the snapshots.
-    norm : {"auto", "L2", "H-1"}
+    norm : {"auto", "L2", "H-1", "whitened"}
 
     Returns
     -------
-    norm : {"L2", "H-1"}
+    norm : {"L2", "H-1", "whitened"}
 
     Raises
     ------

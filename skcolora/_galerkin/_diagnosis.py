@@ -14,6 +14,9 @@ from skcolora._galerkin._trained_model import TrainedModel
 
 # Number of training states that define lengths in the latent space.
 _METRIC_STATES = 32
+# Least right-hand side that residuals are relative to, as a share of the largest one of a path.
+# Near a steady state both are small.
+_SIZE_FLOOR = 0.1
 # Number of times of a path at which the diagnostics are computed; they vary slowly.
 _N_TIMES = 17
 
@@ -50,19 +53,19 @@ def diagnose(
     at = times[time_indices]
     found = projection.solve(trajectories, at, states)
     if rates is not None:
-        gaps = projection.gaps(trajectories, at, states, rates[trajectories, time_indices])
-        found = found._replace(residual=gaps)
+        moved = trajectories, at, states, rates[trajectories, time_indices]
+        found = found._replace(residual=projection.gaps(*moved), defect=projection.defects(*moved))
     entries = [*found[1:], projection.size(states)]
-    residual, size, condition, rank, fields = (
+    residual, size, condition, rank, defect, fields = (
         _interpolate(entry, trajectories, at, path.states, times) for entry in entries
     )
     return GalerkinSolution(
         times=times.numpy(),
         latent=path.states.numpy(),
-        residual=(residual / size.clamp(min=1e-300)).numpy(),
+        residual=_relative(residual, size).numpy(),
         condition=condition.numpy(),
         effective_rank=rank.numpy(),
-        error_indicator=_indicator(residual, fields, times, start).numpy(),
+        error_indicator=_indicator(defect, fields, times, start).numpy(),
         outside=_outside(path.states, model.states, projection).numpy(),
         initial_error=start.misfit.numpy(),
         status=np.array([Status(entry).name.lower() for entry in path.status.tolist()]),
@@ -73,6 +76,12 @@ def diagnose(
         _units=model.units,
         _layout=model.layout,
     )
+
+
+def _relative(residual: Tensor, size: Tensor) -> Tensor:
+    """Residuals relative to the right-hand sides, (n, n_times)."""
+    largest = size.nan_to_num(nan=0.0).amax(1, keepdim=True)
+    return residual / torch.maximum(size, _SIZE_FLOOR * largest).clamp(min=1e-300)
 
 
 def _diagnosed_states(paths: Tensor) -> tuple[Tensor, Tensor]:
@@ -103,13 +112,13 @@ def _interpolate(
     return torch.from_numpy(np.where(torch.isfinite(paths).all(2).numpy(), out, np.nan))
 
 
-def _indicator(residual: Tensor, fields: Tensor, times: Tensor, start: Start) -> Tensor:
-    """``(‖û(0) - u₀‖ + ∫ residual dt) / ‖û‖`` by the trapezoidal rule, (n, n_times)."""
+def _indicator(defect: Tensor, fields: Tensor, times: Tensor, start: Start) -> Tensor:
+    """``(‖û(0) - u₀‖ + ∫ defect dt) / ‖û‖`` by the trapezoidal rule, (n, n_times)."""
     steps = times.diff(prepend=times.new_zeros(1))
-    before = torch.cat([residual[:, :1], residual[:, :-1]], dim=1)
-    defect = (0.5 * (before + residual) * steps).cumsum(1)
+    before = torch.cat([defect[:, :1], defect[:, :-1]], dim=1)
+    integral = (0.5 * (before + defect) * steps).cumsum(1)
     initial = start.misfit.nan_to_num(nan=0.0) * fields[:, 0]
-    return (initial.unsqueeze(1) + defect) / fields.clamp(min=1e-300)
+    return (initial.unsqueeze(1) + integral) / fields.clamp(min=1e-300)
 
 
 def _outside(states: Tensor, training: Tensor, projection: Projection) -> Tensor:

@@ -1,81 +1,71 @@
-"""Distillation: a hypernetwork learns latent paths that solve the equation."""
+"""Distillation: networks learn the fields along paths that solve the equation."""
 
 from __future__ import annotations
 
 import copy
-import time
 import warnings
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 import torch
 from sklearn.exceptions import ConvergenceWarning
-from torch import Tensor
 
 from skcolora._galerkin._latent_equation import LatentEquation
-from skcolora._galerkin._latent_paths import LatentPaths, join, solve_paths, thin
-from skcolora._galerkin._projection import Projection
-from skcolora._nn import Hypernetwork, widen
-from skcolora._snapshots import Array, Units
-from skcolora._training import fit_latent
+from skcolora._galerkin._solved_paths import SolvedPaths, solve_paths
+from skcolora._galerkin._trained_model import TrainedModel
+from skcolora._nn import CoLoRAModel, CoLoRANetwork, evaluate_fields
+from skcolora._snapshots import Array, Scale, rows_among, spread_evenly
+from skcolora._training import SnapshotSampler, TrainingResult, train
 from skcolora.utils._deadline import Deadline
 from skcolora.utils._stack import caller_stacklevel
 from skcolora.utils._torch import as_tensor
 
-# Number of entries of the paths in the fit, for each weight of the hypernetwork.  The paths are
-# smooth, so that more entries cost time without a better fit.
-_ENTRIES_PER_WEIGHT = 8
-# Share of a limited time in which the equation is solved; the rest is for the fit.
-_SOLVING_SHARE = 0.6
-# Half step of the difference quotient in the scaled time.
-_DIFFERENCE = 1e-4
-# Misfit of the paths, relative to the variation of the field, above which a warning is issued.
-_LARGE_MISFIT = 0.01
+# Limits of the samples of the fields: maximum numbers of times, points and values, and minimum
+# number of times.
+_MAX_TIMES, _MAX_POINTS, _MAX_VALUES, _MIN_TIMES = 64, 2**13, 2**23, 4
+# Share of a limited time in which the equation is solved; the rest is for the training.
+_SOLVING_SHARE = 0.4
+# Part of the second training phase that is run: the one whose steps become smaller.
+_PART = (0.5, 1.0)
+# Error of the training, relative to the variation of the field, above which a warning is issued.
+_LARGE_ERROR = 0.01
 
 
 class Distilled(NamedTuple):
-    """A hypernetwork that was fitted to latent paths."""
+    """Networks that have learnt the fields of the equation."""
 
-    hypernetwork: Hypernetwork
-    """Fitted hypernetwork in float64"""
+    networks: CoLoRAModel
+    """In float64"""
     inputs: Array
-    """Inputs of the hypernetwork for each path, (n, n_inputs)"""
-    errors: list[float]
-    """Root mean square misfit, relative to the variation, before the fit and after each step"""
+    """Inputs of the hypernetwork for each trajectory that was learnt, (n, n_inputs)"""
+    result: TrainingResult
 
 
 def distill(
     equation: LatentEquation,
+    model: TrainedModel,
     X: Array,
     candidates: Array,
     *,
-    n_solves: int,
-    hyper_width: int,
     max_iter: int,
+    deadline: Deadline,
     seed: int,
-    deadline: Deadline | None = None,
+    verbose: int,
 ) -> Distilled:
-    """Solve the equation and fit a wider hypernetwork to its latent paths.
+    """Solve the equation, and train copies of the networks on the fields along its paths.
 
     Parameters
     ----------
     equation : LatentEquation
-    X : ndarray of shape (n, n_parameters)
-        Training parameters, at which the equation is always solved.
-    candidates : ndarray of shape (n_candidates, n_parameters)
-        Parameters at which the equation may be solved.
-    n_solves : int
-        Number of candidates at which the equation is solved.  They are chosen greedily: each
-        time the candidate with the largest residual of the current hypernetwork.
-    hyper_width : int
-        Width of the new hypernetwork.
-    max_iter : int
-        Maximum number of iterations of the fit.
+    model : TrainedModel
+        The model of the regressor.
+    X, candidates : ndarray of shape (n, n_parameters)
+        Training parameters, and parameters at which the equation is solved.  At training parameters
+        where it is not, the fields of the regressor are learnt again.
+    max_iter, deadline, verbose
+        See `train`.  A share of the time is for solving, the rest for the training.
     seed : int
-        Seed of the additional weights.
-    deadline : Deadline, optional
-        Time limit.  A share of the time is for solving, the rest for the fit.
+        Seed of the random points.
 
     Returns
     -------
@@ -86,100 +76,76 @@ def distill(
     RuntimeError
         If no trajectory could be integrated to the end, for other reasons than time.
     """
-    deadline = deadline or Deadline()
-    solving = deadline.share(_SOLVING_SHARE)
-    known = copy.deepcopy(equation.model.hypernetwork).double()
-
-    def fit(paths: LatentPaths, end: Deadline) -> Distilled:
-        generator = torch.Generator().manual_seed(seed)
-        hypernetwork = widen(known, hyper_width, generator=generator).requires_grad_(False)
-        return _fit(hypernetwork, equation.model.units, paths, max_iter, end)
-
-    solve = partial(solve_paths, equation, deadline=solving)
-    if n_solves >= len(candidates):
-        n_solves = len(candidates)
-        paths, n_solved = solve(np.vstack([X, candidates]), n_training=len(X))
-    else:
-        paths, n_solved = solve(X, n_training=len(X))
-        seconds = 0.0
-        for n_left in range(n_solves, 0, -1):
-            if n_solved < len(X) + n_solves - n_left or solving.remaining < seconds:
-                break
-            started = time.perf_counter()
-            hypernetwork = fit(paths, solving.share(0.5 / n_left)).hypernetwork
-            worst = _worst_candidate(equation, hypernetwork, candidates, solving)
-            found, n_found = solve(candidates[[worst]], paths)
-            paths, n_solved = join(paths, found), n_solved + n_found
-            candidates = np.delete(candidates, worst, axis=0)
-            seconds = time.perf_counter() - started
-    out = fit(paths, deadline)
-    if n_solved < len(X) + n_solves:
+    paths = solve_paths(equation, candidates, deadline.share(_SOLVING_SHARE))
+    if paths.n_solved < len(candidates):
         warnings.warn(
-            f"CoLoRAGalerkin: the equation was solved at {n_solved} of {len(X) + n_solves} "
-            "parameters within `max_time`, first at the training parameters; the other candidates "
-            "are left out, and at other training parameters the path of the regressor is used.  "
-            "Raise `max_time`, or solve at fewer candidates.",
+            f"CoLoRAGalerkin: the equation was solved at {paths.n_solved} of {len(candidates)} "
+            "parameters within `max_time`; the others are left out.  Raise `max_time`, or give "
+            "fewer parameters.",
             ConvergenceWarning,
             stacklevel=caller_stacklevel(),
         )
-    if out.errors[-1] > _LARGE_MISFIT:
+    networks = copy.deepcopy(CoLoRAModel(model.network, model.hypernetwork))
+    networks.double().requires_grad_(True)
+    solved = candidates[paths.rows]
+    inputs = model.transform(np.vstack([X[~rows_among(X, solved)], solved]))
+    result = TrainingResult()
+    if len(paths.rows):
+        sampler = _sampler(equation.model.network, model, inputs, paths, seed)
+        result = train(
+            networks,
+            sampler,
+            max_iter=max_iter,
+            deadline=deadline,
+            refine_only=True,
+            part=_PART,
+            verbose=verbose,
+        )
+    if result.losses and result.error > _LARGE_ERROR:
         warnings.warn(
-            "CoLoRAGalerkin: the distilled hypernetwork misses the paths of the equation by "
-            f"{out.errors[-1]:.2g} of the variation (root mean square); raise `max_iter` or "
-            "`hyper_width`, or distil at parameters nearer to the training parameters.",
+            "CoLoRAGalerkin: the distilled networks miss the fields along the paths of the "
+            f"equation by {result.error:.2g} of the variation (root mean square); raise `max_iter` "
+            "or `max_time`, or distil at parameters nearer to the training parameters.",
             ConvergenceWarning,
             stacklevel=caller_stacklevel(),
         )
-    return out
-
-
-def _fit(
-    hypernetwork: Hypernetwork, units: Units, paths: LatentPaths, max_iter: int, deadline: Deadline
-) -> Distilled:
-    n_weights = sum(p.numel() for p in hypernetwork.parameters())
-    paths = thin(paths, _ENTRIES_PER_WEIGHT * n_weights)
-    rows = as_tensor(units.inputs(paths.inputs, paths.times)).flatten(0, 1)
-    targets, metric = paths.latent.flatten(0, 1), paths.metric.flatten(0, 1)
-    errors = fit_latent(hypernetwork, rows, targets, metric, max_iter=max_iter, deadline=deadline)
-    return Distilled(hypernetwork, paths.inputs, errors)
-
-
-def _worst_candidate(
-    equation: LatentEquation, hypernetwork: Hypernetwork, X: Array, deadline: Deadline
-) -> int:
-    """Index of the row of X at which the hypernetwork has the largest residual.
-
-    After the time limit no further row is looked at.
-    """
-    inputs, projection = equation.model.transform(X), equation.projection(X)
-    units, times = equation.model.units, equation.model.layout.times
-    rows, slopes = as_tensor(units.inputs(inputs, times)), as_tensor(units.times.slope(times))
-    violations = [
-        _violation(hypernetwork, projection, i, as_tensor(times), row, slopes)
-        for i, row in enumerate(rows)
-        if i == 0 or not deadline.passed
-    ]
-    return int(np.argmax(violations))
+    return Distilled(networks.requires_grad_(False), inputs, result)
 
 
 @torch.no_grad()
-def _violation(
-    hypernetwork: Hypernetwork,
-    projection: Projection,
-    trajectory: int,
-    times: Tensor,
-    inputs: Tensor,
-    time_slopes: Tensor,
-) -> float:
-    """Relative residual ``‖∂ₜû - f‖ / ‖f‖`` of û(h(μ, t)) over all times.
+def _sampler(
+    network: CoLoRANetwork, model: TrainedModel, inputs: Array, paths: SolvedPaths, seed: int
+) -> SnapshotSampler:
+    """Sampler of scaled fields: those of the regressor, and those along the paths.
 
-    The equation need not be solved.  The time derivative of h, whose scaled inputs have shape
-    (n_times, n_inputs), is a central difference in the scaled time, times the derivatives of the
-    scaled time, (n_times,).
+    Parameters
+    ----------
+    network : CoLoRANetwork
+        Network of the paths.
+    model : TrainedModel
+        The model of the regressor.
+    inputs : ndarray of shape (n, n_inputs)
+        Inputs of the hypernetwork; those of the paths are the last ones.
+    paths : SolvedPaths
+    seed : int
     """
-    h = torch.zeros_like(inputs)
-    h[:, -1] = _DIFFERENCE
-    difference = hypernetwork(inputs + h) - hypernetwork(inputs - h)
-    rates = time_slopes.unsqueeze(1) * difference / (2 * _DIFFERENCE)
-    trajectories = torch.full((len(times),), trajectory)
-    return projection.violation(trajectories, times, hypernetwork(inputs), rates)
+    layout, units, generator = model.layout, model.units, torch.Generator().manual_seed(seed)
+    points = units.coordinates(layout.grid.points)
+    per_point = len(inputs) * layout.n_fields
+    n_points = min(_MAX_POINTS, max(_MAX_VALUES // (per_point * _MIN_TIMES), 1))
+    if len(points) > n_points:
+        points = points[torch.randperm(len(points), generator=generator)[:n_points].numpy()]
+    n_times = int(np.clip(_MAX_VALUES // (per_point * len(points)), _MIN_TIMES, _MAX_TIMES))
+    chosen = spread_evenly(layout.n_times, n_times)
+    times, coordinates = layout.times[chosen], as_tensor(points)
+    known = model.latent(inputs[: len(inputs) - len(paths.rows)], times).flatten(0, 1)
+    learnt = paths.latent[:, chosen].flatten(0, 1)
+    values = torch.empty(
+        len(known) + len(learnt), len(points), layout.n_fields, dtype=torch.float32
+    )
+    evaluate_fields(model.network, coordinates, known, values[: len(known)])
+    evaluate_fields(network, coordinates, learnt, values[len(known) :])
+    # The fields are scaled already, and a constant field stays out.
+    scale = Scale(np.zeros(layout.n_fields), units.fields.varies.astype(np.float64))
+    rows = as_tensor(units.inputs(inputs, times)).flatten(0, 1)
+    return SnapshotSampler(values, coordinates, rows, generator=generator, scale=scale)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from skcolora._galerkin._advice import warn_of_drift
-from skcolora._galerkin._checks import check_norm, conserved_densities
+from skcolora._galerkin._checks import conserved_densities
 from skcolora._galerkin._collocation import Collocation, grid_collocation, grid_quadrature
 from skcolora._galerkin._conservation import Conservation
 from skcolora._galerkin._diagnosis import diagnose
@@ -37,6 +37,7 @@ from skcolora._galerkin._start import (
 from skcolora._galerkin._trained_model import TrainedModel
 from skcolora._galerkin._trust import Trust
 from skcolora._galerkin._weigh_boundary import weigh_boundary
+from skcolora._galerkin._whitening import whiten
 from skcolora._snapshots import Array
 from skcolora.pdes import PDE
 from skcolora.utils._deadline import Deadline
@@ -47,7 +48,7 @@ from skcolora.utils._torch import as_tensor
 class LatentEquation:
     """``φ̇ = argmin Σᵢ wᵢ |∂û/∂φ(xᵢ) φ̇ - f(t, xᵢ, û; μ)|²`` and the options of its solution.
 
-    The options ``regularization``, ``conserve``, ``method``, ``rtol``, ``substeps`` and
+    The options ``norm``, ``regularization``, ``conserve``, ``method``, ``rtol``, ``substeps`` and
     ``max_steps`` are those of `CoLoRAGalerkin`.
     """
 
@@ -57,12 +58,15 @@ class LatentEquation:
     """Collocation points xᵢ and weights wᵢ"""
     trained_starts: TrainedStarts
     """Initial states of the training trajectories"""
+    norm: str
     regularization: float
     conserve: Any
     method: str
     rtol: float
     substeps: int
     max_steps: int
+    free_output: bool = False
+    """Whether all weights of the last layer of the network are online"""
     trust: Trust | None = None
     """What the error indicators of both halves mean; None: it is not known"""
 
@@ -190,48 +194,10 @@ class LatentEquation:
             return np.full((2, len(X)), np.nan)
         return np.stack(self.trust.expected(self.nodes(X), solution, regressor))
 
-    def expected_regressor_errors(self, X: Array, seen: Array, changes: Array) -> Array:
-        """Errors that the regressor should have, (n + n_seen,).
-
-        Parameters
-        ----------
-        X : ndarray of shape (n, n_parameters)
-            Parameters without snapshots, whose errors come from what it violates of the equation.
-        seen : ndarray of shape (n_seen, n_parameters)
-            Parameters with snapshots.
-        changes : ndarray of shape (n_seen,)
-            Changes of the fields there since their errors were measured.
-        """
-        assert self.trust is not None
-        known = initial_fields(self.pde, self.model.layout, X, None)
-        solution = self.regressor_solution(X, self.model.layout.times, known)
-        new = self.trust.of_regressor(self.nodes(X), solution)
-        return np.concatenate([new, self._changed_errors(seen, changes)])
-
-    def _changed_errors(self, seen: Array, changes: Array) -> Array:
-        """Errors (n_seen,) of the regressor after its fields have changed.
-
-        Before and after, the errors differ by the change, so that a small one tells nothing.
-        """
-        assert self.trust is not None
-        before, _ = self.trust.nearest(self.nodes(seen), self.trust.times)
-        return np.maximum(before, np.sqrt(np.maximum(changes**2 - before**2, 0.0)))
-
-    def renewed_trust(self, seen: Array, changes: Array) -> Trust:
-        """The trust of changed networks, whose fields at parameters with snapshots have changed.
-
-        The arguments are those of `expected_regressor_errors`.
-        """
-        assert self.trust is not None
-        known = initial_fields(self.pde, self.model.layout, seen, None)
-        solution = self.regressor_solution(seen, self.model.layout.times, known)
-        errors = self._changed_errors(seen, changes)
-        return replace(
-            self.trust,
-            nodes=self.nodes(seen),
-            errors=errors,
-            indicators=solution.error_indicator,
-        )
+    def whitened(self, X: Array) -> LatentEquation:
+        """The equation in the whitened norm, learnt at training parameters (n, n_parameters)."""
+        collocation = whiten(self.collocation, self.model, self.pde, X)
+        return replace(self, norm="whitened", collocation=collocation)
 
     def nodes(self, X: Array) -> Array:
         """Scaled parameters, (n, n_inputs)."""
@@ -286,6 +252,7 @@ def build_equation(
     rule: str,
     n_points: int | None,
     norm: str,
+    free_output: bool,
     rng: np.random.RandomState,
     collocation: Collocation | None = None,
     deadline: Deadline | None = None,
@@ -299,8 +266,11 @@ def build_equation(
     X : ndarray of shape (n, n_parameters)
         Parameters from which the points are chosen and the starts are encoded.
     pde : PDE
-    rule, n_points, norm
-        The parameters ``collocation``, ``n_collocation`` and ``norm`` of `CoLoRAGalerkin`.
+    rule, n_points
+        The parameters ``collocation`` and ``n_collocation`` of `CoLoRAGalerkin`.
+    norm : {"L2", "H-1", "whitened"}
+    free_output : bool
+        Whether all weights of the last layer are online.
     rng : RandomState
         Random numbers for the choice of the points.
     collocation : Collocation, optional
@@ -310,12 +280,14 @@ def build_equation(
     **options
         Other entries of `LatentEquation`.
     """
+    if free_output:
+        model = model.with_free_output()
     grid, inputs, mu = model.layout.grid, model.transform(X), as_tensor(X)
     if collocation is None:
         chosen = choose_collocation(
             rule,
             n_points,
-            check_norm(pde, grid, norm),
+            "L2" if norm == "whitened" else norm,
             Projection(model.network, model.units, pde, mu, grid_collocation(pde, grid), 0.0),
             grid,
             as_tensor(model.layout.times),
@@ -323,6 +295,8 @@ def build_equation(
             rng,
         )
         collocation = weigh_boundary(chosen, model, pde, X)
+        if norm == "whitened":
+            collocation = whiten(collocation, model, pde, X)
     regularization = options["regularization"]
     starts = trained_starts(
         Projection(model.network, model.units, pde, mu, collocation, regularization),
@@ -337,5 +311,7 @@ def build_equation(
         model=model,
         collocation=collocation,
         trained_starts=starts,
+        norm=norm,
+        free_output=free_output,
         **options,
     )

@@ -62,6 +62,7 @@ def choose_collocation(
     n_points : int or None
         Number of points.  None: a multiple of the number of online weights.
     norm : {"L2", "H-1"}
+        The norm of the residual.
     full : Projection
         Projection of the training trajectories at all points of the snapshots.
     grid : Grid

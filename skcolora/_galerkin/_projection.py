@@ -212,33 +212,25 @@ class Projection:
         return triangle / len(latent) ** 0.5
 
     @torch.no_grad()
-    def triangles(self, latent: Tensor) -> Tensor:
-        """Triangular factors of √w ∂û/∂φ of states, (n_states, n_latent, n_latent)."""
-        parts = [self.jacobian(latent[s]) for s in self._blocks(len(latent))]
-        return torch.cat([torch.linalg.qr(part, mode="r").R for part in parts])
-
-    @torch.no_grad()
     def gaps(self, trajectories: Tensor, t: Tensor, latent: Tensor, rates: Tensor) -> Tensor:
-        """Residuals ``‖J φ̇ - f‖`` of given rates (n_states, n_latent), (n_states,)."""
-        return self._gaps_and_sizes(trajectories, t, latent, rates)[0]
+        """Residuals ``‖J φ̇ - f‖`` in L2 of given rates (n_states, n_latent), (n_states,)."""
+        return self.residuals(trajectories, t, latent, rates).norm(dim=1)
 
     @torch.no_grad()
-    def violation(self, trajectories: Tensor, t: Tensor, latent: Tensor, rates: Tensor) -> float:
-        """Residual ``‖J φ̇ - f‖ / ‖f‖`` of given rates (n_states, n_latent), over all states."""
-        gaps, sizes = self._gaps_and_sizes(trajectories, t, latent, rates)
-        return float(gaps.norm() / sizes.norm().clamp(min=1e-150))
+    def defects(self, trajectories: Tensor, t: Tensor, latent: Tensor, rates: Tensor) -> Tensor:
+        """Residuals of given rates in the norm that is minimised, (n_states,)."""
+        rows = self.residuals(trajectories, t, latent, rates)
+        functionals = self.collocation.functionals
+        return (rows if functionals is None else rows @ functionals.T).norm(dim=1)
 
-    def _gaps_and_sizes(
-        self, trajectories: Tensor, t: Tensor, latent: Tensor, rates: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """``‖J φ̇ - f‖`` and ``‖f‖`` of states."""
+    @torch.no_grad()
+    def residuals(self, trajectories: Tensor, t: Tensor, latent: Tensor, rates: Tensor) -> Tensor:
+        """Rows ``J φ̇ - f`` for given rates (n_states, n_latent), (n_states, n_rows)."""
         parts = []
         for s in self._blocks(len(latent)):
             J, f = self.system(trajectories[s], t[s], latent[s])
-            gap = (J @ rates[s].unsqueeze(2)).squeeze(2) - f
-            parts.append((gap.norm(dim=1), f.norm(dim=1)))
-        gaps, sizes = zip(*parts, strict=True)
-        return torch.cat(gaps), torch.cat(sizes)
+            parts.append((J @ rates[s].unsqueeze(2)).squeeze(2) - f)
+        return torch.cat(parts)
 
     def _values(self, latent: Tensor) -> Tensor:
         """√w û of the scaled fields, (n_states, n_points, n_fields)."""

@@ -56,14 +56,15 @@ class GalerkinSolution:
         Latent states φ.
     residual : ndarray of shape (n_trajectories, n_times)
         Relative residual ``‖J φ̇ - f‖ / ‖f‖``, the share of the right-hand side outside the tangent
-        space of the network.
+        space of the network.  The divisor is at least a tenth of its largest value on the path.
     condition : ndarray of shape (n_trajectories, n_times)
         Condition number of ``J = ∂û/∂φ``.
     effective_rank : ndarray of shape (n_trajectories, n_times)
         Number of latent directions that the regularisation does not damp.
     error_indicator : ndarray of shape (n_trajectories, n_times)
         ``(‖û(0) - u₀‖ + ∫ ‖J φ̇ - f‖ dt) / ‖û(t) - ū‖`` for scaled fields, where the divisor is
-        at least a tenth of the variation of the snapshots.  It bounds the relative error, up to
+        at least a tenth of the variation of the snapshots, and ‖J φ̇ - f‖ is in the norm that was
+        minimised.  In "L2" it bounds the relative error, up to
         collocation and time-stepping errors, if neighbouring solutions of the equation do not
         diverge.  Otherwise it only ranks the trajectories.
     outside : ndarray of shape (n_trajectories,)
@@ -138,6 +139,16 @@ def concatenate(solutions: Sequence[GalerkinSolution]) -> GalerkinSolution:
         if f.name not in _SHARED
     }
     return replace(solutions[0], **entries)
+
+
+def subset(solution: GalerkinSolution, chosen: NDArray[Any]) -> GalerkinSolution:
+    """One solution with the trajectories that a mask or indices select."""
+    entries: dict[str, Any] = {
+        f.name: getattr(solution, f.name)[chosen]
+        for f in fields(GalerkinSolution)
+        if f.name not in _SHARED
+    }
+    return replace(solution, **entries)
 
 
 def combine(

@@ -21,6 +21,8 @@ class LeastSquares(NamedTuple):
     """Condition numbers σ₁ / σₙ of J, (n,)"""
     effective_rank: Tensor
     """Numbers of directions that the filter keeps, Σ σᵢ² / (σᵢ² + λ² σ₁²), (n,)"""
+    defect: Tensor
+    """Residuals in the norm that was minimised, (n,)"""
 
     @property
     def relative_residual(self) -> Tensor:
@@ -70,4 +72,5 @@ def solve_least_squares(J: Tensor, f: Tensor, regularization: float) -> LeastSqu
         size=triangle[:, :, n_latent].norm(dim=1) + nan,
         condition=sigma[:, 0] / sigma[:, -1].clamp(min=tiny) + nan,
         effective_rank=kept.sum(1) + nan,
+        defect=missed + nan,
     )

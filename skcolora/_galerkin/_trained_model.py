@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from skcolora._nn import CoLoRANetwork, Hypernetwork, evaluate_latent
+from skcolora._nn import CoLoRANetwork, Hypernetwork, evaluate_latent, free_output
 from skcolora._snapshots import Array, SnapshotLayout, Units, rows_among, spread_evenly
 from skcolora.utils._torch import any_weight, as_tensor
 
@@ -60,6 +60,12 @@ class TrainedModel:
     def states(self) -> Tensor:
         """Latent states at the training inputs and times, (n_states, n_latent)."""
         return self.latent(self.inputs, self.layout.times).flatten(0, 1)
+
+    def with_free_output(self) -> TrainedModel:
+        """The same model with all weights of the last layer among the online weights."""
+        network, hypernetwork = free_output(self.network, self.hypernetwork)
+        network.mute(~self.units.fields.varies)
+        return replace(self, network=network, hypernetwork=hypernetwork)
 
     def was_trained_on(self, inputs: Array) -> NDArray[np.bool_]:
         """Mask (n,) of the rows of inputs that are training inputs."""

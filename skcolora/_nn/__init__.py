@@ -1,7 +1,8 @@
 """The CoLoRA network and its hypernetwork as torch modules."""
 
 from skcolora._nn._evaluation import decode_rows, evaluate_fields, evaluate_latent
-from skcolora._nn._hypernetwork import Hypernetwork, widen
+from skcolora._nn._free_output import free_output
+from skcolora._nn._hypernetwork import Hypernetwork
 from skcolora._nn._jet import NetworkJet, first_layer
 from skcolora._nn._layers import CoLoRALayer, Factor, Jet, LowRankUpdate
 from skcolora._nn._model import CoLoRAModel
@@ -26,6 +27,6 @@ __all__ = [
     "evaluate_fields",
     "evaluate_latent",
     "first_layer",
+    "free_output",
     "jet_jacobian",
-    "widen",
 ]

@@ -91,21 +91,3 @@ class Hypernetwork(nn.Module):
                 slope = silu_slope(layer_outputs[i - 1]).unsqueeze(-2)
                 sensitivity = (sensitivity @ self.weights[i].T) * slope
         return factors
-
-
-@torch.no_grad()
-def widen(hypernetwork: Hypernetwork, width: int, *, generator: torch.Generator) -> Hypernetwork:
-    """A wider hypernetwork with the same outputs: the new units have no effect at first."""
-    old_weights = list(hypernetwork.weights)
-    n_latent, depth = old_weights[-1].shape[1], len(old_weights)
-    n_inputs = hypernetwork.n_inputs
-    out = Hypernetwork(n_inputs, n_latent, width=width, depth=depth, generator=generator)
-    out.to(old_weights[0])
-    for new, old in zip(out.weights, old_weights, strict=True):
-        n_in, n_out = old.shape
-        # The old units have zero weights on the new units, so their outputs do not change.
-        new[n_in:, :n_out] = 0
-        new[:n_in, :n_out] = old
-    for new, old in zip(out.biases, hypernetwork.biases, strict=True):
-        new[: len(old)] = old
-    return out

@@ -50,6 +50,8 @@ class CoLoRANetwork(nn.Module):
     ----------
     n_latent : int
         Number of online weights.
+    n_free : int
+        How many of them have no trained values, see `free_output`.
 
     Notes
     -----
@@ -95,6 +97,7 @@ class CoLoRANetwork(nn.Module):
         self.layers = nn.ModuleList(layers)
         self.splits = [layer.n_online for layer in layers]
         self.n_latent = sum(self.splits)
+        self.n_free = 0
         self.n_fields = n_fields
 
     def forward(self, x: Tensor, latent: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from skcolora._training._encoding import encode_fields
 from skcolora._training._equation import EquationPhase
-from skcolora._training._latent_fit import fit_latent
 from skcolora._training._left_out import train_leaving_out
 from skcolora._training._loop import Stage, train, train_in_stages
 from skcolora._training._pool import PooledSampler, SnapshotSource, make_sampler
@@ -18,7 +17,6 @@ __all__ = [
     "Stage",
     "TrainingResult",
     "encode_fields",
-    "fit_latent",
     "make_sampler",
     "train",
     "train_in_stages",

@@ -10,8 +10,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 
 from skcolora import CoLoRAGalerkin, CoLoRARegressor
-from skcolora._estimators import _galerkin_trust
-from skcolora._galerkin import Trust, error_ratio
+from skcolora._estimators import _both_halves, _colora_galerkin, _galerkin_trust
+from skcolora._galerkin import Trust, _distill, error_ratio
 from skcolora.datasets import make_advection
 from skcolora.metrics import relative_l2_error
 from skcolora.pdes import Advection
@@ -99,9 +99,10 @@ def test_conserved_quantities_are_worth_more_than_accuracy(regressor):
 def test_the_training_trajectories_choose_the_regularization(
     regressor, monkeypatch, choices, chosen
 ):
-    monkeypatch.setattr(_galerkin_trust, "REGULARIZATIONS", choices)
+    for module in (_galerkin_trust, _both_halves, _colora_galerkin):
+        monkeypatch.setattr(module, "regularizations", lambda free_output: choices, raising=False)
     monkeypatch.setattr(_galerkin_trust, "_GOOD", 3.0)
-    assert galerkin(regressor).regularization_ == chosen
+    assert galerkin(regressor, free_output=False).regularization_ == chosen
     assert galerkin(regressor, regularization=0.5).regularization_ == 0.5
 
 
@@ -148,7 +149,7 @@ def test_an_interruption_keeps_the_fit(regressor, monkeypatch):
     def interrupted(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("skcolora._estimators._colora_galerkin.judge", interrupted)
+    monkeypatch.setattr("skcolora._estimators._both_halves.judge", interrupted)
     with pytest.warns(UserWarning, match="the fit is kept, and only paths that fail are replaced"):
         model = galerkin(regressor, WrongAdvection(width=0.1))
     assert model.solve(NEW.X).status.tolist() == ["success"] * 3
@@ -182,16 +183,17 @@ def test_what_would_be_worse_is_not_used(regressor, monkeypatch, learn):
     np.testing.assert_array_equal(kept.predict(NEW.X), regressor.predict(NEW.X))
 
 
-def test_a_distillation_of_one_step_from_nowhere_is_worse(regressor, monkeypatch):
-    """Expected errors are those of the fields, not of the fit to the paths."""
-    model = galerkin(regressor)
+def test_a_distillation_that_forgets_is_worse(regressor, monkeypatch):
+    """Expected errors are those of the fields, not of the training."""
+    model, train = galerkin(regressor), _distill.train
 
-    def forgotten(known, width, generator):
-        for weight in known.parameters():
+    def forget(networks, *args, **kwargs):
+        result = train(networks, *args, **kwargs)
+        for weight in networks.hypernetwork.parameters():
             weight.data.zero_()
-        return known
+        return result
 
-    monkeypatch.setattr("skcolora._galerkin._distill.widen", forgotten)
+    monkeypatch.setattr(_distill, "train", forget)
     with pytest.warns(UserWarning, match="distillation would have made the regressor less"):
         learnt = model.distill(NEW.X, max_iter=1)
     np.testing.assert_array_equal(learnt.predict(NEW.X), regressor.predict(NEW.X))

@@ -1,0 +1,61 @@
+"""What the trust says about networks that have changed since it was learnt."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from skcolora._galerkin._initial_fields import initial_fields
+from skcolora._galerkin._latent_equation import LatentEquation
+from skcolora._galerkin._trust import Trust
+from skcolora._snapshots import Array
+
+
+def expected_regressor_errors(
+    equation: LatentEquation, X: Array, seen: Array, changes: Array
+) -> Array:
+    """Errors that the regressor should have, (n + n_seen,).
+
+    Parameters
+    ----------
+    equation : LatentEquation
+        The equation of the networks, with the trust of the networks before.
+    X : ndarray of shape (n, n_parameters)
+        Parameters without snapshots, whose errors come from what it violates of the equation.
+    seen : ndarray of shape (n_seen, n_parameters)
+        Parameters with snapshots.
+    changes : ndarray of shape (n_seen,)
+        Changes of the fields there since their errors were measured.
+    """
+    assert equation.trust is not None
+    known = initial_fields(equation.pde, equation.model.layout, X, None)
+    solution = equation.regressor_solution(X, equation.model.layout.times, known)
+    new = equation.trust.of_regressor(equation.nodes(X), solution)
+    return np.concatenate([new, _changed_errors(equation, seen, changes)])
+
+
+def renewed_trust(equation: LatentEquation, seen: Array, changes: Array) -> Trust:
+    """The trust of networks whose fields at parameters with snapshots have changed.
+
+    The arguments are those of `expected_regressor_errors`.
+    """
+    assert equation.trust is not None
+    known = initial_fields(equation.pde, equation.model.layout, seen, None)
+    solution = equation.regressor_solution(seen, equation.model.layout.times, known)
+    return replace(
+        equation.trust,
+        nodes=equation.nodes(seen),
+        errors=_changed_errors(equation, seen, changes),
+        indicators=solution.error_indicator,
+    )
+
+
+def _changed_errors(equation: LatentEquation, seen: Array, changes: Array) -> Array:
+    """Errors (n_seen,) of the regressor after its fields have changed.
+
+    Before and after, the errors differ by the change, so that a small one tells nothing.
+    """
+    assert equation.trust is not None
+    before, _ = equation.trust.nearest(equation.nodes(seen), equation.trust.times)
+    return np.maximum(before, np.sqrt(np.maximum(changes**2 - before**2, 0.0)))
