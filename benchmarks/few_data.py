@@ -61,8 +61,6 @@ class Case(NamedTuple):
     """Parameters that the refinement and the distillation learn from; none of them is judged."""
     scaling: FunctionTransformer
     network: dict[str, Any]
-    distillation: dict[str, Any]
-    """Arguments of `CoLoRAGalerkin.distill` that are not the defaults."""
 
 
 def _spread(values: np.ndarray) -> Callable[[int], np.ndarray]:
@@ -85,7 +83,7 @@ def vlasov(solved: bool, cache: str | None) -> Case:
     new = make_vlasov([0.25, 0.35])
     candidates = np.linspace(0.2, 0.4, 8)[:, None]
     chosen = _spread(data.X[:, 0])
-    return Case(data, Vlasov(), chosen, (new.X, new.y), candidates, FunctionTransformer(), {}, {})
+    return Case(data, Vlasov(), chosen, (new.X, new.y), candidates, FunctionTransformer(), {})
 
 
 def burgers(solved: bool, cache: str | None) -> Case:
@@ -99,7 +97,7 @@ def burgers(solved: bool, cache: str | None) -> Case:
     def chosen(n: int) -> np.ndarray:
         return np.array([0, 3, 7]) if n == 3 else spread(n)
 
-    return Case(data, Burgers2D(), chosen, None, candidates, FunctionTransformer(np.log), {}, {})
+    return Case(data, Burgers2D(), chosen, None, candidates, FunctionTransformer(np.log), {})
 
 
 def rotating_detonation(solved: bool, cache: str | None) -> Case:
@@ -110,9 +108,7 @@ def rotating_detonation(solved: bool, cache: str | None) -> Case:
     chosen = _spread(data.X[:, 0])
     network = {"adaptation": "diagonal"}
     pde = RotatingDetonation()
-    # With 21 online weights an iteration of the distillation takes long, as below with 24.
-    fit = {"max_iter": 60}
-    return Case(data, pde, chosen, None, candidates, FunctionTransformer(), network, fit)
+    return Case(data, pde, chosen, None, candidates, FunctionTransformer(), network)
 
 
 def wave(solved: bool, cache: str | None) -> Case:
@@ -130,7 +126,6 @@ def wave(solved: bool, cache: str | None) -> Case:
         qmc.scale(qmc.Sobol(4, rng=1).random(8), low, high),
         FunctionTransformer(),
         network,
-        {"max_iter": 60},
     )
 
 
@@ -140,10 +135,8 @@ def tiny(solved: bool, cache: str | None) -> Case:
     candidates = np.geomspace(0.05, 0.2, 3)[:, None]
     chosen = _spread(problem.X[:, 0])
     unseen = (problem.X_new, problem.y_new)
-    network, fit = problem.network, {"max_iter": 3}
-    return Case(
-        problem.data, problem.data.pde, chosen, unseen, candidates, problem.scaling, network, fit
-    )
+    problem_pde, network = problem.data.pde, problem.network
+    return Case(problem.data, problem_pde, chosen, unseen, candidates, problem.scaling, network)
 
 
 CASES = {
@@ -215,7 +208,7 @@ def networks(record: Record, case: Case, data: Split, args: argparse.Namespace, 
         judge(record, {**about, "model": model}, predict, truth)
 
     def distilled(of: CoLoRAGalerkin) -> np.ndarray:
-        return of.distill(case.candidates, **case.distillation).predict(data.X_new)
+        return of.distill(case.candidates).predict(data.X_new)
 
     inner = galerkin.regressor_[-1]
     about["training_error"] = relative_l2_error(data.y, galerkin.regressor_.predict(data.X))

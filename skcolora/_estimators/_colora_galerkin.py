@@ -117,14 +117,15 @@ class CoLoRAGalerkin(BothHalves):
         your own densities, functions of a field.  After each step the state is projected onto
         the nearest state with the initial integrals [3]_.  The integrals are sums over the points
         of the snapshots, with the weights of a quadrature rule.
-    method : {"RK45", "RK4", "Radau"}, default="RK45"
+    method : {"RK45", "RK4", "Rosenbrock"}, default="RK45"
         Time integration.  "RK45": adaptive Runge–Kutta steps of order 5, for each trajectory by
-        itself.  "RK4": fixed steps of order 4 between the times of ``fit``, whatever times are
-        asked for.  "Radau": an implicit method for stiff equations.
+        itself.  "Rosenbrock": linearly implicit steps of order 3 for stiff equations, likewise
+        adaptive; a step costs more.  "RK4": fixed steps of order 4 between the times of ``fit``,
+        whatever times are asked for.
     rtol : float, default=None
-        Tolerance of one step: the error of the field relative to its variation ("RK45"), or the
-        error of the latent state ("Radau").  None: a fiftieth of the regressor's training error,
-        within 1e-9 and 3e-5, which is small beside the error of the network.
+        Tolerance of one adaptive step: the error of the field relative to its variation.  None: a
+        fiftieth of the regressor's training error, within 1e-9 and 3e-5, which is small beside the
+        error of the network.
     substeps : int, default=2
         Number of steps of "RK4" between two times of ``fit``.
     max_steps : int, default=2000
@@ -220,7 +221,7 @@ class CoLoRAGalerkin(BothHalves):
         "regularization": [StrOptions({"auto"}), Interval(Real, 0, 1, closed="left")],
         "free_output": ["boolean", StrOptions({"auto"})],
         "conserve": [None, str, list, tuple, Mapping],
-        "method": [StrOptions({"RK45", "RK4", "Radau"})],
+        "method": [StrOptions({"RK45", "RK4", "Rosenbrock"})],
         "rtol": [None, Interval(Real, 0, 1, closed="neither")],
         "substeps": [Interval(Integral, 1, None, closed="left")],
         "max_steps": [Interval(Integral, 1, None, closed="left")],

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from functools import partial
+from collections.abc import Iterator
 from itertools import count
-from typing import Any, TypeVar
 
-import numpy as np
 import torch
-from scipy.integrate import RK45, Radau
+from scipy.integrate import RK45
 from torch import Tensor
 
-from skcolora._galerkin._recorder import SAME_TIME, Correction, Path, PathRecorder
+from skcolora._galerkin._recorder import (
+    SAME_TIME,
+    Correction,
+    ErrorNorm,
+    Path,
+    PathRecorder,
+    Rate,
+)
+from skcolora._galerkin._rosenbrock import implicit_steps
 from skcolora._galerkin._solution import Status
 from skcolora.utils._deadline import Deadline
 
@@ -24,12 +29,6 @@ _C, _E = torch.from_numpy(RK45.C), torch.from_numpy(RK45.E)
 _SAFETY, _SHRINK, _GROW = 0.9, 0.2, 5.0
 # First step as a share of the time range.
 _FIRST_STEP = 0.01
-
-Result = TypeVar("Result")
-Rate = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(indices of trajectories, times, states) to the time derivatives of the states"""
-ErrorNorm = Callable[[Tensor, Tensor, Tensor], Tensor]
-"""(indices of trajectories, states, other states) to an error, at most 1 in accepted steps"""
 
 
 def integrate(
@@ -193,87 +192,20 @@ def integrate_implicit(
     start: Tensor,
     times: Tensor,
     *,
-    rtol: float,
+    error_norm: ErrorNorm,
     project: Correction | None = None,
     max_steps: int,
     deadline: Deadline | None = None,
 ) -> Path:
-    """Integrate stiff equations by scipy's Radau IIA method of order 5.
+    """Integrate stiff equations by a linearly implicit method of order 3, see `implicit_steps`.
 
-    The trajectories are integrated one after the other.  See `integrate` for the other
-    arguments.
+    See `integrate` for the arguments.
     """
     recorder = PathRecorder(start, times, project, deadline)
-    for i in recorder.active.nonzero().squeeze(1).tolist():
-        recorder.end_in_time()
-        if not recorder.active[i]:
-            break
-        only = torch.tensor([i])
-        f = _ScipyRate(rate, only)
-        solver = f.guard(partial(_radau, f, start[i].numpy(), float(recorder.end), rtol))
-        while recorder.active[i]:
-            if solver is None or not f.guard(partial(_step, f, solver)):
-                recorder.fail(only, Status.STEP_TOO_SMALL if f.finite else Status.NOT_FINITE)
-                break
-            recorder.evaluate(i, float(solver.t_old), float(solver.t), solver.dense_output())
-            recorder.advance(only, start.new_tensor([solver.t]))
-            recorder.fail(recorder.n_steps >= max_steps, Status.MAX_STEPS)
-            if project is not None and recorder.active[i]:
-                # A change of the order of the error leaves Jacobian, step size and the guess for
-                # the next stages valid.  The rate belongs to the state, and is replaced with it.
-                solver.y = project(only, torch.tensor(solver.y)[None])[0].numpy()
-                solver.f = f(solver.t, solver.y)
-            recorder.end_in_time()
+    t = start.new_zeros(len(start))
+    h = start.new_full((len(start),), _FIRST_STEP) * recorder.end
+    implicit_steps(recorder, rate, t, start, h, error_norm=error_norm, max_steps=max_steps)
     return recorder.path()
-
-
-class _ScipyRate:
-    """Rate of one trajectory in the form of scipy."""
-
-    def __init__(self, rate: Rate, trajectory: Tensor) -> None:
-        self._rate, self._trajectory = rate, trajectory
-        self._raised: BaseException | None = None
-        self.finite = True
-        """Whether all rates were finite since the last accepted step"""
-
-    def __call__(self, t: float, y: Any) -> Any:
-        state = torch.from_numpy(np.array(y))[None]
-        try:
-            found = self._rate(self._trajectory, state.new_full((1,), t), state)[0].numpy()
-        except BaseException as error:
-            self._raised = error
-            raise
-        self.finite &= bool(np.isfinite(found).all())
-        return found
-
-    def guard(self, action: Callable[[], Result]) -> Result | None:
-        """Result of an action of scipy, or None where scipy complains of NaN.
-
-        Exceptions of the rate itself are not caught.
-        """
-        try:
-            return action()
-        except ValueError as error:
-            if error is self._raised:
-                raise
-            self.finite = False
-            return None
-
-
-def _radau(f: _ScipyRate, start: Any, end: float, rtol: float) -> Any:
-    """Solver from time 0, or None where the rate of the start is not finite."""
-    if not np.isfinite(f(0.0, start)).all():
-        return None
-    # The first step that scipy chooses depends on the unit of time.
-    atol = rtol * max(float(abs(start).max()), 1e-8)
-    return Radau(f, 0.0, start, end, rtol=rtol, atol=atol, first_step=_FIRST_STEP * end)
-
-
-def _step(f: _ScipyRate, solver: Any) -> bool:
-    """Take a step.  Returns whether it was accepted, with a finite rate at its end."""
-    f.finite = True
-    solver.step()
-    return solver.status != "failed" and bool(np.isfinite(solver.f).all())
 
 
 def _stages(

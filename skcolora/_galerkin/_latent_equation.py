@@ -223,25 +223,14 @@ class LatentEquation:
                 max_steps=self.max_steps,
                 deadline=deadline,
             )
-        if self.method == "Radau":
-            return integrate_implicit(
-                projection.rate,
-                start,
-                times,
-                rtol=self.rtol,
-                project=project,
-                max_steps=self.max_steps,
-                deadline=deadline,
-            )
-        return integrate(
-            projection.rate,
-            start,
-            times,
-            error_norm=lambda _, new, lower: projection.distance(new, lower) / self.rtol,
-            project=project,
-            max_steps=self.max_steps,
-            deadline=deadline,
-        )
+        adaptive: dict[str, Any] = {
+            "error_norm": lambda _, new, lower: projection.distance(new, lower) / self.rtol,
+            "project": project,
+            "max_steps": self.max_steps,
+            "deadline": deadline,
+        }
+        method = integrate_implicit if self.method == "Rosenbrock" else integrate
+        return method(projection.rate, start, times, **adaptive)
 
 
 def build_equation(

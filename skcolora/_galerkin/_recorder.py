@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any
 
 import torch
 from scipy.integrate import RK45
@@ -23,6 +22,10 @@ _AT_END = 1e-14
 
 Correction = Callable[[Tensor, Tensor], Tensor]
 """(indices of trajectories, states) to the corrected states"""
+Rate = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""(indices of trajectories, times, states) to the time derivatives of the states"""
+ErrorNorm = Callable[[Tensor, Tensor, Tensor], Tensor]
+"""(indices of trajectories, states, other states) to an error, at most 1 in accepted steps"""
 
 
 @dataclass(frozen=True, eq=False)
@@ -144,15 +147,36 @@ class PathRecorder:
             found = self._project(trajectories[rows], found)
         self.states[trajectories[rows], time_indices] = found
 
-    def evaluate(self, i: int, t_old: float, t: float, output: Any) -> None:
-        """Store the dense output of trajectory i at the times in (t_old, t]."""
-        new = self.end if t >= self.end * (1 - _AT_END) else t
-        inside = (self.times > t_old) & (self.times <= new)
-        if inside.any():
-            found = torch.from_numpy(output(self.times[inside].numpy()).T.copy())
-            if self._project is not None:
-                found = self._project(torch.full((len(found),), i), found)
-            self.states[i, inside] = found
+    def interpolate_nodes(
+        self,
+        trajectories: Tensor,
+        nodes: tuple[Tensor, Tensor, Tensor],
+        states: tuple[Tensor, Tensor, Tensor],
+        slope: Tensor,
+    ) -> None:
+        """Store the quadratic interpolant of three nodes at the times within the last steps.
+
+        The times of the nodes have shape (n,), the states (n, n_latent).  Where there is no first
+        node, because it equals the second one, the ``slope`` there replaces it.
+        """
+        before_t, t, new_t = nodes
+        last = torch.where(new_t >= self.end * (1 - _AT_END), self.end, new_t)
+        inside = (self.times > t[:, None]) & (self.times <= last[:, None])
+        if not inside.any():
+            return
+        rows, time_indices = inside.nonzero(as_tuple=True)
+        before_y, y, new_y = (state[rows] for state in states)
+        h, back = (new_t - t)[rows, None], (t - before_t)[rows, None]
+        s = (self.times[time_indices] - t[rows]).unsqueeze(1)
+        chord = (new_y - y) / h
+        first = torch.where(back > 0, (y - before_y) / back.clamp(min=1e-300), slope[rows])
+        bend = (chord - first) / (h + back)
+        found = self.project(trajectories[rows], y + s * (chord + bend * (s - h)))
+        self.states[trajectories[rows], time_indices] = torch.where(s >= h, new_y, found)
+
+    def project(self, trajectories: Tensor, states: Tensor) -> Tensor:
+        """The corrected states."""
+        return states if self._project is None else self._project(trajectories, states)
 
     def path(self) -> Path:
         """The recorded path."""

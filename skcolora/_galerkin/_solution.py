@@ -31,10 +31,10 @@ class Status(IntEnum):
         return {
             Status.SUCCESS: "was integrated to the end",
             Status.MAX_STEPS: "took all of its `max_steps`; raise `max_steps`; with method='RK4' "
-            "also fewer `substeps`, with other methods a larger `rtol`, or try method='Radau'",
+            "also fewer `substeps`, with other methods a larger `rtol`, or try method='Rosenbrock'",
             Status.NOT_FINITE: "met NaN or infinity; check the equation's right-hand side at its "
             "parameters",
-            Status.STEP_TOO_SMALL: "needed too small time steps; try method='Radau'",
+            Status.STEP_TOO_SMALL: "needed too small time steps; try method='Rosenbrock'",
             Status.REGRESSOR: "is predicted by the regressor",
             Status.MAX_TIME: "was not integrated to the end within `max_time`; raise `max_time`",
         }[self]

@@ -124,8 +124,13 @@ METHODS = {
     "RK4": lambda p, y, t, project: integrate_fixed(
         p.rate, y, t, grid=t[::3], steps_between=5, project=project, max_steps=500
     ),
-    "Radau": lambda p, y, t, project: integrate_implicit(
-        p.rate, y, t, rtol=1e-4, project=project, max_steps=500
+    "Rosenbrock": lambda p, y, t, project: integrate_implicit(
+        p.rate,
+        y,
+        t,
+        error_norm=lambda at, new, lower: p.distance(new, lower) / 1e-4,
+        project=project,
+        max_steps=500,
     ),
 }
 
