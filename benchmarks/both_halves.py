@@ -56,7 +56,12 @@ def measured(task: dict[str, Any]) -> dict[str, Any]:
         fitted = time.perf_counter()
         solution = model.solve(X_new)
         solved = time.perf_counter()
-        fixed = {"fallback": None, "regularization": model.regularization_}
+        settings = {
+            "norm": model.norm_,
+            "regularization": model.regularization_,
+            "free_output": model.free_output_,
+        }
+        fixed: dict[str, Any] = {"fallback": None, **settings}
         alone = CoLoRAGalerkin(
             pde, regressor=FrozenEstimator(network), random_state=task["seed"], **fixed
         ).fit(data.X, data.y)
@@ -65,7 +70,7 @@ def measured(task: dict[str, Any]) -> dict[str, Any]:
             "equation": judged(alone.predict(X_new)),
             "returned": judged(solution.predict()),
             "status": [str(each) for each in solution.status],
-            "regularization": model.regularization_,
+            **settings,
             "fit_seconds": fitted - started,
             "solve_seconds": solved - fitted,
         }
