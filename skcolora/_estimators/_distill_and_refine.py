@@ -17,10 +17,12 @@ from skcolora._estimators._unwrap import find_regressor, replace_regressor, trai
 from skcolora._galerkin import (
     LatentEquation,
     distill,
+    expected_best,
     expected_regressor_errors,
     field_gaps,
     refine,
     renewed_trust,
+    same_weights,
     warn_of_no_gain,
 )
 from skcolora._snapshots import Array, rows_among, validate_parameters
@@ -194,10 +196,11 @@ class DistillAndRefine(UncertainRegressor):
         inner = find_regressor(self.regressor_)
         # The new equation takes its time after the training.  If time is short, the points stay.
         reserve = self._equation_seconds * len(all_parameters) / len(self._X)
+        base = trained_model(self.regressor_, self._order)
         points = self._equation.collocation if reserve > deadline.remaining / 3 else None
         networks, result = refine(
             self._equation.pde,
-            trained_model(self.regressor_, self._order),
+            base,
             self._X,
             candidates,
             max_iter=max_iter,
@@ -205,6 +208,9 @@ class DistillAndRefine(UncertainRegressor):
             seed=self._seed(),
             verbose=int(inner.verbose),
         )
+        if same_weights(networks, base):
+            # No step has reduced the error.
+            return copy.copy(self)
         inputs = self._equation.model.transform(all_parameters)
         refined = inner._with_model(networks, inputs, result.loss_curve, result.error)
         out = copy.copy(self)
@@ -213,7 +219,7 @@ class DistillAndRefine(UncertainRegressor):
         # The errors of the cross-validation are those of the earlier networks.
         out._uncertainty = None
         mine = self._equation
-        if mine.trust is not None:
+        if mine.trust is not None and len(candidates):
             changed = replace(out._equation, trust=mine.trust)
             before, after = self._expected_errors(changed, candidates)
             if after > _WORSE * before:
@@ -221,6 +227,10 @@ class DistillAndRefine(UncertainRegressor):
                 return copy.copy(self)
             gaps = field_gaps(mine.model, changed.model, self._X)
             out._equation = replace(changed, trust=renewed_trust(changed, self._X, gaps))
+            before, after = (expected_best(each._equation, candidates) for each in (self, out))
+            if after > _WORSE * before:
+                warn_of_no_gain("refinement", before, after, "estimator")
+                return copy.copy(self)
         return out
 
     @abstractmethod

@@ -7,7 +7,11 @@ from skcolora._galerkin._agreement import (
     check_network_period,
     parameter_order,
 )
-from skcolora._galerkin._changed_trust import expected_regressor_errors, renewed_trust
+from skcolora._galerkin._changed_trust import (
+    expected_best,
+    expected_regressor_errors,
+    renewed_trust,
+)
 from skcolora._galerkin._checks import (
     check_norm,
     check_options,
@@ -24,7 +28,7 @@ from skcolora._galerkin._refine import refine
 from skcolora._galerkin._snapshot_mesh import points_of_mesh, snapshot_mesh
 from skcolora._galerkin._solution import GalerkinSolution, combine
 from skcolora._galerkin._step_tolerance import step_tolerance
-from skcolora._galerkin._trained_model import TrainedModel, field_gaps
+from skcolora._galerkin._trained_model import TrainedModel, field_gaps, same_weights
 from skcolora._galerkin._trust import Trust, error_ratio, path_difficulty
 from skcolora._galerkin._whitening import can_whiten
 
@@ -48,6 +52,7 @@ __all__ = [
     "combine",
     "distill",
     "error_ratio",
+    "expected_best",
     "expected_regressor_errors",
     "field_gaps",
     "initial_fields",
@@ -56,6 +61,7 @@ __all__ = [
     "points_of_mesh",
     "refine",
     "renewed_trust",
+    "same_weights",
     "sample_modes",
     "snapshot_mesh",
     "step_tolerance",

@@ -122,7 +122,7 @@ def warn_of_fallback(
         )
 
 
-def warn_of_no_gain(what: str, before: float, after: float) -> None:
+def warn_of_no_gain(what: str, before: float, after: float, whose: str = "regressor") -> None:
     """Warn that networks that learnt from the equation are not used.
 
     Parameters
@@ -130,10 +130,12 @@ def warn_of_no_gain(what: str, before: float, after: float) -> None:
     what : str
         Name of the training.
     before, after : float
-        Errors that are expected of the regressor, and would be of the new networks.
+        Errors that are expected now, and would be of the new networks.
+    whose : str, default="regressor"
+        Name of what has these errors.
     """
     _warn(
-        f"CoLoRAGalerkin: the {what} would have made the regressor less accurate, with an expected "
+        f"CoLoRAGalerkin: the {what} would have made the {whose} less accurate, with an expected "
         f"error of {after:.2g} of the variation in place of {before:.2g}, by what both violate of "
         "the equation and change at the training parameters; what was there before is returned.  "
         "Try more steps, or parameters nearer to the training parameters.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -9,7 +10,10 @@ import numpy as np
 from skcolora._galerkin._initial_fields import initial_fields
 from skcolora._galerkin._latent_equation import LatentEquation
 from skcolora._galerkin._trust import Trust
-from skcolora._snapshots import Array
+from skcolora._snapshots import Array, spread_evenly
+
+# Largest number of parameters at which the paths before and after a change are compared.
+_MAX_COMPARED = 4
 
 
 def expected_regressor_errors(
@@ -33,6 +37,18 @@ def expected_regressor_errors(
     solution = equation.regressor_solution(X, equation.model.layout.times, known)
     new = equation.trust.of_regressor(equation.nodes(X), solution)
     return np.concatenate([new, _changed_errors(equation, seen, changes)])
+
+
+def expected_best(equation: LatentEquation, X: Array) -> float:
+    """Mean error that the better half should have at some of the parameters (n, n_parameters)."""
+    X = X[spread_evenly(len(X), _MAX_COMPARED)]
+    times = equation.model.layout.times
+    known = initial_fields(equation.pde, equation.model.layout, X, None)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        solution = equation.integrate(X, times, equation.start(X, known))
+        other = equation.regressor_solution(X, times, known)
+    return float(equation.expected_errors(X, solution, other).min(axis=0).mean())
 
 
 def renewed_trust(equation: LatentEquation, seen: Array, changes: Array) -> Trust:

@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from skcolora._nn import CoLoRANetwork, Hypernetwork, evaluate_latent, free_output
+from skcolora._nn import CoLoRAModel, CoLoRANetwork, Hypernetwork, evaluate_latent, free_output
 from skcolora._snapshots import Array, SnapshotLayout, Units, rows_among, spread_evenly
 from skcolora.utils._torch import any_weight, as_tensor
 
@@ -90,3 +90,12 @@ def field_gaps(model: TrainedModel, other: TrainedModel, X: Array) -> Array:
         size = fields[0].norm().clamp(min=model.units.least_variation * len(times) ** 0.5)
         gaps.append(float((fields[1] - fields[0]).norm() / size))
     return np.array(gaps)
+
+
+def same_weights(networks: CoLoRAModel, model: TrainedModel) -> bool:
+    """Whether networks have the weights of a model."""
+    weights = [*model.network.parameters(), *model.hypernetwork.parameters()]
+    return all(
+        torch.equal(mine, theirs.to(mine))
+        for mine, theirs in zip(networks.parameters(), weights, strict=True)
+    )

@@ -173,10 +173,34 @@ def test_distillation_from_a_wrong_equation(regressor):
     assert relative_l2_error(before, distilled.predict(NEW.X)) < 0.05
 
 
+def test_a_refinement_that_spoils_the_path_is_not_used(regressor, monkeypatch):
+    """Although its regressor is as good as before."""
+    expected = iter([0.1, 0.12])
+    module = "skcolora._estimators._distill_and_refine"
+    monkeypatch.setattr(f"{module}.expected_best", lambda *_: next(expected))
+    monkeypatch.setattr(f"{module}.same_weights", lambda *_: False)
+    monkeypatch.setattr(CoLoRAGalerkin, "_expected_errors", lambda *_: (0.1, 0.1))
+    model = galerkin(regressor)
+    with pytest.warns(UserWarning, match=r"made the estimator less accurate.*0\.12"):
+        refined = model.refine(NEW.X, max_iter=2)
+    np.testing.assert_array_equal(refined.predict(NEW.X), model.predict(NEW.X))
+
+
+def test_a_refinement_without_gain_stands_still(regressor, monkeypatch):
+    monkeypatch.setattr("skcolora._estimators._distill_and_refine.same_weights", lambda *_: True)
+    model = galerkin(regressor)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        refined = model.refine(NEW.X, max_iter=1)
+    assert refined is not model
+    np.testing.assert_array_equal(refined.predict(NEW.X), model.predict(NEW.X))
+
+
 @pytest.mark.parametrize("learn", ["distill", "refine"])
 def test_what_would_be_worse_is_not_used(regressor, monkeypatch, learn):
     model = galerkin(regressor)
     monkeypatch.setattr(CoLoRAGalerkin, "_expected_errors", lambda *_: (0.1, 0.12))
+    monkeypatch.setattr("skcolora._estimators._distill_and_refine.same_weights", lambda *_: False)
     with pytest.warns(UserWarning, match=r"would have made the regressor less accurate.*0\.12"):
         learnt = getattr(model, learn)(NEW.X, max_iter=1)
     kept = learnt if learn == "distill" else learnt.regressor_
