@@ -105,7 +105,7 @@ class DistillAndRefine(UncertainRegressor):
             verbose=int(inner.verbose),
         )
         if not found.result.losses:
-            return copy.deepcopy(self.regressor_)
+            return replace_regressor(self.regressor_, copy.deepcopy(inner))
         out = inner._with_model(
             found.networks, found.inputs, found.result.loss_curve, found.result.error
         )
@@ -115,7 +115,7 @@ class DistillAndRefine(UncertainRegressor):
         before, after = self._expected_errors(replace(self._equation, model=model), new)
         if after > _WORSE * before:
             warn_of_no_gain("distillation", before, after)
-            return copy.deepcopy(self.regressor_)
+            return replace_regressor(self.regressor_, copy.deepcopy(inner))
         return learnt
 
     def _expected_errors(self, changed: LatentEquation, candidates: Array) -> tuple[float, float]:
@@ -165,7 +165,8 @@ class DistillAndRefine(UncertainRegressor):
         -------
         refined : CoLoRAGalerkin
             A fitted copy; this estimator stays as it is.  The copy does not know how wrong its
-            predictions may be, as the cross-validation was that of other networks.
+            predictions may be, as the cross-validation was that of other networks.  If no step has
+            reduced the error, the copy is the same as this estimator.
 
         Raises
         ------
@@ -181,8 +182,9 @@ class DistillAndRefine(UncertainRegressor):
             If the equation is still violated by more than a tenth of the field.
         UserWarning
             If the training is interrupted (Ctrl-C); the best weights so far are kept.  If the
-            refined networks are expected to be less accurate at X and at the training parameters,
-            by what they violate of the equation; a copy of this estimator is then returned.
+            refined networks, or the paths in them, are expected to be less accurate at X and at the
+            training parameters, by what they violate of the equation; a copy of this estimator is
+            then returned.
 
         References
         ----------
