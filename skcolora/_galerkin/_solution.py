@@ -53,7 +53,8 @@ class GalerkinSolution:
     times : ndarray of shape (n_times,)
         Times of the states, in seconds where the times of ``fit`` are dates.
     latent : ndarray of shape (n_trajectories, n_times, n_latent)
-        Latent states φ.
+        Latent states φ.  With a free output the last ones are changes of the matrix of the last
+        layer, row by row.
     residual : ndarray of shape (n_trajectories, n_times)
         Relative residual ``‖J φ̇ - f‖ / ‖f‖``, the share of the right-hand side outside the tangent
         space of the network.  The divisor is at least a tenth of its largest value on the path.
