@@ -54,7 +54,8 @@ def diagnose(
     found = projection.solve(trajectories, at, states)
     if rates is not None:
         moved = trajectories, at, states, rates[trajectories, time_indices]
-        found = found._replace(residual=projection.gaps(*moved), defect=projection.defects(*moved))
+        rows = projection.residuals(*moved)
+        found = found._replace(residual=rows.norm(dim=1), defect=projection.minimized(rows))
     entries = [*found[1:], projection.size(states)]
     residual, size, condition, rank, defect, fields = (
         _interpolate(entry, trajectories, at, path.states, times) for entry in entries

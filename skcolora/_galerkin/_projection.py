@@ -216,10 +216,8 @@ class Projection:
         """Residuals ``‖J φ̇ - f‖`` in L2 of given rates (n_states, n_latent), (n_states,)."""
         return self.residuals(trajectories, t, latent, rates).norm(dim=1)
 
-    @torch.no_grad()
-    def defects(self, trajectories: Tensor, t: Tensor, latent: Tensor, rates: Tensor) -> Tensor:
-        """Residuals of given rates in the norm that is minimised, (n_states,)."""
-        rows = self.residuals(trajectories, t, latent, rates)
+    def minimized(self, rows: Tensor) -> Tensor:
+        """Norms of rows (n_states, n_rows), in the norm that is minimised, (n_states,)."""
         functionals = self.collocation.functionals
         return (rows if functionals is None else rows @ functionals.T).norm(dim=1)
 
