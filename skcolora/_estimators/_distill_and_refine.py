@@ -221,7 +221,7 @@ class DistillAndRefine(UncertainRegressor):
         # The errors of the cross-validation are those of the earlier networks.
         out._uncertainty = None
         mine = self._equation
-        if mine.trust is not None and len(candidates):
+        if mine.trust is not None:
             changed = replace(out._equation, trust=mine.trust)
             before, after = self._expected_errors(changed, candidates)
             if after > _WORSE * before:
@@ -229,7 +229,9 @@ class DistillAndRefine(UncertainRegressor):
                 return copy.copy(self)
             gaps = field_gaps(mine.model, changed.model, self._X)
             out._equation = replace(changed, trust=renewed_trust(changed, self._X, gaps))
-            before, after = (expected_best(each._equation, candidates) for each in (self, out))
+            # Without candidates the paths at training parameters are compared.
+            some = candidates if len(candidates) else self._X
+            before, after = (expected_best(each._equation, some) for each in (self, out))
             if after > _WORSE * before:
                 warn_of_no_gain("refinement", before, after, "estimator")
                 return copy.copy(self)

@@ -65,9 +65,9 @@ class GalerkinSolution:
     error_indicator : ndarray of shape (n_trajectories, n_times)
         ``(‖û(0) - u₀‖ + ∫ ‖J φ̇ - f‖ dt) / ‖û(t) - ū‖`` for scaled fields, where the divisor is
         at least a tenth of the variation of the snapshots, and ‖J φ̇ - f‖ is in the norm that was
-        minimised.  In "L2" it bounds the relative error, up to
-        collocation and time-stepping errors, if neighbouring solutions of the equation do not
-        diverge.  Otherwise it only ranks the trajectories.
+        minimised.  In "L2" it bounds the relative error, up to collocation and time-stepping
+        errors, if neighbouring solutions of the equation do not diverge.  Otherwise it only ranks
+        the trajectories.
     outside : ndarray of shape (n_trajectories,)
         Distance by which the path leaves the box of the training states, relative to the
         diagonal of that box.  A length in the latent space is measured by the change of the field.

@@ -51,7 +51,7 @@ class CoLoRANetwork(nn.Module):
     n_latent : int
         Number of online weights.
     n_free : int
-        How many of them have no trained values, see `free_output`.
+        How many of them are entries of the last layer's matrix, see `free_output`.
 
     Notes
     -----
