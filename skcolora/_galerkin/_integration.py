@@ -202,9 +202,8 @@ def integrate_implicit(
     See `integrate` for the arguments.
     """
     recorder = PathRecorder(start, times, project, deadline)
-    t = start.new_zeros(len(start))
     h = start.new_full((len(start),), _FIRST_STEP) * recorder.end
-    implicit_steps(recorder, rate, t, start, h, error_norm=error_norm, max_steps=max_steps)
+    implicit_steps(recorder, rate, start, h, error_norm=error_norm, max_steps=max_steps)
     return recorder.path()
 
 

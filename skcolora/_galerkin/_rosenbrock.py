@@ -42,14 +42,13 @@ _DIFFERENCE = 1e-6
 def implicit_steps(
     recorder: PathRecorder,
     rate: Rate,
-    t: Tensor,
-    y: Tensor,
+    start: Tensor,
     h: Tensor,
     *,
     error_norm: ErrorNorm,
     max_steps: int,
 ) -> None:
-    """Advance all active trajectories to the end by the W-method ROS34PW2 [1]_.
+    """Advance all active trajectories from time 0 to the end by the W-method ROS34PW2 [1]_.
 
     The matrix A of a step is the Jacobian of the rate, by differences: all directions of all
     trajectories are evaluated at once.  Its errors do not change the order of the method.
@@ -60,25 +59,23 @@ def implicit_steps(
         Record of the trajectories.
     rate : callable
         Time derivative of the states.
-    t : Tensor of shape (n,)
-        Times that the trajectories have reached.
-    y : Tensor of shape (n, n_latent)
-        States at these times.
+    start : Tensor of shape (n, n_latent)
+        States at time 0.
     h : Tensor of shape (n,)
         First steps.
     error_norm : callable
         Distance of the solutions of orders 3 and 2, in units of the tolerance.
     max_steps : int
-        Maximum number of steps of a trajectory, those before included.
+        Maximum number of accepted and rejected steps of a trajectory.
 
     References
     ----------
     .. [1] J. Rang and L. Angermann, "New Rosenbrock W-methods of order 3 for partial differential
        algebraic equations of index 1", BIT 45 (2005), 761-787.
     """
-    t, y, h, end = t.clone(), y.clone(), h.clone(), recorder.end
+    t, y, h, end = start.new_zeros(len(start)), start.clone(), h.clone(), recorder.end
     before_t, before_y = t.clone(), y.clone()
-    attempts = recorder.n_steps + recorder.n_rejected
+    attempts = torch.zeros(len(start), dtype=torch.long)
     matrices = y.new_zeros(*y.shape, y.shape[1])
     drifts, slopes = torch.zeros_like(y), torch.zeros_like(y)
     is_new = torch.ones(len(y), dtype=torch.bool)
