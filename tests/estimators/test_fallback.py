@@ -129,6 +129,13 @@ def test_expected_errors():
     assert np.allclose(theirs, np.hypot([1e-3, 1.5e-3, 4e-3], [0.0, rise, rise]))
 
 
+def test_an_indicator_within_those_of_the_neighbours_tells_nothing():
+    """Between indicators of 1 and 2 no curve says where 1.9 is unusual, and where it is not."""
+    steep = replace(TRUST, indicators=np.array([[1.0, 1.0], [2.0, 2.0], [2.0, 2.0]]))
+    expected = steep.of_regressor(np.array([[0.1], [0.1]]), paths(1.9, 2.1))
+    assert np.allclose(expected, np.hypot(1.1e-3, [0.0, 0.2 * np.sqrt(2.1**2 - 2.0**2)]))
+
+
 def test_what_is_usual_depends_on_the_time():
     """An indicator that grows from 0 to 1 is usual at both ends, whatever times are asked for."""
     growing = replace(TRUST, indicators=np.tile([0.0, 1.0], (3, 1)))
