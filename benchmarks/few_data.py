@@ -215,13 +215,16 @@ def networks(record: Record, case: Case, data: Split, args: argparse.Namespace, 
     some = data.y_new[:, :: max(1, data.y_new.shape[1] // 10)]
     add("CoLoRARegressor", lambda: galerkin.regressor_.predict(data.X_new))
     add("CoLoRAGalerkin", lambda: galerkin.predict(data.X_new))
-    add("CoLoRAGalerkin.distill", lambda: distilled(galerkin))
-    add("best fit of the decoder", lambda: inner.decode(inner.encode(some)), some)
+    if args.distill:
+        add("CoLoRAGalerkin.distill", lambda: distilled(galerkin))
+        add("best fit of the decoder", lambda: inner.decode(inner.encode(some)), some)
 
     started = time.perf_counter()
-    after = ("refine", "refine, its regressor_", "refine, then distill")
+    after = ["refine", "refine, its regressor_", *["refine, then distill"] * args.distill]
     try:
-        refined = galerkin.refine(case.candidates, max_iter=args.refinement_steps)
+        refined = galerkin.refine(
+            case.candidates, max_iter=args.refinement_steps, max_time=args.refinement_time
+        )
     except ValueError as error:  # the equation had no finite residual
         for model in after:
             about["model"] = f"CoLoRAGalerkin.{model}"
@@ -233,7 +236,7 @@ def networks(record: Record, case: Case, data: Split, args: argparse.Namespace, 
         lambda: refined.regressor_.predict(data.X_new),
         lambda: distilled(refined),
     )
-    for model, predict in zip(after, predictions, strict=True):
+    for model, predict in zip(after, predictions, strict=False):
         add(f"CoLoRAGalerkin.{model}", predict)
 
 
@@ -264,6 +267,8 @@ def main() -> None:
     parser.add_argument("--counts", type=int, nargs="+", default=[2, 3, 4, 5, 7])
     parser.add_argument("--max-time", type=float, default=240.0, help="seconds of each training")
     parser.add_argument("--refinement-steps", type=int, default=300)
+    parser.add_argument("--refinement-time", type=float, help="seconds of each refinement")
+    parser.add_argument("--distill", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--modes", type=int, default=7, help="of the linear models")
     parser.add_argument("--solved", action="store_true", help="snapshots of our own solver")
     parser.add_argument("--cache", help="folder in which these are kept")
