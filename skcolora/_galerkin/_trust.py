@@ -10,6 +10,9 @@ from sklearn.neighbors import KNeighborsRegressor
 from skcolora._galerkin._solution import GalerkinSolution
 from skcolora._snapshots import Array
 
+# Indicators of the regressor above those of the nearest snapshots by less than this factor are
+# usual: a small excess of large indicators is noise.
+_USUAL = 1.1
 # In place of infinite errors and indicators, which have no mean.
 _LARGEST = 1e100
 
@@ -33,8 +36,7 @@ class Trust:
     expected to be ``ratio d``.  The regressor has learnt the snapshots: there it has an error r,
     and violates the equation by d₀ where this does not matter, at shocks or in thin layers.  What
     it violates beyond that is an error as it is for the equation, so that
-    ``sqrt(r² + ratio² (d² - d₀²))`` is expected, with the mean r and the largest
-    d₀ of the nearest snapshots.
+    ``sqrt(r² + ratio² (d² - d₀²))`` is expected, with r and d₀ of the nearest snapshots.
     """
 
     ratio: float
@@ -76,16 +78,16 @@ class Trust:
     def nearest(self, nodes: Array, times: Array) -> tuple[Array, Array]:
         """r and d₀ at some times, of the nearest snapshots.
 
-        r is weighted by the inverse distance.  d₀ is the largest one: an indicator between those
-        of the neighbours tells nothing, and a small excess of large ones would be mere noise.
+        Both are weighted by the inverse distance; d₀ is somewhat larger, as indicators vary.
         """
         k = min(len(self.nodes), self.nodes.shape[1] + 1)
         near = KNeighborsRegressor(k, weights="distance")
-        near.fit(self.nodes, np.minimum(self.errors, _LARGEST))
         finite = np.nan_to_num(self.indicators, nan=_LARGEST, posinf=_LARGEST).clip(max=_LARGEST)
-        usual = [np.interp(times, self.times, row**2).mean() ** 0.5 for row in finite]
-        neighbours = near.kneighbors(nodes, return_distance=False)
-        return near.predict(nodes), np.array(usual)[neighbours].max(axis=1)
+        errors = np.minimum(self.errors, _LARGEST)
+        near.fit(self.nodes, np.column_stack([errors, finite**2]))
+        error, *squares = near.predict(nodes).T
+        usual = [np.interp(times, self.times, row).mean() for row in np.transpose(squares)]
+        return error, _USUAL * np.sqrt(usual)
 
 
 def error_ratio(indicators: Array, errors: Array) -> float:

@@ -125,15 +125,15 @@ def test_expected_errors():
     nodes = np.array([[0.0], [0.5], [2.0]])
     mine, theirs = TRUST.expected(nodes, paths(0.1, np.inf, 0.5), paths(0.2, 0.5, 0.5))
     assert np.allclose(mine, [0.02, np.inf, 0.1])
-    rise = 0.2 * 0.4
+    rise = 0.2 * np.sqrt(0.5**2 - 0.33**2)
     assert np.allclose(theirs, np.hypot([1e-3, 1.5e-3, 4e-3], [0.0, rise, rise]))
 
 
-def test_an_indicator_within_those_of_the_neighbours_tells_nothing():
-    """Between indicators of 1 and 2 no curve says where 1.9 is unusual, and where it is not."""
-    steep = replace(TRUST, indicators=np.array([[1.0, 1.0], [2.0, 2.0], [2.0, 2.0]]))
-    expected = steep.of_regressor(np.array([[0.1], [0.1]]), paths(1.9, 2.1))
-    assert np.allclose(expected, np.hypot(1.1e-3, [0.0, 0.2 * np.sqrt(2.1**2 - 2.0**2)]))
+def test_a_small_excess_of_an_indicator_tells_nothing():
+    """Indicators of 2 at the snapshots are no more precise than 2.1 elsewhere is unusual."""
+    large = replace(TRUST, indicators=np.full((3, 2), 2.0))
+    expected = large.of_regressor(np.array([[0.1], [0.1]]), paths(2.1, 2.5))
+    assert np.allclose(expected, np.hypot(1.1e-3, [0.0, 0.2 * np.sqrt(2.5**2 - 2.2**2)]))
 
 
 def test_what_is_usual_depends_on_the_time():
