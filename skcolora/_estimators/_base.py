@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator, MultiOutputMixin, RegressorMixin
 from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.metrics import r2_score
 
-from skcolora._snapshots import Array, SnapshotLayout, check_real
+from skcolora._snapshots import Array, SnapshotLayout, check_real, marks_as_nan
 from skcolora.utils._stack import caller_stacklevel
 
 # Parameters that several classes share, by what stands for them in the docstrings.
@@ -119,7 +119,8 @@ class SnapshotRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # typ
         Returns
         -------
         score : float
-            The best value is 1.  Minus infinity where the prediction holds NaN, because a
+            The best value is 1.  With ``missing="ignore"`` values that were not observed do not
+            count.  Minus infinity where the prediction holds NaN, because a
             trajectory could not be integrated to the end.
 
         Raises
@@ -128,17 +129,26 @@ class SnapshotRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # typ
             If y has another shape than the prediction.
         """
         predicted = self.predict(X)
-        true = np.asarray(check_real(y, "y"))
+        true = np.asarray(check_real(marks_as_nan(y) if self._ignores_gaps else y, "y"))
         if true.shape != predicted.shape:
             raise ValueError(
                 f"y has shape {true.shape}; expected {predicted.shape}, the shape of the "
                 "prediction.  Give y in the layout of `fit`, with the same order of axes."
             )
-        if sample_weight is not None:
-            sample_weight = np.repeat(sample_weight, predicted.size // len(predicted))
         if not np.isfinite(predicted).all():
             return -np.inf
-        return float(r2_score(true.ravel(), predicted.ravel(), sample_weight=sample_weight))
+        observed = np.ones(true.shape, dtype=bool)
+        if self._ignores_gaps:
+            observed = ~np.isnan(true)
+        if sample_weight is not None:
+            counts = observed.reshape(len(true), -1).sum(axis=1)
+            sample_weight = np.repeat(sample_weight, counts)
+        return float(r2_score(true[observed], predicted[observed], sample_weight=sample_weight))
+
+    @property
+    def _ignores_gaps(self) -> bool:
+        """Whether NaN in snapshots is a value that was not observed."""
+        return getattr(self, "missing", "error") == "ignore"
 
     def __getstate__(self) -> dict[str, Any]:
         return {**super().__getstate__(), _VERSION: _current_version()}

@@ -33,6 +33,7 @@ from skcolora._nn import (
     Hypernetwork,
 )
 from skcolora._snapshots import (
+    MISSING,
     ON_EXTRAPOLATION,
     PARAMETER_SCALES,
     Array,
@@ -126,10 +127,13 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
         Continue from the weights of the last ``fit`` if the shapes of the data and the
         architecture have not changed.
     {on_extrapolation}
+    missing : {"error", "ignore"}, default="error"
+        What NaN, masked entries and fill values in y mean.  "error": they are mistakes.  "ignore":
+        these values were not observed, and the training does not see them; no gap is filled.
     device : str, default="auto"
         A torch device.  "auto" is CUDA where it is available.
     dtype : {"auto", "float32", "float64"}, default="auto"
-        Precision of the fitted network and of its predictions.  "auto" is the precision of y.
+        Precision of the fitted network and its predictions.  "auto" is the precision of y.
     random_state : int, RandomState instance or None, default=None
         Seed of the initial weights and of the samples.  With an int, and the same number of torch
         threads, the fit is the same each time on the same machine, unless ``max_time`` ends it or
@@ -207,8 +211,7 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
     .. [3] G. Goldshlager, N. Abrahamsen, L. Lin, "A Kaczmarz-inspired approach to
        accelerate the optimization of neural network wavefunctions", J. Comput. Phys.
        516 (2024), arXiv:2401.10190.
-    .. [4] H. Wendland, "Scattered Data Approximation", Cambridge University Press (2004),
-       chapter 11.
+    .. [4] H. Wendland, "Scattered Data Approximation", Cambridge (2004), chapter 11.
 
     Examples
     --------
@@ -244,6 +247,7 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
         "cv": [None, StrOptions({"once"}), Interval(Integral, 2, None, closed="left")],
         "warm_start": ["boolean"],
         "on_extrapolation": [StrOptions(set(ON_EXTRAPOLATION))],
+        "missing": [StrOptions(set(MISSING))],
         "device": [str],
         "dtype": [StrOptions({"auto", "float32", "float64"})],
         "random_state": ["random_state"],
@@ -273,6 +277,7 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
         cv: int | str | None = "once",
         warm_start: bool = False,
         on_extrapolation: str = "warn",
+        missing: str = "error",
         device: str = "auto",
         dtype: str = "auto",
         random_state: Any = None,
@@ -298,6 +303,7 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
         self.cv = cv
         self.warm_start = warm_start
         self.on_extrapolation = on_extrapolation
+        self.missing = missing
         self.device = device
         self.dtype = dtype
         self.random_state = random_state
@@ -345,17 +351,23 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
         they are read.  One chunk of a dataset should hold one snapshot or a few.
         scikit-learn's cross-validation copies the trajectories of a fold into memory.  Dask
         arrays (``dask.array.from_array(dataset)``) are sliced lazily instead.
+
+        With ``missing="ignore"`` runs may have their own times, see `SnapshotData.from_runs`, end
+        early, or miss sensors or cells.  A snapshot counts as much as the share of it that was
+        observed.  Each trajectory and field needs a value, and each snapshot of a stored y.
         """
         deadline = Deadline(self.max_time)
         adapted_layers = check_architecture(self)
         device = resolve_device(self.device)
-        X, rows, layout = validate_rows(self, X, y, times=self.times, points=self.points)
+        X, rows, layout = validate_rows(
+            self, X, y, times=self.times, points=self.points, missing=self.missing
+        )
         period = check_period(self.period, layout.grid)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
         fraction = self.validation_fraction if self.early_stopping else None
         check_folds(self.cv, rows, fraction)
         aside = set_aside(len(X), fraction, seed)
-        logarithmic = choose_logarithms(X, rows, self.parameter_scale, ~aside)
+        logarithmic = choose_logarithms(X, rows, self.parameter_scale, ~aside, layout.times)
         points, n_fields = layout.grid.points, layout.n_fields
         units = Units.of(X[~aside], layout.times, points, period, n_fields, logarithmic)
         # A constant field is not learnt, so that the model would not continue with it.
@@ -520,15 +532,6 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
         self.parameter_scale_ = ["log" if log else "linear" for log in units.parameters.logarithmic]
         self.time_scale_ = "log" if units.times.coordinate.logarithmic else "linear"
         return self
-
-    def _set_model(self, model: CoLoRAModel) -> None:
-        model.requires_grad_(False)
-        self.network_, self.hypernetwork_ = model.network, model.hypernetwork
-        self.n_latent_ = self.network_.n_latent
-        self.n_weights_ = sum(p.numel() for p in model.parameters())
-
-    def _set_history(self, loss_curve: list[float], error: float) -> None:
-        self.loss_curve_, self.n_iter_, self.best_loss_ = loss_curve, len(loss_curve), error
 
     def _set_folds(self, folds: list[Fold], seen: float = 0.0) -> None:
         """The trajectories that were left out, and the errors that they say others have."""

@@ -295,7 +295,9 @@ class CoLoRAGalerkin(BothHalves):
         where = "regressor=CoLoRARegressor(times=..., points=..., period=pde.period)"
         check_grid_is_given(pde, inner.times, inner.points, where)
         named = X if hasattr(X, "columns") else None
-        X, rows, layout = validate_rows(self, X, y, times=inner.times, points=inner.points)
+        X, rows, layout = validate_rows(
+            self, X, y, times=inner.times, points=inner.points, missing=inner.missing
+        )
         given = X
         self._order = parameter_order(pde, getattr(self, "feature_names_in_", None))
         X = self._in_order(X)

@@ -22,7 +22,7 @@ from skcolora._galerkin import (
     path_difficulty,
 )
 from skcolora._nn import decode_rows
-from skcolora._snapshots import Array, StoredRows, spread_evenly
+from skcolora._snapshots import Array, StoredRows, observed_times, spread_evenly
 from skcolora.utils._deadline import Deadline
 from skcolora.utils._torch import as_tensor
 
@@ -200,7 +200,10 @@ class _Truth:
         some: Any,
     ) -> None:
         layout = equation.model.layout
-        self._times = spread_evenly(layout.n_times, _MAX_TIMES)
+        observed = np.arange(layout.n_times)
+        if not isinstance(rows, StoredRows):
+            observed = observed_times(rows[some])
+        self._times = observed[spread_evenly(len(observed), _MAX_TIMES)]
         points = np.random.default_rng(0).permutation(layout.grid.n_points)[:_MAX_POINTS]
         self._layout = layout.at_numbers(layout.times[self._times], layout.grid.points[points])
         self._units = regressor._units

@@ -12,7 +12,7 @@ from sklearn.utils.validation import check_is_fitted
 from torch import Tensor
 
 from skcolora._estimators._base import SnapshotRegressor
-from skcolora._nn import CoLoRANetwork, Hypernetwork, decode_rows, evaluate_latent
+from skcolora._nn import CoLoRAModel, CoLoRANetwork, Hypernetwork, decode_rows, evaluate_latent
 from skcolora._snapshots import Array, SnapshotLayout, Units, as_real_floats, validate_parameters
 from skcolora._training import encode_fields
 from skcolora.utils._torch import (
@@ -29,6 +29,10 @@ class LatentStates(SnapshotRegressor):
     network_: CoLoRANetwork
     hypernetwork_: Hypernetwork
     n_latent_: int
+    n_weights_: int
+    loss_curve_: list[float]
+    n_iter_: int
+    best_loss_: float
     device: str
     _units: Units
     _X: Array
@@ -136,3 +140,12 @@ class LatentStates(SnapshotRegressor):
             if name in state and next(state[name].parameters()).device.type != "cpu":
                 state[name] = copy.deepcopy(state[name]).cpu()
         return state
+
+    def _set_model(self, model: CoLoRAModel) -> None:
+        model.requires_grad_(False)
+        self.network_, self.hypernetwork_ = model.network, model.hypernetwork
+        self.n_latent_ = self.network_.n_latent
+        self.n_weights_ = sum(p.numel() for p in model.parameters())
+
+    def _set_history(self, loss_curve: list[float], error: float) -> None:
+        self.loss_curve_, self.n_iter_, self.best_loss_ = loss_curve, len(loss_curve), error

@@ -14,8 +14,10 @@ from skcolora._snapshots import (
     Array,
     SnapshotLayout,
     Units,
+    has_gaps,
     leave_one_out_power,
     merge_close,
+    observed_times,
     spread_evenly,
 )
 
@@ -135,6 +137,10 @@ def when_seen(
 def _errors_at(
     regressor: Any, layout: SnapshotLayout, X: Array, rows: Array, chosen: NDArray[np.intp]
 ) -> Array:
+    if has_gaps(rows) and len(chosen) > 1:
+        # Each trajectory has its own observed times.
+        each = [_errors_at(regressor, layout, X, rows, one) for one in chosen[:, None]]
+        return np.concatenate(each)
     some, true = sample(layout, rows, chosen)
     predicted = regressor._evaluate(regressor._latent(X[chosen], some.times), some)
     return trajectory_errors(regressor._units, true, predicted)
@@ -143,8 +149,12 @@ def _errors_at(
 def sample(
     layout: SnapshotLayout, rows: Array, chosen: Any, max_values: int = _MAX_VALUES
 ) -> tuple[SnapshotLayout, Array]:
-    """A part of the times and points, the last time among them, and some trajectories there."""
-    times = spread_evenly(layout.n_times, _MAX_TIMES)
+    """A part of the times and points, the last time among them, and some trajectories there.
+
+    The times are among those at which something was observed.
+    """
+    observed = observed_times(rows[chosen])
+    times = observed[spread_evenly(len(observed), _MAX_TIMES)]
     n_points = max(1, min(layout.grid.n_points, max_values // (len(times) * max(len(chosen), 1))))
     points = np.random.default_rng(0).permutation(layout.grid.n_points)[:n_points]
     some = layout.at_numbers(layout.times[times], layout.grid.points[points])
@@ -183,7 +193,8 @@ def errors_of(
             continue
         errors[k] = trajectory_errors(regressor._units, true, predicted)[0]
         # Sensitivities are expensive, and of interest only where the misfit is large.
-        misfit = np.abs((predicted - true) * regressor._units.fields.slope).max(axis=(0, 1, 3))
+        misfit = np.abs((predicted - true) * regressor._units.fields.slope)
+        misfit = np.nan_to_num(misfit).max(axis=(0, 1, 3))
         worst = np.argsort(misfit)[-_PEAK_POINTS:]
         there = some.at(None, some.grid.points[worst])
         scale = spread(regressor, X[k : k + 1], there)
@@ -200,21 +211,29 @@ def failed_fold(train: Any, test: Any) -> Fold:
 def trajectory_errors(units: Units, true: Array, predicted: Array) -> Array:
     """Errors (n,) of trajectories relative to their variation about the training snapshots.
 
-    They are ``‖(û - u) / σ‖ / ‖(u - ū) / σ‖`` with norms over all times, points and fields, and the
-    mean ū and the standard deviation σ of each field.
+    They are ``‖(û - u) / σ‖ / ‖(u - ū) / σ‖`` with norms over all observed times, points and
+    fields, and the mean ū and the standard deviation σ of each field.  They are NaN for
+    trajectories without any observed value.
     """
     scaled = units.fields.apply(true)
     difference = units.fields.apply(predicted) - scaled
-    misfits, sizes = (
-        np.sqrt(np.square(part).sum(axis=3).mean(axis=(1, 2))) for part in (difference, scaled)
-    )
+    misfits, sizes = (_root_mean_square(part, ~np.isnan(true)) for part in (difference, scaled))
     # Constant snapshots have no variation and no error.
     least = max(units.least_variation, np.finfo(float).tiny)
     return np.asarray(misfits / np.maximum(sizes, least))
 
 
+def _root_mean_square(values: Array, observed: NDArray[np.bool_]) -> Array:
+    """Root mean squares (n,) of observed values; of several fields the sum of their squares."""
+    n_observed = np.count_nonzero(observed, axis=(1, 2, 3)).astype(np.float64)
+    squares = np.square(values).sum(axis=(1, 2, 3), where=observed) * values.shape[3]
+    nan = np.full(len(values), np.nan)
+    return np.sqrt(np.divide(squares, n_observed, where=n_observed > 0, out=nan))
+
+
 def peak_errors(true: Array, predicted: Array, scale: Array) -> Array:
     """Largest errors of trajectories in units of ``scale``, (n,); constant fields do not count."""
     misfit = np.abs(np.asarray(predicted, dtype=np.float64) - true)
+    misfit[np.isnan(true)] = 0.0
     ratio = np.divide(misfit, scale, out=np.zeros_like(misfit), where=scale > 0)
     return np.asarray(ratio.max(axis=(1, 2, 3)))

@@ -7,6 +7,13 @@ from skcolora._snapshots._extrapolation import (
     ExtrapolationWarning,
     check_extrapolation,
 )
+from skcolora._snapshots._gaps import (
+    MISSING,
+    has_gaps,
+    interpolate_gaps,
+    marks_as_nan,
+    observed_times,
+)
 from skcolora._snapshots._grid import Grid, check_period, check_points
 from skcolora._snapshots._layout import SnapshotLayout, infer_layout, parameter_time_rows
 from skcolora._snapshots._packing import LEAVE_OUT, fill_values, packing
@@ -37,6 +44,7 @@ from skcolora._snapshots._validation import (
 __all__ = [
     "LEAVE_OUT",
     "MAX_RESIDENT",
+    "MISSING",
     "ON_EXTRAPOLATION",
     "PARAMETER_SCALES",
     "VARIATION_FLOOR",
@@ -60,14 +68,18 @@ __all__ = [
     "column_scale",
     "field_scale",
     "fill_values",
+    "has_gaps",
     "infer_layout",
+    "interpolate_gaps",
     "interpolate_in_space",
     "interpolate_in_time",
     "inverse_scale",
     "is_constant",
     "is_stored",
     "leave_one_out_power",
+    "marks_as_nan",
     "merge_close",
+    "observed_times",
     "packing",
     "parameter_scale",
     "parameter_time_rows",

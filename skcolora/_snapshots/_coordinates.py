@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy.linalg import lstsq
 from scipy.spatial.distance import cdist
 
+from skcolora._snapshots._gaps import has_gaps, interpolate_gaps
 from skcolora._snapshots._grid import Array
 from skcolora._snapshots._stored import StoredRows
 from skcolora._snapshots._units import column_scale, field_scale, merge_close, to_coordinates
@@ -37,6 +38,7 @@ def choose_logarithms(
     rows: Array | StoredRows,
     scale: str | Sequence[str] = "auto",
     among: NDArray[np.bool_] | None = None,
+    times: Array | None = None,
 ) -> NDArray[np.bool_]:
     """Mask (n_parameters,) of the parameters that are mapped by their logarithm.
 
@@ -48,10 +50,13 @@ def choose_logarithms(
     ----------
     X : ndarray of shape (n, n_parameters)
     rows : ndarray or StoredRows of shape (n, n_times, n_points, n_fields)
+        Gaps are filled by interpolation in time, for this choice only.
     scale : str or sequence of str
         One of `PARAMETER_SCALES`, or one for each parameter.
     among : ndarray of bool of shape (n,), optional
         Trajectories whose snapshots decide.  A logarithm exists at the others too.  None: all.
+    times : ndarray of shape (n_times,), optional
+        Times of the snapshots.  None: equally spaced.
 
     Raises
     ------
@@ -68,7 +73,7 @@ def choose_logarithms(
     if not (chosen & ~fixed).any() or len(distinct) < 3:
         return chosen
     kept = distinct[spread_evenly(len(distinct), _MAX_TRAJECTORIES)]
-    X, gram = X[kept], _gram(rows, kept)
+    X, gram = X[kept], _gram(rows, kept, times)
     error, improved = interpolation_error(to_coordinates(X, chosen), gram), True
     while improved and (chosen & ~fixed).any():
         trials = []
@@ -141,7 +146,7 @@ def _may_be_logarithmic(X: Array) -> NDArray[np.bool_]:
     return positive
 
 
-def _gram(rows: Array | StoredRows, trajectories: Any) -> Array:
+def _gram(rows: Array | StoredRows, trajectories: Any, all_times: Array | None) -> Array:
     """Inner products of scaled trajectories, from a sample of their times and points."""
     _, n_times, n_points, _ = rows.shape
     stored = isinstance(rows, StoredRows)
@@ -151,8 +156,14 @@ def _gram(rows: Array | StoredRows, trajectories: Any) -> Array:
         sample = np.array(
             [[rows.read(int(i * n_times + t))[points] for t in times] for i in trajectories]
         )
+    elif has_gaps(rows):
+        all_times = np.arange(float(n_times)) if all_times is None else all_times
+        some = rows[np.ix_(trajectories, np.arange(n_times), points)]
+        sample = interpolate_gaps(some, all_times)[:, times]
     else:
         sample = rows[np.ix_(trajectories, times, points)]
+    # A stored snapshot may have gaps that all of them have.
+    sample = np.nan_to_num(sample, nan=0.0)
     scale = field_scale(sample.reshape(-1, *sample.shape[2:]))
     flat = scale.apply(sample).reshape(len(sample), -1)
     return np.asarray(flat @ flat.T)

@@ -31,13 +31,18 @@ class FillValues(NamedTuple):
         """Number of values that are missing data, and a description of their mark."""
         for name, marks in self.marks.items():
             for mark in marks:
-                # Attributes often have another precision than the values.
-                with np.errstate(over="ignore"):
-                    same = np.asarray(mark, values.dtype if values.dtype.kind == "f" else None)
-                n = int(np.count_nonzero(values == same))
+                n = int(np.count_nonzero(_equal(values, mark)))
                 if n:
                     return n, f"{name} = {mark:g}"
         return 0, ""
+
+    def mask(self, values: NDArray[Any]) -> NDArray[np.bool_]:
+        """Mask of the values that are missing data."""
+        out = np.zeros(values.shape, dtype=bool)
+        for marks in self.marks.values():
+            for mark in marks:
+                out |= _equal(values, mark)
+        return out
 
     def check(self, values: NDArray[Any], name: str) -> None:
         """Raise a ValueError if a value stands for missing data."""
@@ -47,6 +52,13 @@ class FillValues(NamedTuple):
                 f"`{name}` must have no missing data; got {n} of {values.size} values equal to "
                 f"{mark}, which marks missing data.  {LEAVE_OUT}"
             )
+
+
+def _equal(values: NDArray[Any], mark: Any) -> NDArray[np.bool_]:
+    # Attributes often have another precision than the values.
+    with np.errstate(over="ignore"):
+        same = np.asarray(mark, values.dtype if values.dtype.kind == "f" else None)
+    return np.asarray(values == same)
 
 
 def fill_values(dataset: Any) -> FillValues:

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
+from skcolora._snapshots._gaps import marks_as_nan
 from skcolora._snapshots._layout import SnapshotLayout
 from skcolora._snapshots._packing import check_packing, fill_values
 from skcolora._snapshots._real import Array, check_mask, load
@@ -32,13 +33,17 @@ class StoredRows:
     layout : SnapshotLayout
     trajectories : ndarray of int or None
         Indices of the trajectories in use, in this order.  None: all trajectories.
+    missing : {"error", "ignore"}
+        What values mean that are NaN, masked or a fill value: an error, or a gap.
     """
 
-    def __init__(self, y: Any, layout: SnapshotLayout, trajectories: Any = None) -> None:
+    def __init__(
+        self, y: Any, layout: SnapshotLayout, trajectories: Any = None, missing: str = "error"
+    ) -> None:
         if y.dtype.kind not in "fiub":
             raise ValueError(f"y must hold real numbers; got dtype {y.dtype}.")
         check_packing(y, "y")
-        self._y, self._layout = y, layout
+        self._y, self._layout, self._missing = y, layout, missing
         self._fill = fill_values(y)
         self._trajectories = np.arange(y.shape[0]) if trajectories is None else trajectories
         self._mapping = _find_mapping(y)
@@ -55,12 +60,14 @@ class StoredRows:
 
     def __getitem__(self, trajectories: Any) -> StoredRows:
         """Select trajectories, without reading them."""
-        return StoredRows(self._y, self._layout, self._trajectories[trajectories])
+        chosen = self._trajectories[trajectories]
+        return StoredRows(self._y, self._layout, chosen, self._missing)
 
     def read(self, snapshot: int) -> Array:
         """Read one snapshot, (n_points, n_fields); they are numbered trajectory by trajectory.
 
-        Raises ValueError if a value is not finite, masked or a fill value.
+        Raises ValueError if a value is not finite, masked or a fill value; if these are gaps, only
+        if there is no other value.
         """
         row, time = divmod(snapshot, self._layout.n_times)
         trajectory = int(self._trajectories[row])
@@ -71,13 +78,21 @@ class StoredRows:
         else:
             part = self._y[trajectory, time]
         part, name = load(part), f"y[{trajectory}, {time}]"
-        check_mask(part, name)
-        self._fill.check(part, name)
+        if self._missing == "ignore":
+            part = marks_as_nan(np.ma.masked_array(part, self._fill.mask(np.ma.getdata(part))))
+        else:
+            check_mask(part, name)
+            self._fill.check(part, name)
         values = np.array(part, dtype=self.dtype).reshape(n_points, n_fields)
         if self._mapping is not None:
             # The pages that were read would otherwise count as memory of this process.
             self._mapping.madvise(mmap.MADV_DONTNEED)
-        if not np.isfinite(values).all():
+        if self._missing == "ignore" and np.isnan(values).all():
+            raise ValueError(
+                f"A stored y must have an observed value in each snapshot; got none in {name}.  "
+                "Leave out this trajectory, or this time of all trajectories."
+            )
+        if not (np.isfinite(values) | (self._missing == "ignore") & np.isnan(values)).all():
             raise ValueError(
                 f"y must be finite; got NaN or infinity in trajectory {trajectory} at "
                 f"times[{time}] = {self._layout.time_text(time)}."

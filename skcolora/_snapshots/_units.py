@@ -84,25 +84,28 @@ def column_scale(values: Array) -> Scale:
 def field_scale(fields: Array) -> Scale:
     """Mean and standard deviation of each field of an array (n, n_points, n_fields).
 
-    They are computed in float64 and in blocks.  A spread within the rounding of the array's own
-    dtype counts as none.
+    They are computed in float64 and in blocks, from the values that are not NaN; there must be
+    one of each field.  A spread within the rounding of the array's own dtype counts as none.
     """
     n_fields = fields.shape[-1]
     low, high = np.full(n_fields, np.inf), np.full(n_fields, -np.inf)
     for block in _blocks(fields):
-        low, high = np.minimum(low, block.min((0, 1))), np.maximum(high, block.max((0, 1)))
+        low = np.fmin(low, np.fmin.reduce(block, axis=(0, 1)))
+        high = np.fmax(high, np.fmax.reduce(block, axis=(0, 1)))
     low, high = low.astype(np.float64), high.astype(np.float64)
     constant = is_constant(low, high, _eps(fields.dtype))
     width = np.where(constant, 1.0, high - low)
-    count, mean, squares = 0, np.zeros(n_fields), np.zeros(n_fields)
+    count, mean, squares = np.zeros((3, n_fields))
     for block in _blocks(fields):
         # In shares of the range no square overflows.
         share = ((block.astype(np.float64) - low) / width).reshape(-1, n_fields)
         # Update of Chan, Golub and LeVeque, which avoids cancellation.
-        n, block_mean = len(share), share.mean(0)
-        total, change = count + n, block_mean - mean
-        squares += np.square(share - block_mean).sum(0) + change**2 * (count * n / total)
-        mean, count = mean + change * (n / total), total
+        n = np.count_nonzero(~np.isnan(share), axis=0)
+        weight = n / np.maximum(count + n, 1)
+        block_mean = np.nansum(share, axis=0) / np.maximum(n, 1)
+        change = block_mean - mean
+        squares += np.nansum(np.square(share - block_mean), axis=0) + change**2 * (count * weight)
+        mean, count = mean + change * weight, count + n
     center = np.where(constant, low, low + width * mean)
     return Scale(center, np.where(constant, 0.0, width * np.sqrt(squares / count)))
 

@@ -63,7 +63,9 @@ class PointCells:
         """Approximate memory of the distribution of one snapshot, in bytes."""
         return 4 * min(n_points, cls.MAX_CELLS)
 
-    def distribution(self, magnitude: Tensor, importance: float) -> Tensor:
+    def distribution(
+        self, magnitude: Tensor, importance: float, observed: Tensor | None = None
+    ) -> Tensor:
         """Cumulative probabilities of the cells.
 
         Parameters
@@ -73,6 +75,9 @@ class PointCells:
         importance : float
             Share of the points that is drawn in proportion to the magnitude; the other points
             are drawn uniformly.
+        observed : Tensor of bool of shape (n_snapshots, n_points), optional
+            The points that are wanted, where the magnitude of the others is 0.  Cells without any
+            are not drawn.  None: all points.
 
         Returns
         -------
@@ -80,16 +85,24 @@ class PointCells:
             Increasing from 0 to 1, in float32.
         """
         n = len(magnitude)
-        sorted_ = magnitude.new_zeros(n, self.n_cells * self.cell_size)
-        sorted_[:, : self.n_points] = magnitude[:, self.order]
-        mass = sorted_.view(n, self.n_cells, self.cell_size).sum(-1, dtype=torch.float64)
+        mass = self._sums(magnitude)
         total = mass.sum(-1, keepdim=True)
         uniform = self.sizes / self.n_points
+        if observed is not None:
+            counts = self._sums(observed)
+            n_observed = counts.sum(-1, keepdim=True)
+            uniform = torch.where(n_observed > 0, counts / n_observed.clamp(min=1.0), uniform)
         share = torch.where(total > 0, mass / torch.where(total > 0, total, 1.0), uniform)
         cdf = magnitude.new_zeros(n, self.n_cells + 1, dtype=torch.float32)
         cdf[:, 1:] = (importance * share + (1 - importance) * uniform).cumsum(-1)
         cdf[:, -1] = 1.0
         return cdf
+
+    def _sums(self, values: Tensor) -> Tensor:
+        """Sums over the points of each cell, (n_snapshots, n_cells) in float64."""
+        sorted_ = values.new_zeros(len(values), self.n_cells * self.cell_size)
+        sorted_[:, : self.n_points] = values[:, self.order]
+        return sorted_.view(-1, self.n_cells, self.cell_size).sum(-1, dtype=torch.float64)
 
     def draw(self, cdf: Tensor, cell_random: Tensor, point_random: Tensor) -> tuple[Tensor, Tensor]:
         """Draw points, and return their indices and probabilities.

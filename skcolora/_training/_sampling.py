@@ -53,7 +53,8 @@ class SnapshotSampler:
     Parameters
     ----------
     fields : Tensor of shape (n_snapshots, n_points, n_fields)
-        Fields in the user's units.  They are scaled when they are drawn.
+        Fields in the user's units, NaN where they were not observed.  They are scaled when they
+        are drawn.
     points : Tensor of shape (n_points, n_dims)
         Scaled points, see `skcolora._snapshots.Units`.
     inputs : Tensor of shape (n_snapshots, n_parameters + 1)
@@ -80,6 +81,9 @@ class SnapshotSampler:
     the standard deviation σ of each field over all snapshots and points.  Thus it does not depend
     on the units, and all fields count equally.  Points are drawn by the distance from the median:
     around a narrow structure the field differs from its mean, but hardly from its median.
+
+    Values that were not observed have no weight in any sum, and a snapshot is drawn in proportion
+    to the share of its values that was observed.
     """
 
     # Share of the points that is drawn in proportion to recorded misfits, and weight of the old
@@ -111,14 +115,16 @@ class SnapshotSampler:
         self.rounding = unit * float(np.sqrt(np.mean(sizes**2))) if varies.any() else 0.0
         some = self.fields.reshape(-1, self.n_fields)
         some = some[:: -(-len(some) // _MEDIAN_OF)]
-        self._median = self._scaled(some).median(0).values
+        self._median = self._scaled(some).nanmedian(0).values.nan_to_num()
 
         self._cells = PointCells(points)
         self._norms = fields.new_empty(len(fields), dtype=torch.float64)
+        self._shares = fields.new_ones(len(fields), dtype=torch.float64)
         self._cdf = fields.new_empty(len(fields), self._cells.n_cells + 1, dtype=torch.float32)
         for rows in _blocks(fields):
             self._update_distribution(rows)
-        floor = VARIATION_FLOOR * self._norms.square().mean().sqrt()
+        seen = self._shares > 0
+        floor = VARIATION_FLOOR * (self._norms.square()[seen] / self._shares[seen]).mean().sqrt()
         self._norm_floor = torch.where(floor > 0, floor, 1.0)
         self._misfit: Tensor | None = None
         self.restrict(None)
@@ -133,16 +139,27 @@ class SnapshotSampler:
         order = np.lexsort(inputs.T)
         if chosen is not None:
             order = order[chosen[order]]
+        shares = self._shares.cpu().numpy()[order]
+        order, shares = order[shares > 0], shares[shares > 0]
         self.n_snapshots = len(order)
+        # Cumulative probabilities, unless all snapshots have the same.
+        self._cumulative = None
+        if np.ptp(shares):
+            cumulative = shares.cumsum() / shares.sum()
+            self._cumulative = as_tensor(cumulative, device=self.fields.device)
         self._time_order = as_tensor(order, device=self.fields.device)
         self._times = inputs[order, -1].tolist()
 
     def _update_distribution(self, rows: slice) -> None:
-        """Update the norms and the point distributions of some snapshots."""
+        """Update the norms, the observed shares and the point distributions of some snapshots."""
         scaled = self._scaled(self.fields[rows])
-        self._norms[rows] = scaled.square().sum((1, 2)).sqrt()
-        distance = scaled.sub_(self._median).square_().sum(-1).sqrt_()
-        self._cdf[rows] = self._cells.distribution(distance, self.importance)
+        seen, gaps = None, scaled.isnan()
+        if gaps.any():
+            seen = ~gaps.all(-1)
+            self._shares[rows] = 1 - gaps.double().mean((1, 2))
+        self._norms[rows] = scaled.square().nansum((1, 2)).sqrt()
+        distance = scaled.sub_(self._median).square_().nansum(-1).sqrt_()
+        self._cdf[rows] = self._cells.distribution(distance, self.importance, seen)
 
     def _scaled(self, fields: Tensor) -> Tensor:
         """Scaled fields in float64."""
@@ -170,7 +187,12 @@ class SnapshotSampler:
         position = self._strata((), n_snapshots)
         if first < last:
             position = position - emphasis / (2 * math.pi) * torch.sin(2 * math.pi * position)
-        snapshots = self._time_order[(position * n_eligible).long().clamp_(max=n_eligible - 1)]
+        if self._cumulative is None:
+            place = (position * n_eligible).long()
+        else:
+            reached = self._cumulative[n_eligible - 1]
+            place = torch.searchsorted(self._cumulative, position * reached, right=True)
+        snapshots = self._time_order[place.clamp_(max=n_eligible - 1)]
         points, probability = self._cells.draw(
             self._distribution(snapshots),
             self._strata((n_snapshots,), n_points),
@@ -178,14 +200,16 @@ class SnapshotSampler:
         )
         flat = points + snapshots.unsqueeze(-1) * self.n_points
         u = self._scaled(self.fields.reshape(-1, self.n_fields)[flat])
-        norms = torch.clamp(self._norms[snapshots], min=self._norm_floor)
+        floor = self._norm_floor * self._shares[snapshots].sqrt()
+        norms = torch.maximum(self._norms[snapshots], floor)
         factors = self._varies / norms.unsqueeze(-1)
         weights = factors.unsqueeze(1) / (n_points * probability).sqrt().unsqueeze(-1)
+        gaps = u.isnan()
         return Batch(
             self.points[points].to(dtype),
-            u.to(dtype),
+            u.masked_fill(gaps, 0.0).to(dtype),
             self.inputs[snapshots].to(dtype),
-            weights.to(dtype),
+            weights.masked_fill(gaps, 0.0).to(dtype),
             self._cells.cell_of_point[points],
         )
 
@@ -200,11 +224,12 @@ class SnapshotSampler:
         misfit : Tensor of shape (n_snapshots, n_points, n_fields)
             Differences between the scaled fields of the network and of the snapshots.
         """
-        squared = (misfit * self._varies).square().sum(-1).flatten()
+        seen = batch.weights > 0
+        squared = (misfit * seen).square().sum(-1).flatten()
         if self._misfit is None:
             self._misfit = squared.new_zeros(self._cells.n_cells)
         cells, zero = batch.cells.flatten(), torch.zeros_like(self._misfit)
-        count = zero.index_add(0, cells, torch.ones_like(squared))
+        count = zero.index_add(0, cells, seen.any(-1).flatten().to(squared.dtype))
         mean = zero.index_add(0, cells, squared) / count.clamp(min=1.0)
         memory = self.MISFIT_MEMORY**count
         self._misfit = memory * self._misfit + (1 - memory) * mean

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from sklearn.utils import check_random_state, check_scalar
 
 from skcolora._snapshots import Array as Array
 from skcolora._snapshots import as_real_floats
+from skcolora.datasets._runs import on_common_times
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,6 +46,63 @@ class SnapshotData:
     def grid(self) -> dict[str, Any]:
         """Constructor arguments of the estimators: times, points and period."""
         return {"times": self.times, "points": self.points, "period": self.period}
+
+    @classmethod
+    def from_runs(
+        cls,
+        X: ArrayLike,
+        times: Sequence[ArrayLike],
+        y: Sequence[ArrayLike],
+        *,
+        points: Any,
+        period: Any = None,
+        pde: Any = None,
+    ) -> SnapshotData:
+        """Snapshots of runs with times of their own, on the common axis of all times.
+
+        Nothing is interpolated: where a run has no snapshot, the result is NaN, which
+        ``missing="ignore"`` of `CoLoRARegressor` takes for "not observed".  Runs with the same
+        times have no NaN.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_runs, n_parameters)
+            Parameters of the runs.
+        times : sequence of n_runs array-likes of shape (n_times,)
+            Strictly increasing times of each run, numbers or dates.  Numbers that differ by less
+            than a billionth of the whole range are the same time.
+        y : sequence of n_runs array-likes of shape (n_times, n_0, ...[, n_fields])
+            Snapshots of each run at its times.  Only the number of times may differ.
+        points, period, pde
+            As in `SnapshotData`.
+
+        Returns
+        -------
+        data : SnapshotData
+
+        Raises
+        ------
+        ValueError
+            If the runs do not fit together.
+
+        Examples
+        --------
+        >>> from skcolora.datasets import SnapshotData
+        >>> runs = [np.zeros((3, 16)), np.ones((2, 16))]
+        >>> data = SnapshotData.from_runs(
+        ...     [[1.0], [2.0]], [[0.0, 0.3, 1.0], [0.0, 0.4]], runs, points=np.arange(16.0)
+        ... )
+        >>> data.times, data.y.shape
+        (array([0. , 0.3, 0.4, 1. ]), (2, 4, 16))
+        """
+        common, values = on_common_times(times, y)
+        parameters = as_real_floats(X, "X")
+        if parameters.ndim != 2 or len(parameters) != len(values):
+            raise ValueError(
+                f"X must have one row for each of the {len(values)} runs; got shape "
+                f"{parameters.shape}."
+            )
+        return cls(parameters, values, common, points, period, pde)
 
     def __repr__(self) -> str:
         return f"SnapshotData(X: {self.X.shape}, y: {self.y.shape} {self.y.dtype})"

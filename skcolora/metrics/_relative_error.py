@@ -9,6 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.metrics import make_scorer
 from sklearn.utils.validation import check_array, check_consistent_length
 
+from skcolora._snapshots import MISSING
+
 _MULTIOUTPUT = ("joint", "uniform_average", "raw_values")
 
 
@@ -20,6 +22,7 @@ def relative_l2_error(
     average: Literal[True] = ...,
     centered: bool = ...,
     multioutput: Literal["joint", "uniform_average"] = ...,
+    missing: str = ...,
 ) -> float: ...
 @overload
 def relative_l2_error(
@@ -29,6 +32,7 @@ def relative_l2_error(
     average: bool = ...,
     centered: bool = ...,
     multioutput: str = ...,
+    missing: str = ...,
 ) -> Any: ...
 def relative_l2_error(
     y_true: ArrayLike,
@@ -37,6 +41,7 @@ def relative_l2_error(
     average: bool = True,
     centered: bool = False,
     multioutput: str = "joint",
+    missing: str = "error",
 ) -> float | NDArray[np.float64]:
     """Relative L2 error of each trajectory, averaged over the trajectories.
 
@@ -60,6 +65,9 @@ def relative_l2_error(
         "joint": one error, with norms over all fields together.  "raw_values": one error for
         each field, with norms and means over its own values.  "uniform_average": the mean of
         these; take it for several fields in different units.
+    missing : {"error", "ignore"}, default="error"
+        What NaN in y_true means.  "ignore": these values were not observed, and all norms and
+        means are those of the others.
 
     Returns
     -------
@@ -67,14 +75,15 @@ def relative_l2_error(
         A float; of shape (n_trajectories,) for ``average=False``, (n_fields,) for
         ``multioutput="raw_values"``, and (n_trajectories, n_fields) for both.  The best value
         is 0.  If a true trajectory is zero everywhere, or constant with ``centered``, the error
-        is 0 for an exact prediction and infinity otherwise.  The error of a prediction with NaN
-        or infinity is infinity; such a prediction comes from a model that could not reach the
-        last time.
+        is 0 for an exact prediction and infinity otherwise, and NaN if nothing was observed.  The
+        error of a prediction with NaN or infinity is infinity; such a prediction comes from a
+        model that could not reach the last time.
 
     Raises
     ------
     ValueError
-        If the shapes differ, y_true is not finite, or the last axis cannot be that of the fields.
+        If the shapes differ, y_true is not finite, ``multioutput`` or ``missing`` is none of the
+        above, or the last axis cannot be that of the fields.
 
     References
     ----------
@@ -90,8 +99,12 @@ def relative_l2_error(
     >>> relative_l2_error([[303.0, 297.0]], [[303.3, 297.0]], centered=True)
     0.0707...
     """
+    if missing not in MISSING:
+        raise ValueError(f"`missing` must be one of {MISSING}; got {missing!r}.")
+    gaps = missing == "ignore"
     options: dict[str, Any] = {"ensure_2d": False, "allow_nd": True, "dtype": "numeric"}
-    true = check_array(y_true, input_name="y_true", **options)
+    finite = "allow-nan" if gaps else True
+    true = check_array(y_true, input_name="y_true", **options, ensure_all_finite=finite)
     predicted = check_array(y_pred, input_name="y_pred", **options, ensure_all_finite=False)
     check_consistent_length(true, predicted)
     if true.shape != predicted.shape:
@@ -108,13 +121,15 @@ def relative_l2_error(
             )
         n_fields = true.shape[-1]
     true = true.reshape(len(true), -1, n_fields).astype(np.float64, copy=False)
+    predicted, unseen = predicted.reshape(true.shape), np.isnan(true)
     with np.errstate(invalid="ignore", over="ignore"):
-        difference = np.linalg.norm(predicted.reshape(true.shape) - true, axis=1)
+        difference = np.linalg.norm(np.where(unseen, 0.0, predicted - true), axis=1)
     difference = np.nan_to_num(difference, nan=np.inf, posinf=np.inf)
-    size = np.linalg.norm(_about_the_mean(true) if centered else true, axis=1)
+    size = np.linalg.norm(_about_the_mean(true) if centered else np.nan_to_num(true), axis=1)
     errors = np.full(size.shape, np.inf)
     errors[difference == 0] = 0.0
     np.divide(difference, size, out=errors, where=size > 0)
+    errors[unseen.all(axis=1)] = np.nan
     errors = errors if multioutput == "raw_values" else errors.mean(axis=1)
     if average:
         errors = errors.mean(axis=0)
@@ -122,11 +137,17 @@ def relative_l2_error(
 
 
 def _about_the_mean(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Differences from the means over the second axis; exactly 0 where values are constant."""
+    """Differences from the means over the second axis; exactly 0 where values are constant.
+
+    NaN does not count, and becomes 0.
+    """
+    observed = ~np.isnan(values)
+    count = np.maximum(observed.sum(axis=1, keepdims=True), 1)
     # From the first value on: the mean of equal numbers may differ from them by rounding.
-    difference = values - values[:, :1]
-    difference -= difference.mean(axis=1, keepdims=True)
-    return difference
+    first = np.take_along_axis(values, observed.argmax(axis=1, keepdims=True), axis=1)
+    difference = values - first
+    difference -= np.nansum(difference, axis=1, keepdims=True) / count
+    return np.nan_to_num(difference)
 
 
 neg_relative_l2_error = make_scorer(relative_l2_error, greater_is_better=False)

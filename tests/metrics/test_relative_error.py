@@ -100,3 +100,28 @@ def test_fields_need_an_axis_of_their_own():
         relative_l2_error(np.ones((2, 6)), np.ones((2, 6)), multioutput="raw_values")
     with pytest.raises(ValueError, match="`multioutput` must be one of"):
         relative_l2_error(np.ones((2, 6)), np.ones((2, 6)), multioutput="all")
+
+
+def test_values_that_were_not_observed():
+    random = np.random.RandomState(0)
+    true, predicted = random.randn(2, 3, 4, 5, 2) + 3.0
+    true[0, 1] = true[1, :, 2] = true[2, 0, 0, 1] = np.nan
+    for centered in (False, True):
+        found = relative_l2_error(
+            true, predicted, missing="ignore", centered=centered, average=False
+        )
+        for i, error in enumerate(found):
+            seen = ~np.isnan(true[i])
+            u, v = true[i][seen], predicted[i][seen]
+            size = np.linalg.norm(u - u.mean() if centered else u)
+            assert error == pytest.approx(np.linalg.norm(u - v) / size)
+    with pytest.raises(ValueError, match="contains NaN"):
+        relative_l2_error(true, predicted)
+    with pytest.raises(ValueError, match="`missing` must be one of"):
+        relative_l2_error(true, predicted, missing="drop")
+    predicted[0, 0, 0, 0] = np.nan
+    errors = relative_l2_error(true, predicted, missing="ignore", average=False)
+    assert np.isinf(errors[0])
+    assert np.isfinite(errors[1:]).all()
+    true[2] = np.nan
+    assert np.isnan(relative_l2_error(true, predicted, missing="ignore", average=False)[2])
