@@ -8,15 +8,19 @@ from skcolora._estimators import (
     PODRegressor,
 )
 from skcolora._galerkin import GalerkinSolution
+from skcolora._model_files import ModelFileError, load, save
 from skcolora._snapshots import ExtrapolationWarning
+from skcolora._version import __version__ as __version__
 
 __all__ = [
     "CoLoRAGalerkin",
     "CoLoRARegressor",
     "ExtrapolationWarning",
     "GalerkinSolution",
+    "ModelFileError",
     "PODGalerkin",
     "PODRegressor",
     "ParameterInterpolator",
+    "load",
+    "save",
 ]
-__version__ = "0.1.0.dev0"

@@ -12,6 +12,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.metrics import r2_score
 
 from skcolora._snapshots import Array, SnapshotLayout, check_real, marks_as_nan
+from skcolora._version import __version__
 from skcolora.utils._stack import caller_stacklevel
 
 # Parameters that several classes share, by what stands for them in the docstrings.
@@ -39,6 +40,8 @@ _SHARED = {
         `ExtrapolationWarning` for each call, which says how far.  "raise": a ValueError.  It may
         be changed after ``fit``.""",
 }
+# Package of attributes that belong to a running fit.
+_CALLBACKS = "sklearn.callback"
 # The key of the version among the contents of a pickle.
 _VERSION = "_skcolora_version"
 
@@ -151,11 +154,14 @@ class SnapshotRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # typ
         return getattr(self, "missing", "error") == "ignore"
 
     def __getstate__(self) -> dict[str, Any]:
-        return {**super().__getstate__(), _VERSION: _current_version()}
+        state = super().__getstate__()
+        # A copy that is made during a fit would keep the context of scikit-learn's callbacks.
+        kept = {k: v for k, v in state.items() if not type(v).__module__.startswith(_CALLBACKS)}
+        return {**kept, _VERSION: __version__}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         state = dict(state)
-        original, current = state.pop(_VERSION, None), _current_version()
+        original, current = state.pop(_VERSION, None), __version__
         if original != current:
             warnings.warn(
                 InconsistentModelWarning(
@@ -169,10 +175,3 @@ class SnapshotRegressor(MultiOutputMixin, RegressorMixin, BaseEstimator):  # typ
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_layout")
-
-
-def _current_version() -> str:
-    # The package imports this module before it defines its version.
-    import skcolora
-
-    return skcolora.__version__

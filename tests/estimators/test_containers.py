@@ -13,6 +13,7 @@ from sklearn.exceptions import InconsistentVersionWarning
 
 import skcolora
 from skcolora import CoLoRARegressor, ParameterInterpolator, PODRegressor
+from skcolora._estimators import _base
 from skcolora._estimators._base import InconsistentModelWarning
 
 X = np.linspace(0.5, 1.5, 5)[:, None]
@@ -154,7 +155,7 @@ def test_copies_of_the_same_version_are_silent(fitted, tmp_path):
 @pytest.mark.parametrize("version", ["0.0.1", "99.1"])
 def test_a_model_of_another_version(fitted, version, monkeypatch):
     with monkeypatch.context() as patched:
-        patched.setattr(skcolora, "__version__", version)
+        patched.setattr(_base, "__version__", version)
         saved = pickle.dumps(fitted)
     with pytest.warns(InconsistentVersionWarning) as caught:
         loaded = pickle.loads(saved)
