@@ -24,6 +24,7 @@ from skcolora._galerkin import (
     renewed_trust,
     same_weights,
     warn_of_no_gain,
+    with_new_ratio,
 )
 from skcolora._snapshots import Array, rows_among, validate_parameters
 from skcolora.utils._deadline import time_limit
@@ -223,6 +224,7 @@ class DistillAndRefine(UncertainRegressor):
         mine = self._equation
         if mine.trust is not None:
             changed = replace(out._equation, trust=mine.trust)
+            changed = with_new_ratio(changed, mine, self._X)
             before, after = self._expected_errors(changed, candidates)
             if after > _WORSE * before:
                 warn_of_no_gain("refinement", before, after)

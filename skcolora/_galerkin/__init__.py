@@ -11,6 +11,7 @@ from skcolora._galerkin._changed_trust import (
     expected_best,
     expected_regressor_errors,
     renewed_trust,
+    with_new_ratio,
 )
 from skcolora._galerkin._checks import (
     check_norm,
@@ -68,4 +69,5 @@ __all__ = [
     "warn_of_doubts",
     "warn_of_fallback",
     "warn_of_no_gain",
+    "with_new_ratio",
 ]

@@ -9,11 +9,14 @@ import numpy as np
 
 from skcolora._galerkin._initial_fields import initial_fields
 from skcolora._galerkin._latent_equation import LatentEquation
-from skcolora._galerkin._trust import Trust
+from skcolora._galerkin._trained_model import field_gaps
+from skcolora._galerkin._trust import Trust, error_ratio
 from skcolora._snapshots import Array, spread_evenly
+from skcolora.utils._torch import as_tensor
 
-# Largest number of parameters at which the paths before and after a change are compared.
-_MAX_COMPARED = 4
+# Largest numbers of parameters, without and with snapshots, at which the paths before and after a
+# change are compared.
+_MAX_COMPARED, _MAX_SEEN = 4, 3
 
 
 def expected_regressor_errors(
@@ -41,6 +44,41 @@ def expected_regressor_errors(
     growth = after.mean() / max(before.mean(), 1e-300)
     trust = replace(equation.trust, errors=growth * equation.trust.errors)
     return np.concatenate([trust.of_regressor(equation.nodes(X), solution), after])
+
+
+def with_new_ratio(equation: LatentEquation, before: LatentEquation, seen: Array) -> LatentEquation:
+    """The equation of networks that have changed, with the ratio of its errors and indicators.
+
+    Training on the residual lowers the indicator more than the error.  At parameters with
+    snapshots, the distances of both paths from the fields that the regressor has learnt there say
+    how much the error has changed, as far as these fields are right.
+
+    Parameters
+    ----------
+    equation, before : LatentEquation
+        The equations after and before the change, both with the trust before it.
+    seen : ndarray of shape (n_seen, n_parameters)
+        Parameters with snapshots.
+    """
+    assert equation.trust is not None
+    X = seen[spread_evenly(len(seen), _MAX_SEEN)]
+    times = before.model.layout.times
+    known = initial_fields(before.pde, before.model.layout, X, None)
+    least, _ = equation.trust.nearest(equation.nodes(X), equation.trust.times)
+    ratios = []
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for each in (before, equation):
+            solution = each.integrate(X, times, each.start(X, known))
+            latent = as_tensor(solution.latent)
+            gaps = field_gaps(before.model, each.model, X, latent)
+            # At least: a distance within the error of the regressor tells nothing.
+            errors = np.maximum(least, np.nan_to_num(gaps, nan=np.inf) - least)
+            ratios.append(error_ratio(solution.error_indicator, errors))
+    # If the paths failed before, or were exact, there is nothing to compare with.
+    known_before = np.isfinite(ratios[0]) and ratios[0] > 0
+    change = ratios[1] / ratios[0] if known_before else 1.0
+    return replace(equation, trust=replace(equation.trust, ratio=change * equation.trust.ratio))
 
 
 def expected_best(equation: LatentEquation, X: Array) -> float:

@@ -73,22 +73,26 @@ class TrainedModel:
 
 
 @torch.no_grad()
-def field_gaps(model: TrainedModel, other: TrainedModel, X: Array) -> Array:
+def field_gaps(
+    model: TrainedModel, other: TrainedModel, X: Array, latent: Tensor | None = None
+) -> Array:
     """Distances of the fields of two models at parameters (n, n_parameters), (n,).
 
     They are relative to the variation of each trajectory, over some times and points of ``fit``.
+    ``latent`` (n, n_times, n_latent) are states of the other model at all times of ``fit``, by
+    default those of its hypernetwork.
     """
-    times = model.layout.times[spread_evenly(model.layout.n_times, _GAP_TIMES)]
+    some = spread_evenly(model.layout.n_times, _GAP_TIMES)
+    times = model.layout.times[some]
     chosen = model.layout.grid.points[spread_evenly(model.layout.grid.n_points, _GAP_POINTS)]
     x = as_tensor(model.units.coordinates(chosen))
+    mine = model.latent(model.transform(X), times)
+    theirs = other.latent(other.transform(X), times) if latent is None else latent[:, some]
     gaps = []
-    for row in X:
-        fields = []
-        for each in (model, other):
-            latent = each.latent(each.transform(row[None]), times)[0]
-            fields.append(each.network(x, latent))
-        size = fields[0].norm().clamp(min=model.units.least_variation * len(times) ** 0.5)
-        gaps.append(float((fields[1] - fields[0]).norm() / size))
+    for state, changed in zip(mine, theirs, strict=True):
+        field = model.network(x, state)
+        size = field.norm().clamp(min=model.units.least_variation * len(times) ** 0.5)
+        gaps.append(float((other.network(x, changed) - field).norm() / size))
     return np.array(gaps)
 
 

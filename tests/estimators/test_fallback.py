@@ -1,7 +1,7 @@
 """The regressor answers where the path of the equation is not to be trusted."""
 
 import warnings
-from dataclasses import replace
+from dataclasses import fields, replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -11,7 +11,7 @@ from sklearn.frozen import FrozenEstimator
 
 from skcolora import CoLoRAGalerkin, CoLoRARegressor
 from skcolora._estimators import _both_halves, _colora_galerkin, _galerkin_trust
-from skcolora._galerkin import Trust, _distill, error_ratio
+from skcolora._galerkin import LatentEquation, Trust, _changed_trust, _distill, error_ratio
 from skcolora.datasets import make_advection
 from skcolora.metrics import relative_l2_error
 from skcolora.pdes import Advection
@@ -228,3 +228,22 @@ def test_a_distillation_that_forgets_is_worse(regressor, monkeypatch):
     with pytest.warns(UserWarning, match="distillation would have made the regressor less"):
         learnt = model.distill(NEW.X, max_iter=1)
     np.testing.assert_array_equal(learnt.predict(NEW.X), regressor.predict(NEW.X))
+
+
+def test_a_residual_that_falls_more_than_the_error(regressor, monkeypatch):
+    """The ratio of error and indicator rises by what the paths at the training parameters say."""
+    model = galerkin(regressor, regularization=1e-8, norm="L2", free_output=False)
+    before = model._equation
+    same = _changed_trust.with_new_ratio(before, before, DATA.X)
+    assert same.trust.ratio == before.trust.ratio
+
+    def halved(self, *args):
+        found = LatentEquation.diagnose(self, *args)
+        return replace(found, error_indicator=0.5 * found.error_indicator)
+
+    class Fawning(LatentEquation):
+        diagnose = halved
+
+    fawning = Fawning(**{f.name: getattr(before, f.name) for f in fields(before)})
+    flattered = _changed_trust.with_new_ratio(fawning, before, DATA.X)
+    assert flattered.trust.ratio == pytest.approx(2 * before.trust.ratio)
