@@ -10,7 +10,7 @@ from skcolora._estimators import (
 from skcolora._galerkin import GalerkinSolution
 from skcolora._model_files import ModelFileError, load, save
 from skcolora._snapshots import ExtrapolationWarning
-from skcolora._version import __version__ as __version__
+from skcolora.utils._version import __version__ as __version__
 
 __all__ = [
     "CoLoRAGalerkin",

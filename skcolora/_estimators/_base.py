@@ -12,8 +12,8 @@ from sklearn.exceptions import InconsistentVersionWarning
 from sklearn.metrics import r2_score
 
 from skcolora._snapshots import Array, SnapshotLayout, check_real, marks_as_nan
-from skcolora._version import __version__
 from skcolora.utils._stack import caller_stacklevel
+from skcolora.utils._version import __version__
 
 # Parameters that several classes share, by what stands for them in the docstrings.
 _SHARED = {

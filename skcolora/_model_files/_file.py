@@ -22,7 +22,7 @@ from sklearn.utils.validation import check_is_fitted
 from skcolora._model_files._decoder import Decoder, ModelFileError
 from skcolora._model_files._encoder import Encoder
 from skcolora._model_files._registry import ESTIMATORS
-from skcolora._version import __version__
+from skcolora.utils._version import __version__
 
 _FORMAT, _VERSION = "skcolora model", 1
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -33,6 +33,13 @@ class SnapshotData:
         Period of each dimension of the domain.  None: not periodic, or not known.
     pde : object or None
         Equation of the snapshots.  None: not known.
+    parameter_names, coordinate_names, field_names : tuple of str
+        Names of the columns of X, the dimensions of space and the fields.  Empty: not known.
+    units : dict of str to str
+        Units of these names, and of "time", where they are known.
+    cells : dict of str to ndarray
+        Cells of the mesh whose nodes are the points, (n_cells, n_nodes) for each kind of cell in
+        the words of meshio, such as "triangle".  Empty: no mesh, or not known.
     """
 
     X: Array
@@ -41,6 +48,11 @@ class SnapshotData:
     points: Array | tuple[Array, ...]
     period: float | tuple[float | None, ...] | None = None
     pde: Any = None
+    parameter_names: tuple[str, ...] = ()
+    coordinate_names: tuple[str, ...] = ()
+    field_names: tuple[str, ...] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
+    cells: Mapping[str, Array] = field(default_factory=dict)
 
     @property
     def grid(self) -> dict[str, Any]:
@@ -103,6 +115,30 @@ class SnapshotData:
                 f"{parameters.shape}."
             )
         return cls(parameters, values, common, points, period, pde)
+
+    def predicted(
+        self, model: Any, X: ArrayLike, *, times: ArrayLike | None = None
+    ) -> SnapshotData:
+        """The prediction of a fitted model, with the names, units and cells of these snapshots.
+
+        Parameters
+        ----------
+        model : estimator
+            Fitted on these snapshots.
+        X : array-like of shape (n, n_parameters)
+            Parameters.
+        times : array-like of shape (n_times,), default=None
+            Times.  None: those of the snapshots.
+
+        Returns
+        -------
+        data : SnapshotData
+            It has no equation, as it is not a solution.
+        """
+        parameters = as_real_floats(X, "X")
+        y = model.predict(parameters) if times is None else model.predict(parameters, times=times)
+        asked = self.times if times is None else np.asarray(times)
+        return replace(self, X=parameters, y=y, times=asked, pde=None)
 
     def __repr__(self) -> str:
         return f"SnapshotData(X: {self.X.shape}, y: {self.y.shape} {self.y.dtype})"
