@@ -166,7 +166,7 @@ class PODRegressor(SnapshotRegressor):
         else:
             self.regressor_ = clone(self.regressor)
             target = coefficients[:, 0] if self.n_components_ == 1 else coefficients
-            self.regressor_.fit(parameter_time_rows(X, layout.times), target)
+            self.regressor_.fit(parameter_time_rows(X, layout), target)
         self._X, self._layout, self._dtype = X, layout, rows.dtype
         return self
 
@@ -223,7 +223,7 @@ class PODRegressor(SnapshotRegressor):
         if not own:
             coefficients = self.regressor_._interpolate(X, names, layout.times, None)
         else:
-            coefficients = self.regressor_.predict(parameter_time_rows(X, layout.times))
+            coefficients = self.regressor_.predict(parameter_time_rows(X, layout))
         pod = self._pod
         if points is not None:
             pod = pod.at(self._layout.grid, layout.grid.points, self._period)

@@ -95,8 +95,9 @@ class SnapshotLayout:
         if self.flattened:
             flat = rows.reshape(n, -1)
             return flat[:, 0] if self.single and flat.shape[1] == 1 else flat
+        times = () if self.steady else (self.n_times,)
         fields = (self.n_fields,) if self.field_axis else ()
-        return rows.reshape(n, self.n_times, *self.grid.shape, *fields)
+        return rows.reshape(n, *times, *self.grid.shape, *fields)
 
     def check_rows(self, y: Any) -> Array:
         """Reshape snapshots at these points and at any number of times to rows.
@@ -110,8 +111,9 @@ class SnapshotLayout:
             wanted = f"a multiple of {n_points} points × {self.n_fields} field(s)"
         else:
             inner = (*self.grid.shape, self.n_fields) if self.field_axis else self.grid.shape
-            fits = array.ndim == 2 + len(inner) and array.shape[2:] == inner
-            wanted = "n_times, " + ", ".join(map(str, inner))
+            first = 1 if self.steady else 2
+            fits = array.ndim == first + len(inner) and array.shape[first:] == inner
+            wanted = ("" if self.steady else "n_times, ") + ", ".join(map(str, inner))
         if not fits or not array.size:
             raise ValueError(f"y has shape {array.shape}; expected (n_trajectories, {wanted}).")
         if not np.isfinite(array).all():
@@ -139,15 +141,22 @@ def infer_layout(shape: tuple[int, ...], times: ArrayLike | None, points: Any) -
     if len(shape) <= 2:
         return _flattened_layout(shape, read, grid)
     n_axes = 1 if grid is None else len(grid.shape)
+    if read is None and grid is not None and _is_steady(shape, grid):
+        return SnapshotLayout(
+            times=np.zeros(1),
+            grid=grid,
+            n_fields=shape[-1] if len(shape) == 2 + n_axes else 1,
+            steady=True,
+            flattened=False,
+            single=False,
+            field_axis=len(shape) == 2 + n_axes,
+        )
     field_axis = len(shape) == 3 + n_axes
     if len(shape) not in (2 + n_axes, 3 + n_axes):
         axes = "n_points" if n_axes == 1 else ", ".join(f"n_{d}" for d in range(n_axes))
         hint = ""
         if n_axes > 1:
-            hint = (
-                "  For scattered points give `points` as an array (n_points, n_dims), "
-                "and steady fields flattened to 2-D."
-            )
+            hint = "  For scattered points give `points` as an array (n_points, n_dims)."
         elif len(shape) > 4:
             hint = "  For a tensor grid give `points` as a tuple of 1-D axes."
         raise ValueError(
@@ -183,6 +192,23 @@ def infer_layout(shape: tuple[int, ...], times: ArrayLike | None, points: Any) -
         field_axis=field_axis,
     )
     return layout._with_times(read)
+
+
+def _is_steady(shape: tuple[int, ...], grid: Grid) -> bool:
+    """Whether y of more than two axes, without times, is steady: (n, *grid[, n_fields]).
+
+    Raises ValueError if y could have times as well.
+    """
+    n = len(grid.shape)
+    steady = shape[1 : 1 + n] == grid.shape and len(shape) in (1 + n, 2 + n)
+    with_times = shape[2 : 2 + n] == grid.shape and len(shape) in (2 + n, 3 + n)
+    if steady and with_times and shape[-1] <= _MAX_FIELDS:
+        raise ValueError(
+            f"y has shape {shape}; with times=None it may be steady, with {shape[-1]} fields, or "
+            f"have {shape[1]} times.  Give `times`, or steady fields as "
+            f"y.reshape({shape[0]}, -1)."
+        )
+    return steady and not with_times
 
 
 def _flattened_layout(
@@ -222,6 +248,9 @@ def _flattened_layout(
     return layout if times is None else layout._with_times(times)
 
 
-def parameter_time_rows(X: Array, times: Array) -> Array:
-    """Rows (μ, t), one for each snapshot, ordered by trajectory and then by time."""
+def parameter_time_rows(X: Array, layout: SnapshotLayout) -> Array:
+    """Rows (μ, t), one for each snapshot, ordered by trajectory and then by time; μ if steady."""
+    if layout.steady:
+        return X
+    times = layout.times
     return np.hstack([np.repeat(X, len(times), axis=0), np.tile(times, len(X))[:, None]])

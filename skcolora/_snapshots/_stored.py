@@ -75,6 +75,8 @@ class StoredRows:
         if self._layout.flattened:
             width = n_points * n_fields
             part = self._y[trajectory, time * width : (time + 1) * width]
+        elif self._layout.steady:
+            part = self._y[trajectory]
         else:
             part = self._y[trajectory, time]
         part, name = load(part), f"y[{trajectory}, {time}]"

@@ -25,8 +25,9 @@ class SnapshotData:
         Physics parameters.
     y : ndarray of shape (n_trajectories, n_times, n_0, ...[, n_fields])
         Snapshots of the trajectories.
-    times : ndarray of shape (n_times,)
-        Strictly increasing times of the snapshots, numbers or dates.
+    times : ndarray of shape (n_times,) or None
+        Strictly increasing times of the snapshots, numbers or dates.  None: steady fields, and y
+        has no axis of times.
     points : ndarray of shape (n_points, n_dims), or tuple of n_dims axes
         Scattered points, or the axes of a tensor grid (``indexing="ij"``).
     period : None, float or tuple
@@ -44,7 +45,7 @@ class SnapshotData:
 
     X: Array
     y: Array
-    times: Array
+    times: Array | None
     points: Array | tuple[Array, ...]
     period: float | tuple[float | None, ...] | None = None
     pde: Any = None

@@ -25,6 +25,7 @@ def read_xarray(
     fields: str | Sequence[str] | None = None,
     time: str | None = None,
     space: str | Sequence[str] | None = None,
+    steady: bool = False,
     period: Any = None,
 ) -> SnapshotData:
     """Snapshots from a dataset of xarray, or from a file that xarray opens.
@@ -45,6 +46,8 @@ def read_xarray(
     space : str or sequence of str, default=None
         Dimensions of space.  None: recognised.  One dimension along which several coordinates
         exist, such as x(node) and y(node), holds scattered points.
+    steady : bool, default=False
+        Whether the fields have no dimension of time.
     period : None, float or tuple, default=None
         As in `SnapshotData`; files do not say it.
 
@@ -72,8 +75,11 @@ def read_xarray(
     dataset = _opened(dataset)
     names = _fields(dataset, fields)
     dims = dataset[names[0]].dims
-    time = _time(dataset, dims) if time is None else _known(time, dims, "time")
-    others = [dim for dim in dims if dim != time]
+    if steady:
+        moving = []
+    else:
+        moving = [_time(dataset, dims) if time is None else _known(time, dims, "time")]
+    others = [dim for dim in dims if dim not in moving]
     if space is None:
         along = [dim for dim in others if _is_space(dataset, dim)]
     else:
@@ -91,17 +97,18 @@ def read_xarray(
         )
     X, parameters = _parameters(dataset, runs)
     points, coordinates = _points(dataset, along)
-    stacked = dataset[names].to_array("_field").transpose(*runs, time, *along, "_field")
+    stacked = dataset[names].to_array("_field").transpose(*runs, *moving, *along, "_field")
     y = stacked.data.reshape(len(X), *stacked.shape[len(runs) :])
     several = len(names) > 1
     used = {*parameters, *coordinates, *names}
     found = {name: dataset[name].attrs.get("units") for name in used}
-    found["time"] = dataset[time].attrs.get("units")
+    if moving:
+        found["time"] = dataset[moving[0]].attrs.get("units")
     units = {name: str(unit) for name, unit in found.items() if unit is not None}
     return SnapshotData(
         X,
         y if several else y[..., 0],
-        np.asarray(dataset[time].values),
+        np.asarray(dataset[moving[0]].values) if moving else None,
         points,
         period,
         parameter_names=parameters,
@@ -139,14 +146,17 @@ def to_xarray(data: SnapshotData) -> Any:
     parameters = data.parameter_names or _numbered("mu", data.X.shape[1], always=True)
     usual = tuple("xyz"[: grid.n_dims]) if grid.n_dims <= 3 else _numbered("x", grid.n_dims)
     coordinates = data.coordinate_names or usual
-    n_fields = data.y.shape[-1] if data.y.ndim == 3 + len(grid.shape) else 1
+    moving = () if data.times is None else ("time",)
+    without_fields = 1 + len(moving) + len(grid.shape)
+    n_fields = data.y.shape[-1] if data.y.ndim > without_fields else 1
     names = data.field_names or _numbered("u", n_fields)
     single = len(parameters) == 1 and len(np.unique(data.X)) == len(data.X)
     run = parameters[0] if single else _RUN
     coords: dict[Hashable, Any] = {
         name: (run, column) for name, column in zip(parameters, data.X.T, strict=True)
     }
-    coords["time"] = ("time", data.times)
+    if moving:
+        coords["time"] = ("time", data.times)
     if isinstance(data.points, tuple) or (grid.n_dims == 1 and data.coordinate_names):
         along: tuple[str, ...] = coordinates
         axes = grid.axes or (grid.points[:, 0],)
@@ -155,8 +165,8 @@ def to_xarray(data: SnapshotData) -> Any:
         along = (_POINT,)
         columns = zip(coordinates, grid.points.T, strict=True)
         coords.update({name: (_POINT, column) for name, column in columns})
-    y = data.y if data.y.ndim == 3 + len(grid.shape) else data.y[..., None]
-    fields = {name: ((run, "time", *along), y[..., i]) for i, name in enumerate(names)}
+    y = data.y if data.y.ndim > without_fields else data.y[..., None]
+    fields = {name: ((run, *moving, *along), y[..., i]) for i, name in enumerate(names)}
     dataset = xr.Dataset(fields, coords)
     for name, unit in data.units.items():
         # Units of dates are not for the user to say.
@@ -208,8 +218,8 @@ def _time(dataset: Any, dims: Iterable[Any]) -> str:
     found = [dim for dim in dims if _is_time(dataset, dim)]
     if len(found) != 1:
         raise ValueError(
-            f"Which of the dimensions {', '.join(map(str, dims))} is time?  Give time=...; "
-            "of steady fields, add it by dataset.expand_dims(time=[0.0])."
+            f"Which of the dimensions {', '.join(map(str, dims))} is time?  Give time=..., or "
+            "steady=True if none of them is."
         )
     return str(found[0])
 

@@ -116,6 +116,17 @@ def test_snapshots_without_names():
     assert read_xarray(after).parameter_names == ("mu_0", "mu_1", "mu_2")
 
 
+def test_steady_fields():
+    before = dataset("nu x y", fields=("u", "v"))
+    data = read_xarray(before, steady=True)
+    assert data.times is None
+    assert data.y.shape == (3, 6, 4, 2)
+    model = PODRegressor(**data.grid).fit(data.X, data.y)
+    after = to_xarray(data.predicted(model, data.X))
+    assert after.sizes == before.sizes
+    assert read_xarray(after, steady=True).field_names == ("u", "v")
+
+
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [

@@ -12,9 +12,10 @@ import pytest
 import torch
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import train_test_split
 
-from skcolora import CoLoRARegressor
+from skcolora import CoLoRARegressor, ParameterInterpolator, PODRegressor
 from skcolora._estimators import _colora
 from skcolora._training import _loop
 from skcolora._training._natural_gradient import NaturalGradientPhase
@@ -166,6 +167,31 @@ def test_few_parameters_are_close_to_each_other_for_the_hypernetwork(n):
     inputs = model._units.parameters.apply(X)[:, 0]
     gap = inputs[2] - inputs[0]
     assert gap == pytest.approx(0.15 if n < 20 else 0.12, rel=0.05)
+
+
+@pytest.mark.parametrize("n_fields", [1, 2])
+def test_steady_fields_on_a_grid(n_fields):
+    axes = np.linspace(0, 1, 6), np.linspace(0, 2, 5)
+    X = np.linspace(1, 2, 5)[:, None]
+    y = X[:, :, None] * np.sin(axes[0][:, None] + axes[1])
+    y = np.stack([y, y**2], axis=-1) if n_fields == 2 else y
+    options = {"width": 6, "depth": 3, "max_iter": 10, "random_state": 0}
+    models = [
+        CoLoRARegressor(points=axes, **options),
+        PODRegressor(points=axes),
+        PODRegressor(points=axes, regressor=LinearRegression()),
+        ParameterInterpolator(points=axes),
+    ]
+    for model in models:
+        predicted = model.fit(X, y).predict([[1.3], [1.7]])
+        assert predicted.shape == (2, *y.shape[1:])
+        assert np.isfinite(model.score(X, y))
+        flat = clone(model).fit(X, y.reshape(5, -1)).predict([[1.3], [1.7]])
+        assert np.array_equal(flat.reshape(predicted.shape), predicted)
+    # The parameters alone are the columns of a regressor of the user.
+    assert models[2].regressor_.n_features_in_ == 1
+    latent = models[0].encode(y[:1])
+    assert latent.shape[0] == 1
 
 
 def test_steady_fields():
@@ -362,7 +388,7 @@ def test_bad_parameters_are_refused_before_training(data, monkeypatch, changes, 
 def test_values_that_are_not_finite_are_refused(data, bad):
     X, y = data.X.copy(), data.y.copy()
     X[0] = y[0, 0, 0] = bad
-    with pytest.raises(ValueError, match="Input y contains"):
+    with pytest.raises(ValueError, match="Input y contains infinity|NaN in 1 of 3888"):
         quick(**data.grid).fit(data.X, y)
     with pytest.raises(ValueError, match="Input X contains"):
         quick(**data.grid).fit(X, data.y)

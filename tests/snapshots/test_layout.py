@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from skcolora._snapshots import check_period, check_points, check_times, infer_layout
@@ -21,15 +21,20 @@ def layouts(draw):
     points = axes if tensor else np.random.RandomState(0).rand(n_points, 2)
     times = np.cumsum(np.ones(n_times))
     in_space = shape if tensor else (n_points,)
-    kind = draw(st.sampled_from(["full", "no field axis", "flattened", "steady"]))
+    kinds = ["full", "no field axis", "flattened", "steady", "steady on the grid"]
+    kind = draw(st.sampled_from(kinds))
     if kind == "full":
         y_shape = (n, n_times, *in_space, n_fields)
     elif kind == "no field axis":
         n_fields, y_shape = 1, (n, n_times, *in_space)
     elif kind == "flattened":
         y_shape = (n, n_times * n_points * n_fields)
-    else:
+    elif kind == "steady":
         n_times, times, y_shape = 1, None, (n, n_points * n_fields)
+    else:
+        n_times, times, y_shape = 1, None, (n, *in_space, n_fields)
+        # With as many fields as points, the first axis might be that of times.
+        assume(y_shape[2:] != in_space)
     y = np.arange(np.prod(y_shape), dtype=float).reshape(y_shape)
     return y, times, points, (n_times, n_points, n_fields)
 
@@ -82,7 +87,14 @@ def test_an_image_without_points_is_doubtful():
     [
         ((2, 6, 3), np.arange(5), None, r"5 entries, but the snapshots have 6 times"),
         ((2, 5, 3), None, np.arange(4.0), r"\(3,\) in space, but `points` have shape \(4,\)"),
-        ((2, 5, 12), None, (np.arange(3), np.arange(4)), r"expected \(n_traj.*flattened to 2-D"),
+        ((2, 5, 12), None, (np.arange(3), np.arange(4)), r"expected \(n_traj.*scattered points"),
+        (
+            (2, 3, 3),
+            None,
+            np.arange(3.0),
+            r"steady.*3 times.*reshape\(2, -1\)",
+        ),
+        ((2, 3, 3, 3), None, (np.arange(3), np.arange(3)), r"steady, with 3 fields, or have 3"),
         ((2, 5, 4, 3), None, (np.arange(3), np.arange(4)), r"\(4, 3\) in space.*\(3, 4\)"),
         ((2, 5, 3, 4, 1), None, None, r"give `points` as a tuple"),
         ((2, 16), np.arange(5), None, r"width 16 is not a multiple of 5 times"),
@@ -106,9 +118,25 @@ def test_points_of_another_dimension():
         check_points(np.zeros((3, 2)), 1)
 
 
-def test_steady_fields_have_no_times():
+@pytest.mark.parametrize(
+    ("shape", "points"),
+    [
+        ((4, 3), None),
+        ((4, 3, 2), np.arange(3.0)),
+        ((4, 3, 5), (np.arange(3), np.arange(5))),
+        ((4, 3, 5, 2), (np.arange(3), np.arange(5))),
+    ],
+)
+def test_steady_fields_have_no_times(shape, points):
+    layout = infer_layout(shape, None, points)
+    assert layout.steady
     with pytest.raises(ValueError, match="steady"):
-        infer_layout((4, 3), None, None).at([0.0, 1.0], None)
+        layout.at([0.0, 1.0], None)
+
+
+def test_many_times_are_no_fields():
+    assert not infer_layout((4, 12, 12), None, np.arange(12.0)).steady
+    assert not infer_layout((4, 1, 3), [0.0], np.arange(3.0)).steady
 
 
 def test_times_are_checked_before_use():
