@@ -1,13 +1,24 @@
 """Configuration of Sphinx."""
 
+import sys
+from pathlib import Path
+
 import skcolora
+
+sys.path.insert(0, str(Path(__file__).parent))
 
 project = "skcolora"
 author = "The skcolora developers"
 copyright = "the skcolora developers"
 version = release = skcolora.__version__
 
-extensions = ["sphinx.ext.autodoc", "sphinx.ext.autosummary", "sphinx.ext.mathjax", "numpydoc"]
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+]
 numpydoc_show_class_members = False
 autosummary_generate = True
 autodoc_default_options = {
@@ -19,5 +30,23 @@ autodoc_default_options = {
     "set_score_request, with_traceback",
 }
 autodoc_typehints = "none"
-html_theme = "alabaster"
+html_theme = "pydata_sphinx_theme"
+html_title = "skcolora"
+html_theme_options = {
+    "show_prev_next": False,
+    "navigation_with_keys": False,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
 exclude_patterns = ["_build"]
+sphinx_gallery_conf = {
+    "examples_dirs": "../examples",
+    "gallery_dirs": "tutorials",
+    "filename_pattern": "plot_",
+    # Less training than by default, so that each tutorial takes less than a minute.
+    "reset_argv": "tutorial_arguments.short_training",
+    "download_all_examples": False,
+    "show_memory": False,
+    "write_computation_times": False,
+}

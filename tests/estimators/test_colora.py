@@ -388,7 +388,7 @@ def test_bad_parameters_are_refused_before_training(data, monkeypatch, changes, 
 def test_values_that_are_not_finite_are_refused(data, bad):
     X, y = data.X.copy(), data.y.copy()
     X[0] = y[0, 0, 0] = bad
-    with pytest.raises(ValueError, match="Input y contains infinity|NaN in 1 of 3888"):
+    with pytest.raises(ValueError, match=r"Input y contains infinity|NaN in 1 of 3888"):
         quick(**data.grid).fit(data.X, y)
     with pytest.raises(ValueError, match="Input X contains"):
         quick(**data.grid).fit(X, data.y)
