@@ -147,7 +147,10 @@ class PooledSampler(SnapshotSampler):
         self.inputs[slot] = self._snapshot_inputs(snapshot)
         # The slots stay ordered in time, because each takes snapshots only from its own part.
         self._times[slot] = self._time_values[snapshot % len(self._time_values)]
+        share = float(self._shares[slot])
         self._update_distribution(slice(slot, slot + 1))
+        if float(self._shares[slot]) != share:
+            self._update_probabilities()
 
 
 def make_sampler(

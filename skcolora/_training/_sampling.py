@@ -139,24 +139,24 @@ class SnapshotSampler:
         order = np.lexsort(inputs.T)
         if chosen is not None:
             order = order[chosen[order]]
-        shares = self._shares.cpu().numpy()[order]
-        order, shares = order[shares > 0], shares[shares > 0]
+        order = order[self._shares.cpu().numpy()[order] > 0]
         self.n_snapshots = len(order)
-        # Cumulative probabilities, unless all snapshots have the same.
-        self._cumulative = None
-        if np.ptp(shares):
-            cumulative = shares.cumsum() / shares.sum()
-            self._cumulative = as_tensor(cumulative, device=self.fields.device)
         self._time_order = as_tensor(order, device=self.fields.device)
         self._times = inputs[order, -1].tolist()
+        self._update_probabilities()
+
+    def _update_probabilities(self) -> None:
+        """Update the cumulative probabilities of the snapshots; None: all have the same."""
+        shares = self._shares[self._time_order]
+        alike = bool((shares == shares[0]).all())
+        self._cumulative = None if alike else shares.cumsum(0) / shares.sum()
 
     def _update_distribution(self, rows: slice) -> None:
         """Update the norms, the observed shares and the point distributions of some snapshots."""
         scaled = self._scaled(self.fields[rows])
-        seen, gaps = None, scaled.isnan()
-        if gaps.any():
-            seen = ~gaps.all(-1)
-            self._shares[rows] = 1 - gaps.double().mean((1, 2))
+        gaps = scaled.isnan()
+        seen = ~gaps.all(-1) if gaps.any() else None
+        self._shares[rows] = 1 - gaps.double().mean((1, 2))
         self._norms[rows] = scaled.square().nansum((1, 2)).sqrt()
         distance = scaled.sub_(self._median).square_().nansum(-1).sqrt_()
         self._cdf[rows] = self._cells.distribution(distance, self.importance, seen)

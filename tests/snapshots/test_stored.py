@@ -324,3 +324,24 @@ def test_twenty_gigabytes_in_less_than_two(tmp_path):
     options = ["--max-iter", "300", "--folder", tmp_path, "--output", tmp_path, "--check"]
     command = [sys.executable, script, *options]
     subprocess.run(command, check=True)
+
+
+def test_stored_gaps(tmp_path):
+    """Masked cells of a stored array, as of a land mask, are not observed."""
+    layout = infer_layout((3, 4, 20), np.arange(4.0), np.linspace(0, 1, 20))
+    y = np.random.default_rng(0).normal(size=(3, 4, 20))
+    y[:, :, 5:9] = np.nan
+    with pytest.raises(ValueError, match="must be finite"):
+        StoredRows(y, layout).read(0)
+    rows = StoredRows(y, layout, missing="ignore")
+    values = rows[[2, 0]].read(1)
+    assert np.array_equal(values[:, 0], y[2, 1], equal_nan=True)
+    y[1, 2] = np.nan
+    with pytest.raises(ValueError, match=r"in each snapshot; got none in y\[1, 2\]"):
+        rows.read(6)
+    y[0, 0, 0] = np.inf
+    with pytest.raises(ValueError, match="must be finite"):
+        rows.read(0)
+    masked = np.ma.masked_invalid(y[:1, 1:2])
+    one = infer_layout((1, 1, 20), [0.0], np.linspace(0, 1, 20))
+    assert np.isnan(StoredRows(masked, one, missing="ignore").read(0)[5:9]).all()

@@ -216,3 +216,48 @@ def test_only_chosen_snapshots_are_drawn():
     sampler.restrict(None)
     assert len(torch.unique(sampler.draw(200, 1, torch.float64).inputs, dim=0)) == 12
     assert len(everything) == 12
+
+
+def test_gaps_have_no_part_in_any_sum():
+    """Estimates are those of the observed values alone, and junk in the gaps changes nothing."""
+    x = torch.linspace(0, 1, 120).double()
+    fields = torch.stack([torch.sin(5 * x + k) for k in range(3)])[..., None]
+    gaps = torch.rand(3, 120, 1, generator=torch.Generator().manual_seed(1)) < 0.4
+    fields[gaps] = torch.nan
+    sampler = make_sampler(fields)
+    estimates, counts = torch.zeros(3).double(), torch.zeros(3).double()
+    for _ in range(1500):
+        batch = sampler.draw(3, 16, torch.float64)
+        assert torch.isfinite(batch.u).all()
+        sampled = (batch.weights * torch.cos(3 * batch.x)).square().sum((1, 2))
+        which = batch.inputs[:, 0].long()
+        estimates.index_add_(0, which, sampled)
+        counts.index_add_(0, which, torch.ones(3).double())
+    seen = ~gaps
+    mean, deviation = fields[seen].mean(), fields[seen].std(correction=0)
+    scaled = ((fields - mean) / deviation).square().masked_fill(gaps, 0).sum((1, 2))
+    exact = (torch.cos(3 * x)[:, None].square() * seen).sum((1, 2)) / scaled
+    assert torch.allclose(estimates / counts, exact, rtol=0.1)
+
+
+def test_a_snapshot_is_drawn_as_often_as_it_was_observed():
+    fields = torch.rand(4, 100, 1).double()
+    fields[1] = torch.nan
+    fields[2, :75] = torch.nan
+    sampler = make_sampler(fields)
+    assert sampler.n_snapshots == 3
+    drawn = torch.cat([sampler.draw(9, 2, torch.float64).inputs[:, 0] for _ in range(200)])
+    shares = torch.bincount(drawn.long(), minlength=4) / len(drawn)
+    assert shares.tolist() == pytest.approx([4 / 9, 0, 1 / 9, 4 / 9], abs=0.01)
+
+
+def test_misfits_are_learnt_where_something_was_observed():
+    fields = torch.rand(2, 8, 1).double()
+    fields[:, 4:] = torch.nan
+    sampler = make_sampler(fields, importance=0.0)
+    for _ in range(50):
+        batch = sampler.draw(2, 8, torch.float64)
+        sampler.learn(batch, torch.full_like(batch.u, 3.0))
+    misfit = sampler._misfit[sampler._cells.cell_of_point]
+    assert (misfit[:4] > 1).all()
+    assert (misfit[4:] == 0).all()
