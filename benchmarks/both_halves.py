@@ -28,7 +28,7 @@ import torch
 from equations import EQUATIONS
 from results import Record, argument_parser, matches, parse, rounded
 from sklearn.frozen import FrozenEstimator
-from table_format import Table, error, spread
+from table_format import Table, spread
 
 from skcolora import CoLoRAGalerkin, CoLoRARegressor
 from skcolora.metrics import relative_l2_error
@@ -115,7 +115,7 @@ def table(figures: list[dict[str, Any]]) -> Table:
         for extra in ("distilled", "refined"):
             some = [float(row[extra]) for row in here if extra in row]
             cells.append(spread(some) if some else "")
-        rows.append([problem, *cells, error(max(ratio)) if ratio else ""])
+        rows.append([problem, *cells, f"{max(ratio):.2f}" if ratio else ""])
     if ratios:
         rows.append(["geometric mean", *[""] * 5, f"{geometric_mean(ratios):.2f}"])
     head = ["equation", "regressor", "equation alone", "returned", "distilled", "refined"]

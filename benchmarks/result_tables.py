@@ -9,6 +9,8 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from both_halves import table as table_of_halves
+from gaps import table as table_of_gaps
 from table_format import Table, bold_least, digits, duration, error, spread
 from unseen_table import beside_rivals, compared
 
@@ -282,6 +284,16 @@ def where_to_run(results: Results) -> Table:
     return Table(["choice", "runs", "error", "largest error"], rows)
 
 
+def both_halves(results: Results) -> Table:
+    """What `CoLoRAGalerkin` returns, beside both halves that it chooses from."""
+    return table_of_halves(results.figures("both_halves"))
+
+
+def gaps(results: Results) -> Table:
+    """Errors where snapshots have gaps."""
+    return table_of_gaps(results.figures("gaps"))
+
+
 def runs(results: Results) -> Table:
     """Machine, versions and time of each run."""
     rows = []
@@ -320,6 +332,8 @@ TABLES: dict[str, Callable[[Results], Table]] = {
         few_data,
         few_data_short,
         beyond_the_data,
+        both_halves,
+        gaps,
         galerkin_settings,
         prediction,
         n_width,

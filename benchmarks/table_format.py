@@ -7,6 +7,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import median
 
+# Errors above this value come from a model that failed.
+_SENSELESS = 1e50
+
 
 @dataclass(frozen=True)
 class Table:
@@ -29,9 +32,9 @@ class Table:
 
 
 def error(value: float) -> str:
-    """An error in the form 1.3e-4; one that is not finite is a failure."""
+    """An error in the form 1.3e-4; one that is not finite, or without any sense, is a failure."""
     value = float(value)
-    if not math.isfinite(value):
+    if not value < _SENSELESS:
         return "fails"
     mantissa, exponent = f"{value:.1e}".split("e")
     return f"{mantissa}e{int(exponent)}"
