@@ -276,6 +276,8 @@ def forged_descriptions(saved, tmp_path, data):
             "checksum is wrong",
         ),
     ],
+    # The order of a header is not always the same, and so no name of a test.
+    ids=["empty", "zip", "long", "foreign", "newer", "no model", "a number", "no checksum"],
 )
 def test_other_files(tmp_path, data, message):
     path = tmp_path / "other"
