@@ -1,7 +1,7 @@
 """
-========================
+=========================
 Runs with their own times
-========================
+=========================
 
 An adaptive solver chooses its own time steps, so that no two runs have the same times.  Here
 scipy solves the equation of Fisher and Kolmogorov, in which a front spreads, for six growth
