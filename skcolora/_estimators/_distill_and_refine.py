@@ -30,6 +30,8 @@ from skcolora._snapshots import Array, rows_among, validate_parameters
 from skcolora.utils._deadline import time_limit
 from skcolora.utils._torch import with_default_torch_settings
 
+# Share of a limited time of a refinement in which its paths are compared with those before.
+_JUDGEMENT = 0.25
 # Factor of the expected error above which what was there before is kept.
 _WORSE = 1.1
 
@@ -199,6 +201,8 @@ class DistillAndRefine(UncertainRegressor):
         inner = find_regressor(self.regressor_)
         # The new equation takes its time after the training.  If time is short, the points stay.
         reserve = self._equation_seconds * len(all_parameters) / len(self._X)
+        judged = self._equation.trust is not None and deadline.limited
+        for_judgement = _JUDGEMENT * deadline.remaining if judged else 0.0
         base = trained_model(self.regressor_, self._order)
         points = self._equation.collocation if reserve > deadline.remaining / 3 else None
         networks, result = refine(
@@ -207,7 +211,7 @@ class DistillAndRefine(UncertainRegressor):
             self._X,
             candidates,
             max_iter=max_iter,
-            deadline=deadline.earlier(min(reserve, deadline.remaining / 3)),
+            deadline=deadline.earlier(for_judgement + min(reserve, deadline.remaining / 3)),
             seed=self._seed(),
             verbose=int(inner.verbose),
         )
@@ -224,7 +228,7 @@ class DistillAndRefine(UncertainRegressor):
         mine = self._equation
         if mine.trust is not None:
             changed = replace(out._equation, trust=mine.trust)
-            changed = with_new_ratio(changed, mine, self._X)
+            changed = with_new_ratio(changed, mine, self._X, deadline.share(0.5))
             before, after = self._expected_errors(changed, candidates)
             if after > _WORSE * before:
                 warn_of_no_gain("refinement", before, after)
@@ -233,7 +237,10 @@ class DistillAndRefine(UncertainRegressor):
             out._equation = replace(changed, trust=renewed_trust(changed, self._X, gaps))
             # Without candidates the paths at training parameters are compared.
             some = candidates if len(candidates) else self._X
-            before, after = (expected_best(each._equation, some) for each in (self, out))
+            before, after = (
+                expected_best(each._equation, some, deadline.share(share))
+                for each, share in ((self, 0.5), (out, 1.0))
+            )
             if after > _WORSE * before:
                 warn_of_no_gain("refinement", before, after, "estimator")
                 return copy.copy(self)

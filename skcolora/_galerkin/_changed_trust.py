@@ -9,9 +9,11 @@ import numpy as np
 
 from skcolora._galerkin._initial_fields import initial_fields
 from skcolora._galerkin._latent_equation import LatentEquation
+from skcolora._galerkin._solution import GalerkinSolution
 from skcolora._galerkin._trained_model import field_gaps
 from skcolora._galerkin._trust import Trust, error_ratio
 from skcolora._snapshots import Array, spread_evenly
+from skcolora.utils._deadline import Deadline
 from skcolora.utils._torch import as_tensor
 
 # Largest numbers of parameters, without and with snapshots, at which the paths before and after a
@@ -46,7 +48,12 @@ def expected_regressor_errors(
     return np.concatenate([trust.of_regressor(equation.nodes(X), solution), after])
 
 
-def with_new_ratio(equation: LatentEquation, before: LatentEquation, seen: Array) -> LatentEquation:
+def with_new_ratio(
+    equation: LatentEquation,
+    before: LatentEquation,
+    seen: Array,
+    deadline: Deadline,
+) -> LatentEquation:
     """The equation of networks that have changed, with the ratio of its errors and indicators.
 
     Training on the residual lowers the indicator more than the error.  At parameters with
@@ -59,17 +66,17 @@ def with_new_ratio(equation: LatentEquation, before: LatentEquation, seen: Array
         The equations after and before the change, both with the trust before it.
     seen : ndarray of shape (n_seen, n_parameters)
         Parameters with snapshots.
+    deadline : Deadline
+        Time limit.  Paths for which the time is missing count as failed.
     """
     assert equation.trust is not None
     X = seen[spread_evenly(len(seen), _MAX_SEEN)]
-    times = before.model.layout.times
-    known = initial_fields(before.pde, before.model.layout, X, None)
     least, _ = equation.trust.nearest(equation.nodes(X), equation.trust.times)
     ratios = []
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for each in (before, equation):
-            solution = each.integrate(X, times, each.start(X, known))
+        for each, share in ((before, 0.5), (equation, 1.0)):
+            solution = _solved(each, X, deadline.share(share))
             latent = as_tensor(solution.latent)
             gaps = field_gaps(before.model, each.model, X, latent)
             # At least: a distance within the error of the regressor tells nothing.
@@ -81,16 +88,27 @@ def with_new_ratio(equation: LatentEquation, before: LatentEquation, seen: Array
     return replace(equation, trust=replace(equation.trust, ratio=change * equation.trust.ratio))
 
 
-def expected_best(equation: LatentEquation, X: Array) -> float:
-    """Mean error that the better half should have at some of the parameters (n, n_parameters)."""
+def expected_best(equation: LatentEquation, X: Array, deadline: Deadline) -> float:
+    """Mean error that the better half should have at some of the parameters (n, n_parameters).
+
+    Paths for which the time until the deadline is missing count as failed.
+    """
     X = X[spread_evenly(len(X), _MAX_COMPARED)]
     times = equation.model.layout.times
     known = initial_fields(equation.pde, equation.model.layout, X, None)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        solution = equation.integrate(X, times, equation.start(X, known))
+        solution = _solved(equation, X, deadline)
         other = equation.regressor_solution(X, times, known)
     return float(equation.expected_errors(X, solution, other).min(axis=0).mean())
+
+
+def _solved(equation: LatentEquation, X: Array, deadline: Deadline) -> GalerkinSolution:
+    """The paths of an equation at the times of the snapshots, as far as time allows."""
+    times = equation.model.layout.times
+    known = initial_fields(equation.pde, equation.model.layout, X, None)
+    start = equation.start(X, known, deadline=deadline)
+    return equation.diagnose(X, times, start, equation.path(X, times, start, deadline))
 
 
 def renewed_trust(equation: LatentEquation, seen: Array, changes: Array) -> Trust:

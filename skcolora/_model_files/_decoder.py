@@ -28,6 +28,11 @@ from skcolora.pdes._boundary import boundary_sides
 _HARMLESS = "sklearn.gaussian_process.kernels."
 
 
+_ESTIMATORS, _MODULES, _RECORDS, _FUNCTIONS = map(
+    by_name, (ESTIMATORS, MODULES, RECORDS, FUNCTIONS)
+)
+
+
 class ModelFileError(ValueError):
     """Error for a file that is no model of skcolora, is damaged, or names what is not trusted."""
 
@@ -75,18 +80,18 @@ class Decoder:
 
     def _record(self, content: Any) -> Any:
         name, state = content
-        cls = by_name(RECORDS)[name]
+        cls = _RECORDS[name]
         return _with_state(cls, self._state(state))
 
     def _estimator(self, content: Any) -> Any:
         name, state = content
-        estimator = object.__new__(by_name(ESTIMATORS)[name])
+        estimator = object.__new__(_ESTIMATORS[name])
         estimator.__setstate__(self._state(state))
         return estimator
 
     def _module(self, content: Any) -> Any:
         name, attributes, parameters, buffers, modules = content
-        module = object.__new__(by_name(MODULES)[name])
+        module = object.__new__(_MODULES[name])
         nn.Module.__init__(module)
         for key, value in self._state(attributes).items():
             object.__setattr__(module, key, value)
@@ -195,7 +200,7 @@ class Decoder:
         "dtype": lambda self, text: np.dtype(text),
         "slice": lambda self, parts: slice(*parts),
         "partial": _partial,
-        "function": lambda self, name: by_name(FUNCTIONS)[name],
+        "function": lambda self, name: _FUNCTIONS[name],
         "side": _side,
         "object": _object,
     }

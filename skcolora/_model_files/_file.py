@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from sklearn.utils.validation import check_is_fitted
 from skcolora._model_files._decoder import Decoder, ModelFileError
 from skcolora._model_files._encoder import Encoder
 from skcolora._model_files._registry import ESTIMATORS
+from skcolora.utils._files import replaced
 from skcolora.utils._version import __version__
 
 _FORMAT, _VERSION = "skcolora model", 1
@@ -94,16 +94,8 @@ def save(model: BaseEstimator, path: str | os.PathLike[str]) -> None:
         "description": description,
     }
     metadata["sha256"] = _checksum(metadata, encoder.arrays)
-    path = Path(path)
-    # A file that was there is replaced only by a complete one.
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".part")
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(to_bytes(encoder.arrays, metadata))
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+    with replaced(Path(path)) as unfinished:
+        unfinished.write_bytes(to_bytes(encoder.arrays, metadata))
 
 
 def load(path: str | os.PathLike[str], *, trusted: Iterable[Any] = ()) -> Any:

@@ -29,6 +29,7 @@ from skcolora._nn._periodic import PeriodicLayer
 from skcolora._snapshots import Grid, ParameterScale, Scale, SnapshotLayout, Times, Units
 from skcolora._snapshots._time_coordinate import TimeCoordinate
 from skcolora._snapshots._units import TimeScale
+from skcolora.pdes._conditions import Condition
 
 ESTIMATORS: tuple[type, ...] = (
     *(getattr(_estimators, name) for name in _estimators.__all__),
@@ -47,7 +48,11 @@ MODULES: tuple[type[nn.Module], ...] = (
     nn.ParameterList,
 )
 
-_EQUATIONS = [each for each in vars(pdes).values() if isinstance(each, type)]
+_EQUATIONS = [
+    each
+    for each in vars(pdes).values()
+    if isinstance(each, type) and issubclass(each, (pdes.PDE, Condition, pdes.Surface))
+]
 RECORDS: tuple[type, ...] = (
     Boundary,
     Collocation,

@@ -117,7 +117,8 @@ def write_vtk(
         If the times are dates; give numbers.
     """
     meshio = _meshio()
-    times = np.asarray(data.times)
+    # A steady field is a series of one file.
+    times = np.asarray([0.0] if data.times is None else data.times)
     if times.dtype.kind in "mM":
         raise ValueError("ParaView needs times that are numbers; got dates.")
     folder = Path(folder)
@@ -126,9 +127,9 @@ def write_vtk(
     nodes = np.zeros((grid.n_points, 3))
     nodes[:, : grid.n_dims] = grid.points
     cells = [(kind, np.asarray(each)) for kind, each in data.cells.items()] or _grid_cells(grid)
-    several = data.y.ndim == 3 + len(grid.shape)
     rows = np.asarray(data.y).reshape(len(data.y), len(times), grid.n_points, -1)
-    names = data.field_names or tuple(f"u_{i}" if several else "u" for i in range(rows.shape[-1]))
+    n_fields = rows.shape[-1]
+    names = data.field_names or tuple(f"u_{i}" if n_fields > 1 else "u" for i in range(n_fields))
     for i, trajectory in enumerate(rows):
         files = []
         for k, snapshot in enumerate(trajectory):

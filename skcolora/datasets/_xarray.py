@@ -87,6 +87,12 @@ def read_xarray(
             _known(dim, dims, "space") for dim in ([space] if isinstance(space, str) else space)
         ]
     runs = [dim for dim in others if dim not in along]
+    bare = [dim for dim in (*moving, *along) if not _is_measured(dataset, dim)]
+    if bare:
+        raise ValueError(
+            f"The dimension {bare[0]!r} of {names[0]!r} has no coordinate, so that its times or "
+            f"positions are not known.  Add them: dataset.assign_coords({bare[0]}=values)."
+        )
     if not along or not runs:
         raise ValueError(
             f"The dimensions {', '.join(map(str, dims))} of {names[0]!r} must hold space and "
@@ -240,6 +246,11 @@ def _is_space(dataset: Any, dim: Any) -> bool:
     return any(str(name).lower() in _SPACE for name in _coordinates_along(dataset, dim))
 
 
+def _is_measured(dataset: Any, dim: Any) -> bool:
+    """Whether there is a coordinate along a dimension of time or space."""
+    return dim in dataset.coords or bool(_coordinates_along(dataset, dim))
+
+
 def _coordinates_along(dataset: Any, dim: Any) -> list[str]:
     """Names of the coordinates that are numbers along one dimension, without its own."""
     return [
@@ -263,8 +274,9 @@ def _parameters(dataset: Any, runs: Sequence[Any]) -> tuple[Any, tuple[str, ...]
     names: list[str] = []
     for dim in runs:
         along = _coordinates_along(dataset, dim)
-        if not along and dim in dataset.coords and dataset[dim].dtype.kind in "fiu":
-            along = [dim]
+        own = dim in dataset.coords and dataset[dim].dtype.kind in "fiu"
+        if own and not (along and _counts(dataset[dim].values)):
+            along = [dim, *along]
         if not along:
             raise ValueError(
                 f"The dimension {dim!r} has no coordinate, so that its parameters are not known.  "
@@ -277,6 +289,12 @@ def _parameters(dataset: Any, runs: Sequence[Any]) -> tuple[Any, tuple[str, ...]
         )
     rows = [np.concatenate(parts) for parts in product(*columns)]
     return np.array(rows), tuple(names)
+
+
+def _counts(values: Any) -> bool:
+    """Whether values number the runs, from 0 or 1 on, and are no parameter."""
+    steps = np.asarray(values)
+    return bool(steps[0] in (0, 1) and (np.diff(steps) == 1).all())
 
 
 def _points(dataset: Any, along: Sequence[Any]) -> tuple[Any, tuple[str, ...]]:

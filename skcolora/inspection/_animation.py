@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +14,7 @@ from skcolora.inspection._trajectory import (
     error_scale,
     shared_scale,
 )
+from skcolora.utils._files import replaced
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -67,8 +66,7 @@ def save_animation(
     update(widest)
     figure.draw_without_rendering()
     figure.set_layout_engine("none")  # keeps the panels fixed in all frames
-    with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.stem}-") as folder:
-        unfinished = Path(folder) / path.name
+    with replaced(path) as unfinished:
         try:
             with rc_context({"savefig.bbox": None}), writer.saving(figure, unfinished, dpi):
                 for i in range(len(trajectory.times)):
@@ -79,7 +77,6 @@ def save_animation(
             raise RuntimeError(
                 f"ffmpeg could not write {path.name}: {message.splitlines()[-1]}"
             ) from error
-        os.replace(unfinished, path)
 
 
 def _writer(path: Path, fps: Any, dpi: Any, n_times: int) -> Any:

@@ -110,6 +110,14 @@ def test_tensor_grids(tmp_path, shape, kind, n_cells):
         assert np.allclose(edges, 1)
 
 
+def test_a_steady_field_is_one_file(tmp_path):
+    y = np.random.default_rng(0).normal(size=(2, 5, 2))
+    write_vtk(SnapshotData(np.ones((2, 1)), y, None, NODES), tmp_path)
+    assert len(list(tmp_path.glob("*.vtu"))) == 2
+    mesh = meshio.read(tmp_path / "snapshots_1_0000.vtu")
+    assert np.array_equal(mesh.point_data["u_1"], y[1, :, 1])
+
+
 def test_what_does_not_fit(tmp_path):
     first = written(tmp_path, 1)
     moved = written(tmp_path, 2, nodes=NODES + 0.1)

@@ -84,6 +84,14 @@ def test_runs_with_several_parameters_and_scattered_points():
     assert np.array_equal(again.y, data.y)
 
 
+def test_a_parameter_is_never_left_out():
+    """A further coordinate along the dimension of a parameter does not hide it; a count is none."""
+    before = dataset("nu time x").assign_coords(cost=("nu", [3.0, 2.0, 1.0]))
+    assert read_xarray(before).parameter_names == ("nu", "cost")
+    counted = before.assign_coords(nu=[0, 1, 2])
+    assert read_xarray(counted).parameter_names == ("cost",)
+
+
 def test_dates_and_gaps():
     days = np.array(["2024-01-01", "2024-01-02", "2024-01-03"], dtype="datetime64[ns]")
     values = np.random.default_rng(0).normal(size=(2, 3, 6))
@@ -134,6 +142,8 @@ def test_steady_fields():
         (lambda d: d.rename(x="s", y="q"), {}, r"got none for space and nu, s, q for parameters"),
         (lambda d: d.isel(nu=0), {}, "none for parameters.*xarray.concat"),
         (lambda d: d.drop_vars("nu"), {}, "'nu' has no coordinate.*assign_coords"),
+        (lambda d: d.drop_vars("x"), {}, "'x' of 'u' has no coordinate.*assign_coords"),
+        (lambda d: d.drop_vars("time"), {}, "'time' of 'u' has no coordinate"),
         (lambda d: d, {"fields": "v"}, "must name variables of the dataset, u; got v"),
         (lambda d: d, {"time": "clock"}, "`time` must be a dimension.*got 'clock'"),
         (lambda d: d.assign(v=d.u.isel(x=0)), {"fields": ["u", "v"]}, "the same dimensions"),

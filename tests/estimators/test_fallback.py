@@ -15,6 +15,7 @@ from skcolora._galerkin import LatentEquation, Trust, _changed_trust, _distill, 
 from skcolora.datasets import make_advection
 from skcolora.metrics import relative_l2_error
 from skcolora.pdes import Advection
+from skcolora.utils._deadline import Deadline
 
 GRID = {"n_points": 64, "times": np.linspace(0, 1, 21), "width": 0.1}
 DATA = make_advection(np.linspace(0.6, 1.4, 5), **GRID)
@@ -234,7 +235,7 @@ def test_a_residual_that_falls_more_than_the_error(regressor, monkeypatch):
     """The ratio of error and indicator rises by what the paths at the training parameters say."""
     model = galerkin(regressor, regularization=1e-8, norm="L2", free_output=False)
     before = model._equation
-    same = _changed_trust.with_new_ratio(before, before, DATA.X)
+    same = _changed_trust.with_new_ratio(before, before, DATA.X, Deadline())
     assert same.trust.ratio == before.trust.ratio
 
     def halved(self, *args):
@@ -245,5 +246,5 @@ def test_a_residual_that_falls_more_than_the_error(regressor, monkeypatch):
         diagnose = halved
 
     fawning = Fawning(**{f.name: getattr(before, f.name) for f in fields(before)})
-    flattered = _changed_trust.with_new_ratio(fawning, before, DATA.X)
+    flattered = _changed_trust.with_new_ratio(fawning, before, DATA.X, Deadline())
     assert flattered.trust.ratio == pytest.approx(2 * before.trust.ratio)

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.numpy import save as to_bytes
@@ -176,11 +176,6 @@ def saved(fitted, tmp_path_factory):
     return SimpleNamespace(path=path, right=fitted["galerkin"].predict(NEW))
 
 
-MANY = settings(
-    max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
-
-
 def check_error_or_model(data, path, right=None):
     """A damaged file gives a `ModelFileError`, or the right model."""
     path.write_bytes(data)
@@ -192,22 +187,7 @@ def check_error_or_model(data, path, right=None):
         assert np.array_equal(loaded.predict(NEW), right)
 
 
-@pytest.mark.slow
-@pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("kind", ["damaged bytes", "forged descriptions"])
-def test_a_thousand_files(saved, tmp_path, kind):
-    test = {"damaged bytes": damaged_bytes, "forged descriptions": forged_descriptions}[kind]
-    settings(MANY, max_examples=1000)(given(data=st.data())(test))(saved=saved, tmp_path=tmp_path)
-
-
-@MANY
-@given(data=st.data())
-@pytest.mark.filterwarnings("ignore")
-def test_damaged_bytes(saved, tmp_path, data):
-    damaged_bytes(saved, tmp_path, data)
-
-
-def damaged_bytes(saved, tmp_path, data):
+def check_damaged_bytes(saved, path, data):
     damaged = bytearray(saved.path.read_bytes())
     kind = data.draw(st.sampled_from(["flip", "cut", "insert", "repeat"]))
     # Most of the file are arrays, but most accidents are worth trying in the header.
@@ -220,7 +200,7 @@ def damaged_bytes(saved, tmp_path, data):
         damaged[place:place] = data.draw(st.binary(min_size=1, max_size=20))
     else:
         damaged[place:place] = damaged[:place]
-    check_error_or_model(bytes(damaged), tmp_path / "damaged", saved.right)
+    check_error_or_model(bytes(damaged), path, saved.right)
 
 
 def nodes_of(tree, path=()):
@@ -231,19 +211,12 @@ def nodes_of(tree, path=()):
             yield from nodes_of(value, (*path, key))
 
 
-@MANY
-@given(data=st.data())
-@pytest.mark.filterwarnings("ignore")
-def test_forged_descriptions(saved, tmp_path, data):
-    forged_descriptions(saved, tmp_path, data)
-
-
-def forged_descriptions(saved, tmp_path, data):
+def check_forged_description(saved, path, data):
     """Also with the right checksum, the worst is an error or another model."""
     content, arrays = contents(saved.path)
-    *path, last = data.draw(st.sampled_from([path for path in nodes_of(content) if path]))
+    *place, last = data.draw(st.sampled_from([each for each in nodes_of(content) if each]))
     parent = content
-    for key in path:
+    for key in place:
         parent = parent[key]
     junk = st.sampled_from(
         [None, -1, 10**30, "0", "os:system", [], {}, {"object": 0}, {"array": "9999"}, [[]], 1e300]
@@ -258,7 +231,19 @@ def forged_descriptions(saved, tmp_path, data):
         del parent[last]
     else:
         parent[last] = data.draw(junk)
-    check_error_or_model(file_of(content, arrays), tmp_path / "forged")
+    check_error_or_model(file_of(content, arrays), path)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("check", [check_damaged_bytes, check_forged_description])
+@pytest.mark.parametrize("n", [100, pytest.param(1000, marks=pytest.mark.slow)])
+def test_wrong_files(saved, tmp_path, check, n):
+    @settings(max_examples=n, deadline=None)
+    @given(data=st.data())
+    def each(data):
+        check(saved, tmp_path / "wrong", data)
+
+    each()
 
 
 @pytest.mark.parametrize(
@@ -294,6 +279,14 @@ def test_an_announced_size_is_not_believed(tmp_path):
     path.write_bytes(len(header).to_bytes(8, "little") + header)
     with pytest.raises(skcolora.ModelFileError, match="damaged"):
         skcolora.load(path)
+
+
+def test_a_file_has_the_rights_of_any_other_file(fitted, tmp_path):
+    (tmp_path / "other").write_text("")
+    skcolora.save(fitted["POD"], tmp_path / "model")
+    modes = [(tmp_path / name).stat().st_mode for name in ("other", "model")]
+    assert modes[0] == modes[1]
+    assert len(list(tmp_path.iterdir())) == 2
 
 
 def test_a_file_that_does_not_exist(tmp_path):
