@@ -16,6 +16,7 @@ from skcolora._estimators._uncertain import UncertainRegressor
 from skcolora._estimators._unwrap import find_regressor, replace_regressor, trained_model
 from skcolora._galerkin import (
     LatentEquation,
+    OutOfTime,
     distill,
     expected_best,
     expected_regressor_errors,
@@ -23,11 +24,12 @@ from skcolora._galerkin import (
     refine,
     renewed_trust,
     same_weights,
+    warn_of_no_comparison,
     warn_of_no_gain,
     with_new_ratio,
 )
 from skcolora._snapshots import Array, rows_among, validate_parameters
-from skcolora.utils._deadline import time_limit
+from skcolora.utils._deadline import Deadline, time_limit
 from skcolora.utils._torch import with_default_torch_settings
 
 # Share of a limited time of a refinement in which its paths are compared with those before.
@@ -186,8 +188,8 @@ class DistillAndRefine(UncertainRegressor):
         UserWarning
             If the training is interrupted (Ctrl-C); the best weights so far are kept.  If the
             refined networks, or the paths in them, are expected to be less accurate at X and at the
-            training parameters, by what they violate of the equation; a copy of this estimator is
-            then returned.
+            training parameters, by what they violate of the equation, or ``max_time`` is not enough
+            to find out; a copy of this estimator is then returned.
 
         References
         ----------
@@ -225,25 +227,37 @@ class DistillAndRefine(UncertainRegressor):
         out._set_equation(all_parameters, collocation=points, deadline=deadline)
         # The errors of the cross-validation are those of the earlier networks.
         out._uncertainty = None
+        if self._equation.trust is None:
+            return out
+        try:
+            return self._better(out, candidates, deadline)
+        except OutOfTime:
+            warn_of_no_comparison()
+            return copy.copy(self)
+
+    def _better(self: _Refined, out: _Refined, candidates: Array, deadline: Deadline) -> _Refined:
+        """The refined estimator, with its trust, or a copy of this one if that is expected better.
+
+        Raises `OutOfTime` if there is no time to compare their paths.
+        """
         mine = self._equation
-        if mine.trust is not None:
-            changed = replace(out._equation, trust=mine.trust)
-            changed = with_new_ratio(changed, mine, self._X, deadline.share(0.5))
-            before, after = self._expected_errors(changed, candidates)
-            if after > _WORSE * before:
-                warn_of_no_gain("refinement", before, after)
-                return copy.copy(self)
-            gaps = field_gaps(mine.model, changed.model, self._X)
-            out._equation = replace(changed, trust=renewed_trust(changed, self._X, gaps))
-            # Without candidates the paths at training parameters are compared.
-            some = candidates if len(candidates) else self._X
-            before, after = (
-                expected_best(each._equation, some, deadline.share(share))
-                for each, share in ((self, 0.5), (out, 1.0))
-            )
-            if after > _WORSE * before:
-                warn_of_no_gain("refinement", before, after, "estimator")
-                return copy.copy(self)
+        changed = replace(out._equation, trust=mine.trust)
+        changed = with_new_ratio(changed, mine, self._X, deadline.share(0.5))
+        before, after = self._expected_errors(changed, candidates)
+        if after > _WORSE * before:
+            warn_of_no_gain("refinement", before, after)
+            return copy.copy(self)
+        gaps = field_gaps(mine.model, changed.model, self._X)
+        out._equation = replace(changed, trust=renewed_trust(changed, self._X, gaps))
+        # Without candidates the paths at training parameters are compared.
+        some = candidates if len(candidates) else self._X
+        before, after = (
+            expected_best(each._equation, some, deadline.share(share))
+            for each, share in ((self, 0.5), (out, 1.0))
+        )
+        if after > _WORSE * before:
+            warn_of_no_gain("refinement", before, after, "estimator")
+            return copy.copy(self)
         return out
 
     @abstractmethod

@@ -1,6 +1,11 @@
 """Neural Galerkin methods: a PDE determines the time derivative of the latent state."""
 
-from skcolora._galerkin._advice import warn_of_doubts, warn_of_fallback, warn_of_no_gain
+from skcolora._galerkin._advice import (
+    warn_of_doubts,
+    warn_of_fallback,
+    warn_of_no_comparison,
+    warn_of_no_gain,
+)
 from skcolora._galerkin._agreement import (
     check_agreement,
     check_grid_is_given,
@@ -8,6 +13,7 @@ from skcolora._galerkin._agreement import (
     parameter_order,
 )
 from skcolora._galerkin._changed_trust import (
+    OutOfTime,
     expected_best,
     expected_regressor_errors,
     renewed_trust,
@@ -37,6 +43,7 @@ __all__ = [
     "Collocation",
     "GalerkinSolution",
     "LatentEquation",
+    "OutOfTime",
     "PODEquation",
     "Projection",
     "SampledModes",
@@ -68,6 +75,7 @@ __all__ = [
     "step_tolerance",
     "warn_of_doubts",
     "warn_of_fallback",
+    "warn_of_no_comparison",
     "warn_of_no_gain",
     "with_new_ratio",
 ]

@@ -143,6 +143,16 @@ def warn_of_no_gain(what: str, before: float, after: float, whose: str = "regres
     )
 
 
+def warn_of_no_comparison() -> None:
+    """Warn that refined networks are not used, because there was no time to compare paths."""
+    _warn(
+        "CoLoRAGalerkin: `max_time` was not enough to solve the equation before and after the "
+        "refinement, and so to compare both; what was there before is returned.  Give more "
+        "`max_time`.",
+        UserWarning,
+    )
+
+
 def warn_of_drift(pde: PDE, X: Array, failed: Any, names: list[str]) -> None:
     """Warn about trajectories whose conserved quantities changed.
 

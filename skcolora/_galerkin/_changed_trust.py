@@ -21,6 +21,10 @@ from skcolora.utils._torch import as_tensor
 _MAX_COMPARED, _MAX_SEEN = 4, 3
 
 
+class OutOfTime(RuntimeError):
+    """No time was left to solve the equation where paths were to be compared."""
+
+
 def expected_regressor_errors(
     equation: LatentEquation, X: Array, seen: Array, changes: Array
 ) -> Array:
@@ -67,7 +71,11 @@ def with_new_ratio(
     seen : ndarray of shape (n_seen, n_parameters)
         Parameters with snapshots.
     deadline : Deadline
-        Time limit.  Paths for which the time is missing count as failed.
+        Time limit.
+
+    Raises
+    ------
+    OutOfTime
     """
     assert equation.trust is not None
     X = seen[spread_evenly(len(seen), _MAX_SEEN)]
@@ -91,7 +99,7 @@ def with_new_ratio(
 def expected_best(equation: LatentEquation, X: Array, deadline: Deadline) -> float:
     """Mean error that the better half should have at some of the parameters (n, n_parameters).
 
-    Paths for which the time until the deadline is missing count as failed.
+    Raises `OutOfTime` if the deadline passes before the paths are found.
     """
     X = X[spread_evenly(len(X), _MAX_COMPARED)]
     times = equation.model.layout.times
@@ -104,11 +112,14 @@ def expected_best(equation: LatentEquation, X: Array, deadline: Deadline) -> flo
 
 
 def _solved(equation: LatentEquation, X: Array, deadline: Deadline) -> GalerkinSolution:
-    """The paths of an equation at the times of the snapshots, as far as time allows."""
+    """The paths of an equation at the times of the snapshots; see `OutOfTime`."""
     times = equation.model.layout.times
     known = initial_fields(equation.pde, equation.model.layout, X, None)
     start = equation.start(X, known, deadline=deadline)
-    return equation.diagnose(X, times, start, equation.path(X, times, start, deadline))
+    solution = equation.diagnose(X, times, start, equation.path(X, times, start, deadline))
+    if (solution.status == "max_time").any():
+        raise OutOfTime
+    return solution
 
 
 def renewed_trust(equation: LatentEquation, seen: Array, changes: Array) -> Trust:

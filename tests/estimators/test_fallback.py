@@ -194,6 +194,27 @@ def test_a_refinement_that_spoils_the_path_is_not_used(regressor, monkeypatch):
     np.testing.assert_array_equal(refined.predict(NEW.X), model.predict(NEW.X))
 
 
+def test_a_refinement_that_cannot_be_compared_is_not_used(regressor, monkeypatch):
+    """The limit is kept, and what is not known to be better is not returned."""
+
+    def too_long(*_):
+        raise _changed_trust.OutOfTime
+
+    module = "skcolora._estimators._distill_and_refine"
+    monkeypatch.setattr(f"{module}.same_weights", lambda *_: False)
+    monkeypatch.setattr(f"{module}.with_new_ratio", too_long)
+    model = galerkin(regressor)
+    with pytest.warns(UserWarning, match=r"`max_time` was not enough.*Give more `max_time`"):
+        refined = model.refine(NEW.X, max_iter=2)
+    np.testing.assert_array_equal(refined.predict(NEW.X), model.predict(NEW.X))
+
+
+def test_paths_are_solved_within_the_limit(regressor):
+    equation = galerkin(regressor)._equation
+    with pytest.raises(_changed_trust.OutOfTime):
+        _changed_trust.expected_best(equation, NEW.X, Deadline(0.0))
+
+
 def test_a_refinement_without_gain_stands_still(regressor, monkeypatch):
     monkeypatch.setattr("skcolora._estimators._distill_and_refine.same_weights", lambda *_: True)
     model = galerkin(regressor)
