@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import time
 from abc import abstractmethod
 from dataclasses import replace
 from numbers import Integral
@@ -15,27 +16,31 @@ from sklearn.utils import check_random_state, check_scalar
 from skcolora._estimators._uncertain import UncertainRegressor
 from skcolora._estimators._unwrap import find_regressor, replace_regressor, trained_model
 from skcolora._galerkin import (
+    ComparedPaths,
     LatentEquation,
     OutOfTime,
+    compared_paths,
     distill,
-    expected_best,
     expected_regressor_errors,
-    field_gaps,
     refine,
     renewed_trust,
     same_weights,
     warn_of_no_comparison,
     warn_of_no_gain,
-    with_new_ratio,
+    warn_of_worse_networks,
 )
 from skcolora._snapshots import Array, rows_among, validate_parameters
 from skcolora.utils._deadline import Deadline, time_limit
 from skcolora.utils._torch import with_default_torch_settings
 
-# Share of a limited time of a refinement in which its paths are compared with those before.
-_JUDGEMENT = 0.25
-# Factor of the expected error above which what was there before is kept.
-_WORSE = 1.1
+# Share of a limited time of a refinement in which the paths before it are solved; those after it
+# take about as long.
+_JUDGEMENT = 0.3
+# Factor of the expected error of a regressor above which the one before is kept, and of that of
+# paths above which nothing is gained.
+_WORSE, _GAINED = 1.1, 2 / 3
+# Seconds of paths after a refinement, relative to those before; they may need smaller steps.
+_LONGER = 1.5
 
 _Refined = TypeVar("_Refined", bound="DistillAndRefine")
 
@@ -119,7 +124,7 @@ class DistillAndRefine(UncertainRegressor):
         new = candidates[~rows_among(candidates, self._X)]
         before, after = self._expected_errors(replace(self._equation, model=model), new)
         if after > _WORSE * before:
-            warn_of_no_gain("distillation", before, after)
+            warn_of_worse_networks("distillation", before, after)
             return replace_regressor(self.regressor_, copy.deepcopy(inner))
         return learnt
 
@@ -128,16 +133,9 @@ class DistillAndRefine(UncertainRegressor):
 
         They are 0 where nothing is known.
         """
-        mine, X = self._equation, self._X
-        if mine.trust is None or not len(candidates):
+        if self._equation.trust is None or not len(candidates):
             return 0.0, 0.0
-        gaps = field_gaps(mine.model, changed.model, X)
-        found = (
-            expected_regressor_errors(equation, candidates, X, gap)
-            for equation, gap in ((mine, np.zeros(len(X))), (changed, gaps))
-        )
-        before, after = (float(np.nan_to_num(errors, nan=np.inf).mean()) for errors in found)
-        return before, after
+        return expected_regressor_errors(self._equation, changed, candidates)
 
     @with_default_torch_settings
     def refine(
@@ -156,6 +154,10 @@ class DistillAndRefine(UncertainRegressor):
         solutions at X, and is worth its time where snapshots are few.  Both the returned
         estimator and its ``regressor_`` are then more accurate.  A progress bar appears if the
         regressor is ``verbose``.
+
+        The paths at a few rows of X, and at up to three training parameters with their snapshots,
+        are compared with those before.  If the error that they should have at X does not fall by a
+        third, what was there before is returned.
 
         Parameters
         ----------
@@ -187,9 +189,9 @@ class DistillAndRefine(UncertainRegressor):
             If the equation is still violated by more than a tenth of the field.
         UserWarning
             If the training is interrupted (Ctrl-C); the best weights so far are kept.  If the
-            refined networks, or the paths in them, are expected to be less accurate at X and at the
-            training parameters, by what they violate of the equation, or ``max_time`` is not enough
-            to find out; a copy of this estimator is then returned.
+            refined networks are expected to be less accurate at X and at the training parameters,
+            or their paths at X not to be more accurate, by what they violate of the equation, or
+            ``max_time`` is not enough to find out; a copy of this estimator is then returned.
 
         References
         ----------
@@ -199,13 +201,19 @@ class DistillAndRefine(UncertainRegressor):
         deadline = time_limit(max_time)
         check_scalar(max_iter, "max_iter", Integral, min_val=1)
         candidates = self._without_snapshots(X)
+        try:
+            return self._refined(candidates, max_iter, deadline)
+        except OutOfTime:
+            warn_of_no_comparison()
+            return copy.copy(self)
+
+    def _refined(self: _Refined, candidates: Array, max_iter: int, deadline: Deadline) -> _Refined:
+        """The refined estimator, or a copy; `OutOfTime` if there is no time to compare both."""
         all_parameters = np.vstack([self._X, candidates])
-        inner = find_regressor(self.regressor_)
+        inner, base = find_regressor(self.regressor_), trained_model(self.regressor_, self._order)
+        before, seconds = self._paths_before(candidates, deadline)
         # The new equation takes its time after the training.  If time is short, the points stay.
         reserve = self._equation_seconds * len(all_parameters) / len(self._X)
-        judged = self._equation.trust is not None and deadline.limited
-        for_judgement = _JUDGEMENT * deadline.remaining if judged else 0.0
-        base = trained_model(self.regressor_, self._order)
         points = self._equation.collocation if reserve > deadline.remaining / 3 else None
         networks, result = refine(
             self._equation.pde,
@@ -213,7 +221,7 @@ class DistillAndRefine(UncertainRegressor):
             self._X,
             candidates,
             max_iter=max_iter,
-            deadline=deadline.earlier(for_judgement + min(reserve, deadline.remaining / 3)),
+            deadline=deadline.earlier(seconds + min(reserve, deadline.remaining / 3)),
             seed=self._seed(),
             verbose=int(inner.verbose),
         )
@@ -227,37 +235,38 @@ class DistillAndRefine(UncertainRegressor):
         out._set_equation(all_parameters, collocation=points, deadline=deadline)
         # The errors of the cross-validation are those of the earlier networks.
         out._uncertainty = None
+        return out if before is None else self._better(out, before, candidates, deadline)
+
+    def _paths_before(
+        self, candidates: Array, deadline: Deadline
+    ) -> tuple[ComparedPaths | None, float]:
+        """Paths to compare with, and the seconds that those of a refinement will take."""
         if self._equation.trust is None:
-            return out
-        try:
-            return self._better(out, candidates, deadline)
-        except OutOfTime:
-            warn_of_no_comparison()
-            return copy.copy(self)
+            return None, 0.0
+        limit, started = deadline.share(_JUDGEMENT), time.perf_counter()
+        before = compared_paths(self._equation, candidates, limit)
+        seconds = _LONGER * (time.perf_counter() - started)
+        return before, seconds if deadline.limited else 0.0
 
-    def _better(self: _Refined, out: _Refined, candidates: Array, deadline: Deadline) -> _Refined:
-        """The refined estimator, with its trust, or a copy of this one if that is expected better.
-
-        Raises `OutOfTime` if there is no time to compare their paths.
-        """
+    def _better(
+        self: _Refined, out: _Refined, before: ComparedPaths, candidates: Array, deadline: Deadline
+    ) -> _Refined:
+        """The refined estimator, with its trust, or a copy of this one if nothing is gained."""
         mine = self._equation
+        assert mine.trust is not None
         changed = replace(out._equation, trust=mine.trust)
-        changed = with_new_ratio(changed, mine, self._X, deadline.share(0.5))
-        before, after = self._expected_errors(changed, candidates)
-        if after > _WORSE * before:
-            warn_of_no_gain("refinement", before, after)
+        after = compared_paths(changed, candidates, deadline)
+        changed = replace(changed, trust=replace(mine.trust, ratio=after.ratio))
+        expected = self._expected_errors(changed, candidates)
+        if expected[1] > _WORSE * expected[0]:
+            warn_of_worse_networks("refinement", *expected)
             return copy.copy(self)
-        gaps = field_gaps(mine.model, changed.model, self._X)
-        out._equation = replace(changed, trust=renewed_trust(changed, self._X, gaps))
-        # Without candidates the paths at training parameters are compared.
-        some = candidates if len(candidates) else self._X
-        before, after = (
-            expected_best(each._equation, some, deadline.share(share))
-            for each, share in ((self, 0.5), (out, 1.0))
-        )
-        if after > _WORSE * before:
-            warn_of_no_gain("refinement", before, after, "estimator")
+        trust = renewed_trust(mine, changed, self._X)
+        expected = before.expected_best(mine.trust), after.expected_best(trust)
+        if expected[1] > _GAINED * expected[0]:
+            warn_of_no_gain(*expected)
             return copy.copy(self)
+        out._equation = replace(changed, trust=trust)
         return out
 
     @abstractmethod

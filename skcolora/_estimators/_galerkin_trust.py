@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from skcolora._estimators._left_out import trajectory_errors
 from skcolora._galerkin import (
     GalerkinSolution,
     LatentEquation,
@@ -19,17 +18,14 @@ from skcolora._galerkin import (
     can_whiten,
     error_ratio,
     initial_fields,
+    known_snapshots,
     path_difficulty,
 )
-from skcolora._nn import decode_rows
-from skcolora._snapshots import Array, StoredRows, observed_times, spread_evenly
+from skcolora._snapshots import Array, StoredRows, spread_evenly
 from skcolora.utils._deadline import Deadline
-from skcolora.utils._torch import as_tensor
 
-# Largest numbers of trajectories, times and points that are looked at.
-_MAX_LEARNT, _MAX_TIMES, _MAX_POINTS = 32, 32, 2**11
-# Largest number of trajectories at which the equation is solved.
-_MAX_SOLVED = 3
+# Largest numbers of trajectories whose errors are looked at, and at which the equation is solved.
+_MAX_LEARNT, _MAX_SOLVED = 32, 3
 # Another setting is tried if errors exceed those of the regressor by the first factor: at training
 # parameters for norm and regularisation, and also between them for a free output.  It is taken if
 # it reduces all errors by the second factor.
@@ -116,16 +112,21 @@ def judge(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         many = spread_evenly(len(X), _MAX_LEARNT)
-        errors, solution = _regressor_errors(equation, regressor, X, rows, many)
-        few = spread_evenly(len(X), _MAX_SOLVED)
+        few, times = spread_evenly(len(X), _MAX_SOLVED), equation.model.layout.times
+        learnt, known = (
+            known_snapshots(equation.model, X, rows, some, error=regressor.best_loss_)
+            for some in (many, few)
+        )
+        initial = initial_fields(equation.pde, equation.model.layout, X[many], None)
+        solution = equation.regressor_solution(X[many], times, initial)
+        errors = learnt.errors(equation.model, solution)
         good = _GOOD * float(errors[np.isin(many, few)].mean())
-        true, between = _Truth(equation, regressor, X, rows, few), _between(equation, X, few)
-        looked_at = np.vstack([X[few], between])
-        known = initial_fields(equation.pde, equation.model.layout, looked_at, None)
+        looked_at = np.vstack([X[few], _between(equation, X, few)])
+        initial = initial_fields(equation.pde, equation.model.layout, looked_at, None)
 
         def judged(trial: LatentEquation) -> _Judged:
-            paths = _solved(trial, looked_at, known, deadline)
-            errors = true.errors(trial, paths)
+            paths = _solved(trial, looked_at, initial, deadline)
+            errors = known.errors(trial.model, paths)
             indicators = paths.error_indicator[: len(few)]
             return _Judged(trial, indicators, errors, path_difficulty(paths)[len(few) :])
 
@@ -147,8 +148,17 @@ def judge(
                     best = better(partial(replace, regularization=other))
     if np.isnan(best.errors).all():
         return best.equation
-    times, indicators = solution.times, solution.error_indicator
-    trust = Trust(best.ratio, equation.nodes(X[many]), errors, times, indicators)
+    nodes, left_out = equation.nodes(X), regressor._uncertainty
+    trust = Trust(
+        ratio=best.ratio,
+        nodes=nodes[many],
+        errors=errors,
+        times=solution.times,
+        indicators=solution.error_indicator,
+        learnt=nodes,
+        known=known,
+        unseen=0.0 if left_out is None else left_out.ratio,
+    )
     return replace(best.equation, trust=trust)
 
 
@@ -161,21 +171,6 @@ def _between(equation: LatentEquation, X: Array, chosen: Any) -> Array:
     return np.unique((X[chosen] + X[near]) / 2, axis=0)
 
 
-def _initial(equation: LatentEquation, X: Array) -> tuple[Array, Array] | None:
-    return initial_fields(equation.pde, equation.model.layout, X, None)
-
-
-def _regressor_errors(
-    equation: LatentEquation, regressor: Any, X: Array, rows: Array | StoredRows, chosen: Any
-) -> tuple[Array, GalerkinSolution]:
-    """Errors of the regressor at some trajectories, and its paths there."""
-    times = equation.model.layout.times
-    solution = equation.regressor_solution(X[chosen], times, _initial(equation, X[chosen]))
-    if isinstance(rows, StoredRows):
-        return np.full(len(chosen), regressor.best_loss_), solution
-    return _Truth(equation, regressor, X, rows, chosen).errors(equation, solution), solution
-
-
 def _solved(
     equation: LatentEquation,
     X: Array,
@@ -186,53 +181,3 @@ def _solved(
     times = equation.model.layout.times
     start = equation.start(X, known, deadline=deadline)
     return equation.diagnose(X, times, start, equation.path(X, times, start, deadline))
-
-
-class _Truth:
-    """Snapshots of some trajectories at some times and points."""
-
-    def __init__(
-        self,
-        equation: LatentEquation,
-        regressor: Any,
-        X: Array,
-        rows: Array | StoredRows,
-        some: Any,
-    ) -> None:
-        layout = equation.model.layout
-        observed = np.arange(layout.n_times)
-        if not isinstance(rows, StoredRows):
-            observed = observed_times(rows[some])
-        self._times = observed[spread_evenly(len(observed), _MAX_TIMES)]
-        points = np.random.default_rng(0).permutation(layout.grid.n_points)[:_MAX_POINTS]
-        self._layout = layout.at_numbers(layout.times[self._times], layout.grid.points[points])
-        self._units = regressor._units
-        if isinstance(rows, StoredRows):
-            model = equation.model
-            latent = model.latent(model.transform(X[some]), self._layout.times)
-            self._true = decode_rows(model.network, model.units, latent, self._layout)
-        else:
-            self._true = rows[np.ix_(some, self._times, points)]
-
-    def errors(self, equation: LatentEquation, solution: GalerkinSolution) -> Array:
-        """Errors (n,) of the first n trajectories of a solution, at the times of ``fit``.
-
-        They are infinite for trajectories that failed, and NaN for those that were out of time
-        before the first of the times.
-        """
-        model, errors = equation.model, np.full(len(self._true), np.inf)
-        for i, latent in enumerate(solution.latent[: len(self._true), self._times]):
-            reached = np.isfinite(latent).all(axis=1)
-            out_of_time = solution.status[i] == "max_time"
-            if out_of_time and reached.sum() < 2:
-                errors[i] = np.nan
-            elif reached.all() or out_of_time:
-                layout = self._layout.at_numbers(self._layout.times[reached])
-                found = decode_rows(
-                    model.network, model.units, as_tensor(latent[None, reached]), layout
-                )
-                true = self._true[i : i + 1, reached]
-                errors[i] = np.nan_to_num(
-                    trajectory_errors(self._units, true, found)[0], nan=np.inf
-                )
-        return errors

@@ -5,6 +5,7 @@ from skcolora._galerkin._advice import (
     warn_of_fallback,
     warn_of_no_comparison,
     warn_of_no_gain,
+    warn_of_worse_networks,
 )
 from skcolora._galerkin._agreement import (
     check_agreement,
@@ -13,11 +14,11 @@ from skcolora._galerkin._agreement import (
     parameter_order,
 )
 from skcolora._galerkin._changed_trust import (
+    ComparedPaths,
     OutOfTime,
-    expected_best,
+    compared_paths,
     expected_regressor_errors,
     renewed_trust,
-    with_new_ratio,
 )
 from skcolora._galerkin._checks import (
     check_norm,
@@ -28,6 +29,7 @@ from skcolora._galerkin._collocation import Collocation
 from skcolora._galerkin._distill import distill
 from skcolora._galerkin._hyperreduction import SampledModes, sample_modes
 from skcolora._galerkin._initial_fields import initial_fields
+from skcolora._galerkin._known_snapshots import KnownSnapshots, known_snapshots
 from skcolora._galerkin._latent_equation import LatentEquation, build_equation
 from skcolora._galerkin._pod_equation import PODEquation
 from skcolora._galerkin._projection import Projection
@@ -35,13 +37,15 @@ from skcolora._galerkin._refine import refine
 from skcolora._galerkin._snapshot_mesh import points_of_mesh, snapshot_mesh
 from skcolora._galerkin._solution import GalerkinSolution, combine
 from skcolora._galerkin._step_tolerance import step_tolerance
-from skcolora._galerkin._trained_model import TrainedModel, field_gaps, same_weights
+from skcolora._galerkin._trained_model import TrainedModel, same_weights
 from skcolora._galerkin._trust import Trust, error_ratio, path_difficulty
 from skcolora._galerkin._whitening import can_whiten
 
 __all__ = [
     "Collocation",
+    "ComparedPaths",
     "GalerkinSolution",
+    "KnownSnapshots",
     "LatentEquation",
     "OutOfTime",
     "PODEquation",
@@ -58,12 +62,12 @@ __all__ = [
     "check_options",
     "check_pod_boundary",
     "combine",
+    "compared_paths",
     "distill",
     "error_ratio",
-    "expected_best",
     "expected_regressor_errors",
-    "field_gaps",
     "initial_fields",
+    "known_snapshots",
     "parameter_order",
     "path_difficulty",
     "points_of_mesh",
@@ -77,5 +81,5 @@ __all__ = [
     "warn_of_fallback",
     "warn_of_no_comparison",
     "warn_of_no_gain",
-    "with_new_ratio",
+    "warn_of_worse_networks",
 ]

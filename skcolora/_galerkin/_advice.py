@@ -122,7 +122,7 @@ def warn_of_fallback(
         )
 
 
-def warn_of_no_gain(what: str, before: float, after: float, whose: str = "regressor") -> None:
+def warn_of_worse_networks(what: str, before: float, after: float) -> None:
     """Warn that networks that learnt from the equation are not used.
 
     Parameters
@@ -130,15 +130,31 @@ def warn_of_no_gain(what: str, before: float, after: float, whose: str = "regres
     what : str
         Name of the training.
     before, after : float
-        Errors that are expected now, and would be of the new networks.
-    whose : str, default="regressor"
-        Name of what has these errors.
+        Errors that are expected of the regressor now, and of the new networks.
     """
     _warn(
-        f"CoLoRAGalerkin: the {what} would have made the {whose} less accurate, with an expected "
+        f"CoLoRAGalerkin: the {what} would have made the regressor less accurate, with an expected "
         f"error of {after:.2g} of the variation in place of {before:.2g}, by what both violate of "
-        "the equation and change at the training parameters; what was there before is returned.  "
-        "Try more steps, or parameters nearer to the training parameters.",
+        "the equation and by their errors at training parameters; what was there before is "
+        "returned.  Try more steps, or parameters nearer to the training parameters.",
+        UserWarning,
+    )
+
+
+def warn_of_no_gain(before: float, after: float) -> None:
+    """Warn that refined networks are not used, because no more accurate paths are expected.
+
+    Parameters
+    ----------
+    before, after : float
+        Errors that are expected of the paths, or of the regressor where it is better.
+    """
+    _warn(
+        "CoLoRAGalerkin: the refinement would not have made the estimator clearly more accurate, "
+        f"with an expected error of {after:.2g} of the variation in place of {before:.2g}; what "
+        "was there before is returned.  If that is not enough, try more steps, or parameters "
+        "nearer to the training parameters; an error near that at the training parameters falls "
+        "with more training of the regressor.",
         UserWarning,
     )
 

@@ -117,15 +117,30 @@ class BoundaryRows:
     def __init__(
         self, network: CoLoRANetwork, units: Units, pde: PDE, mu: Tensor, boundary: Boundary
     ) -> None:
-        self._mu, self._duration = mu.numpy(), boundary.duration
+        self._mu, self._parts = mu.numpy(), boundary.parts
+        if not self._parts:
+            return
         self._length = max(high - low for low, high in pde.domain) / 2
-        n_points = sum(len(part.points) for part in boundary.parts)
-        root = (_WEIGHT / max(n_points, 1)) ** 0.5
-        self._roots = [root * part.factor for part in boundary.parts]
-        self._parts = [
-            (part.side, NetworkAtPoints(network, units, as_tensor(part.points)))
-            for part in boundary.parts
+        self._duration = boundary.duration
+        sides, sizes = [part.side for part in self._parts], [len(p.points) for p in self._parts]
+        # The network is evaluated once for all parts.
+        points = np.vstack([part.points for part in self._parts])
+        self._at = NetworkAtPoints(network, units, as_tensor(points))
+        constrained = np.repeat([side.constrained for side in sides], sizes, axis=0).T
+        self._constrained = torch.from_numpy(constrained)
+        self._owner = torch.arange(len(sides)).repeat_interleave(torch.tensor(sizes))
+        self._owner = self._owner.expand(len(constrained), -1)[self._constrained]
+        root = (_WEIGHT / len(points)) ** 0.5
+        self._roots = as_tensor(root * np.array([part.factor for part in self._parts]))[self._owner]
+        # Numbers that depend on neither time nor state.
+        self._fixed = [
+            None if part.side.varies else part.side.terms(0.0, *self._where(part, self._mu))
+            for part in self._parts
         ]
+        normals = [part.side.normals(part.points.T) for part in self._parts]
+        self._normals = as_tensor(np.hstack(normals))
+        sloping = [(side.constrained & ~side.fixes_values).any() for side in sides]
+        self._sloping = torch.from_numpy(np.repeat(sloping, sizes))
 
     def __bool__(self) -> bool:
         return bool(self._parts)
@@ -135,8 +150,19 @@ class BoundaryRows:
 
         The arguments are those of `Projection.system`.
         """
-        found = self._systems(trajectories, t, latent)
-        J, f = (torch.cat(entries, 1) for entries in zip(*found, strict=True))
+        terms, rates = self._terms(trajectories, t)
+        field: Any = self._at.field(latent)
+        u, rows = field.value, terms[0].unsqueeze(-1) * field.jet.jacobian
+        gap, moved = terms[0] * u - terms[2], rates[0] * u - rates[2]
+        if bool(self._sloping.any()):
+            slope = torch.einsum("dp,dfsp->fsp", self._normals, field.grad)
+            gap, moved = gap + terms[1] * slope, moved + rates[1] * slope
+            b = terms[1][..., self._sloping].unsqueeze(-1)
+            rows[..., self._sloping, :] += b * self._normal_jacobian(latent)
+        size = terms[0].abs() + terms[1].abs() / self._length
+        target = -(moved + _DECAY / self._duration * gap) * self._at.field_slope[:, None, None]
+        f = self._roots * self._of_conditions(target / size)
+        J = self._roots.unsqueeze(1) * self._of_conditions(rows / size.unsqueeze(-1))
         return J, f
 
     @torch.no_grad()
@@ -144,53 +170,44 @@ class BoundaryRows:
         self, trajectories: Tensor, t: Tensor, latent: Tensor, rates: Tensor
     ) -> list[float]:
         """Root mean squares over states of the residual of each part, for given rates."""
-        gaps = [
-            (J @ rates.unsqueeze(2)).squeeze(2) - f
-            for J, f in self._systems(trajectories, t, latent)
-        ]
-        return [float(gap.square().sum(1).mean().sqrt()) for gap in gaps]
+        J, f = self.system(trajectories, t, latent)
+        squares = ((J @ rates.unsqueeze(2)).squeeze(2) - f).square().mean(0)
+        return [float(squares[self._owner == i].sum().sqrt()) for i in range(len(self._parts))]
 
-    def _systems(
-        self, trajectories: Tensor, t: Tensor, latent: Tensor
-    ) -> list[tuple[Tensor, Tensor]]:
-        """Matrix and right-hand side of each part."""
-        mu = self._mu[trajectories.numpy()].T[..., None]
-        times = t.numpy()[:, None]
-        found = [self._rows(side, at, mu, times, latent) for side, at in self._parts]
-        return [(root * J, root * f) for root, (J, f) in zip(self._roots, found, strict=True)]
+    @staticmethod
+    def _where(part: SidePoints, mu: Array) -> tuple[Array, Array]:
+        """Points (n_dims, n, n_points) and parameters (n_parameters, n, 1) of trajectories."""
+        shape = (part.points.shape[1], len(mu), len(part.points))
+        return np.broadcast_to(part.points.T[:, None], shape), mu.T[..., None]
 
-    def _rows(
-        self, side: Side, at: NetworkAtPoints, mu: Array, t: Array, latent: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        points = at.points.numpy().T
-        shape = (len(points), len(latent), points.shape[1])
-        everywhere = np.broadcast_to(points[:, None], shape)
-        a, b, g = as_tensor(side.terms(t, everywhere, mu))
-        rates = as_tensor(side.rates(t, everywhere, mu, self._duration))
-        field: Any = at.field(latent)
-        J, u = field.jet.jacobian, field.value
-        gap, moved = a * u - g, rates[0] * u - rates[2]
-        rows = a.unsqueeze(-1) * J
-        if bool(b.any()):
-            normals = side.normals(points)
-            slope = torch.einsum("dp,dfsp->fsp", as_tensor(normals), field.grad)
-            gap, moved = gap + b * slope, moved + rates[1] * slope
-            rows = rows + b.unsqueeze(-1) * _normal_jacobian(at, latent, normals)
-        size = a.abs() + b.abs() / self._length
-        constrained = torch.from_numpy(side.constrained)
-        target = -(moved + _DECAY / self._duration * gap) * at.field_slope[:, None, None]
-        f, J = (target / size)[constrained], (rows / size.unsqueeze(-1))[constrained]
-        return J.transpose(0, 1).flatten(1, 2), f.transpose(0, 1).flatten(1)
+    def _terms(self, trajectories: Tensor, t: Tensor) -> tuple[Tensor, Tensor]:
+        """a, b and g, and their derivatives in time, (3, n_fields, n_states, n_points) each."""
+        which, times = trajectories.numpy(), t.numpy()[:, None]
+        terms, rates = [], []
+        for part, fixed in zip(self._parts, self._fixed, strict=True):
+            if fixed is not None:
+                terms.append(fixed[:, :, which])
+                rates.append(np.zeros_like(terms[-1]))
+            else:
+                where = self._where(part, self._mu[which])
+                terms.append(part.side.terms(times, *where))
+                rates.append(part.side.rates(times, *where, self._duration))
+        return as_tensor(np.concatenate(terms, -1)), as_tensor(np.concatenate(rates, -1))
 
+    def _of_conditions(self, values: Tensor) -> Tensor:
+        """Those of values (n_fields, n_states, n_points, ...) that have a condition, as rows."""
+        return values.movedim(1, 0)[:, self._constrained]
 
-def _normal_jacobian(at: NetworkAtPoints, latent: Tensor, normals: Array) -> Tensor:
-    """∂(∂û/∂n)/∂φ of the scaled field, (n_fields, n_states, n_points, n_latent).
+    def _normal_jacobian(self, latent: Tensor) -> Tensor:
+        """∂(∂û/∂n)/∂φ of the scaled field, (n_fields, n_states, n_sloping, n_latent).
 
-    Central differences of ∂û/∂φ, across points on both sides of the boundary.
-    """
-    directions = as_tensor(normals).T * as_tensor(at.units.points.slope)
-    lengths = directions.norm(dim=1)
-    step = _STEP * directions / lengths.unsqueeze(1)
-    both = torch.cat([at.scaled_points + step, at.scaled_points - step])
-    after, before = NetworkJet(at.network, latent, both).jacobian.chunk(2, dim=2)
-    return (after - before) * (lengths / (2 * _STEP)).unsqueeze(1)
+        Central differences of ∂û/∂φ, across points on both sides of the boundary.
+        """
+        at = self._at
+        directions = self._normals.T[self._sloping] * as_tensor(at.units.points.slope)
+        lengths = directions.norm(dim=1)
+        step = _STEP * directions / lengths.unsqueeze(1)
+        points = at.scaled_points[self._sloping]
+        both = torch.cat([points + step, points - step])
+        after, before = NetworkJet(at.network, latent, both).jacobian.chunk(2, dim=2)
+        return (after - before) * (lengths / (2 * _STEP)).unsqueeze(1)

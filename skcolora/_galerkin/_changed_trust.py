@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from skcolora._galerkin._initial_fields import initial_fields
 from skcolora._galerkin._latent_equation import LatentEquation
-from skcolora._galerkin._solution import GalerkinSolution
-from skcolora._galerkin._trained_model import field_gaps
+from skcolora._galerkin._solution import GalerkinSolution, subset
 from skcolora._galerkin._trust import Trust, error_ratio
 from skcolora._snapshots import Array, spread_evenly
 from skcolora.utils._deadline import Deadline
-from skcolora.utils._torch import as_tensor
 
-# Largest numbers of parameters, without and with snapshots, at which the paths before and after a
-# change are compared.
-_MAX_COMPARED, _MAX_SEEN = 4, 3
+# Largest number of parameters without snapshots at which the paths before and after a change are
+# compared, and of those with snapshots that the regressor is told to violate the equation usually.
+_MAX_COMPARED, _MAX_SEEN = 4, 32
 
 
 class OutOfTime(RuntimeError):
@@ -26,123 +25,113 @@ class OutOfTime(RuntimeError):
 
 
 def expected_regressor_errors(
-    equation: LatentEquation, X: Array, seen: Array, changes: Array
-) -> Array:
-    """Errors that the regressor should have, (n + n_seen,).
+    before: LatentEquation, after: LatentEquation, X: Array
+) -> tuple[float, float]:
+    """Mean errors that the regressors of two equations should have.
+
+    Those at parameters (n, n_parameters) without snapshots come from what they violate of the
+    equation; those at a few parameters with snapshots are known.
 
     Parameters
     ----------
-    equation : LatentEquation
-        The equation of the networks, with the trust of the networks before.
+    before, after : LatentEquation
+        The equations before and after a change of the networks, both with the trust of those
+        before; the second one may have a ratio of its own.
     X : ndarray of shape (n, n_parameters)
-        Parameters without snapshots, whose errors come from what it violates of the equation.
-    seen : ndarray of shape (n_seen, n_parameters)
-        Parameters with snapshots.
-    changes : ndarray of shape (n_seen,)
-        Changes of the fields there since their errors were measured.
+    """
+    known, growth = _known_errors(before, after)
+    means = []
+    for equation, seen, factor in zip((before, after), known, (1.0, growth), strict=True):
+        trust = equation.trust
+        assert trust is not None
+        # What trajectories that were left out say is the same before and after.
+        trust = replace(trust, errors=factor * trust.errors, unseen=0.0)
+        times = equation.model.layout.times
+        initial = initial_fields(equation.pde, equation.model.layout, X, None)
+        solution = equation.regressor_solution(X, times, initial)
+        new = trust.of_regressor(equation.nodes(X), solution)
+        means.append(float(np.nan_to_num(np.concatenate([new, seen]), nan=np.inf).mean()))
+    return means[0], means[1]
+
+
+class ComparedPaths(NamedTuple):
+    """Paths of an equation at a few parameters, to be compared with those of another one."""
+
+    equation: LatentEquation
+    new: Array
+    """Parameters without snapshots, (n_new, n_parameters)"""
+    solution: GalerkinSolution
+    """Paths at the parameters whose snapshots are known, and then at the new ones"""
+
+    @property
+    def ratio(self) -> float:
+        """Ratio of the errors and the indicators of the paths whose snapshots are known."""
+        trust, model = self.equation.trust, self.equation.model
+        assert trust is not None
+        errors = trust.known.errors(model, self.solution)
+        return error_ratio(self.solution.error_indicator[: len(errors)], errors)
+
+    def expected_best(self, trust: Trust) -> float:
+        """Mean error that the better half should have at the new parameters.
+
+        If there are none, it is that at those whose snapshots are known.
+        """
+        equation, known = self.equation, trust.known.X
+        X, first = (self.new, len(known)) if len(self.new) else (known, 0)
+        equation, layout = replace(equation, trust=trust), equation.model.layout
+        initial = initial_fields(equation.pde, layout, X, None)
+        other = equation.regressor_solution(X, layout.times, initial)
+        mine = subset(self.solution, first + np.arange(len(X)))
+        return float(equation.expected_errors(X, mine, other).min(axis=0).mean())
+
+
+def compared_paths(equation: LatentEquation, X: Array, deadline: Deadline) -> ComparedPaths:
+    """The paths at the parameters whose snapshots are known, and at some others, X.
+
+    Raises `OutOfTime` if the deadline passes before they are found.
     """
     assert equation.trust is not None
-    known = initial_fields(equation.pde, equation.model.layout, X, None)
-    solution = equation.regressor_solution(X, equation.model.layout.times, known)
-    before = _changed_errors(equation, seen, np.zeros(len(seen)))
-    after = _changed_errors(equation, seen, changes)
-    # Errors at parameters without snapshots have grown as much as those with snapshots.
-    growth = after.mean() / max(before.mean(), 1e-300)
-    trust = replace(equation.trust, errors=growth * equation.trust.errors)
-    return np.concatenate([trust.of_regressor(equation.nodes(X), solution), after])
-
-
-def with_new_ratio(
-    equation: LatentEquation,
-    before: LatentEquation,
-    seen: Array,
-    deadline: Deadline,
-) -> LatentEquation:
-    """The equation of networks that have changed, with the ratio of its errors and indicators.
-
-    Training on the residual lowers the indicator more than the error.  At parameters with
-    snapshots, the distances of both paths from the fields that the regressor has learnt there say
-    how much the error has changed, as far as these fields are right.
-
-    Parameters
-    ----------
-    equation, before : LatentEquation
-        The equations after and before the change, both with the trust before it.
-    seen : ndarray of shape (n_seen, n_parameters)
-        Parameters with snapshots.
-    deadline : Deadline
-        Time limit.
-
-    Raises
-    ------
-    OutOfTime
-    """
-    assert equation.trust is not None
-    X = seen[spread_evenly(len(seen), _MAX_SEEN)]
-    least, _ = equation.trust.nearest(equation.nodes(X), equation.trust.times)
-    ratios = []
+    X, times = X[spread_evenly(len(X), _MAX_COMPARED)], equation.model.layout.times
+    both = np.vstack([equation.trust.known.X, X])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for each, share in ((before, 0.5), (equation, 1.0)):
-            solution = _solved(each, X, deadline.share(share))
-            latent = as_tensor(solution.latent)
-            gaps = field_gaps(before.model, each.model, X, latent)
-            # At least: a distance within the error of the regressor tells nothing.
-            errors = np.maximum(least, np.nan_to_num(gaps, nan=np.inf) - least)
-            ratios.append(error_ratio(solution.error_indicator, errors))
-    # If the paths failed before, or were exact, there is nothing to compare with.
-    known_before = np.isfinite(ratios[0]) and ratios[0] > 0
-    change = ratios[1] / ratios[0] if known_before else 1.0
-    return replace(equation, trust=replace(equation.trust, ratio=change * equation.trust.ratio))
-
-
-def expected_best(equation: LatentEquation, X: Array, deadline: Deadline) -> float:
-    """Mean error that the better half should have at some of the parameters (n, n_parameters).
-
-    Raises `OutOfTime` if the deadline passes before the paths are found.
-    """
-    X = X[spread_evenly(len(X), _MAX_COMPARED)]
-    times = equation.model.layout.times
-    known = initial_fields(equation.pde, equation.model.layout, X, None)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        solution = _solved(equation, X, deadline)
-        other = equation.regressor_solution(X, times, known)
-    return float(equation.expected_errors(X, solution, other).min(axis=0).mean())
-
-
-def _solved(equation: LatentEquation, X: Array, deadline: Deadline) -> GalerkinSolution:
-    """The paths of an equation at the times of the snapshots; see `OutOfTime`."""
-    times = equation.model.layout.times
-    known = initial_fields(equation.pde, equation.model.layout, X, None)
-    start = equation.start(X, known, deadline=deadline)
-    solution = equation.diagnose(X, times, start, equation.path(X, times, start, deadline))
+        initial = initial_fields(equation.pde, equation.model.layout, both, None)
+        start = equation.start(both, initial, deadline=deadline)
+        path = equation.path(both, times, start, deadline)
+        solution = equation.diagnose(both, times, start, path)
     if (solution.status == "max_time").any():
         raise OutOfTime
-    return solution
+    return ComparedPaths(equation, X, solution)
 
 
-def renewed_trust(equation: LatentEquation, seen: Array, changes: Array) -> Trust:
-    """The trust of networks whose fields at parameters with snapshots have changed.
+def renewed_trust(before: LatentEquation, after: LatentEquation, seen: Array) -> Trust:
+    """The trust of networks that have changed; its errors have grown as the known ones have.
 
-    The arguments are those of `expected_regressor_errors`.
+    The arguments are those of `expected_regressor_errors`, and parameters (n, n_parameters) with
+    snapshots.
     """
-    assert equation.trust is not None
-    known = initial_fields(equation.pde, equation.model.layout, seen, None)
-    solution = equation.regressor_solution(seen, equation.model.layout.times, known)
+    trust = after.trust
+    assert trust is not None
+    seen = seen[spread_evenly(len(seen), _MAX_SEEN)]
+    initial = initial_fields(after.pde, after.model.layout, seen, None)
+    solution = after.regressor_solution(seen, after.model.layout.times, initial)
+    errors, _ = trust.nearest(before.nodes(seen), trust.times)
     return replace(
-        equation.trust,
-        nodes=equation.nodes(seen),
-        errors=_changed_errors(equation, seen, changes),
+        trust,
+        nodes=after.nodes(seen),
+        errors=_known_errors(before, after)[1] * errors,
         indicators=solution.error_indicator,
     )
 
 
-def _changed_errors(equation: LatentEquation, seen: Array, changes: Array) -> Array:
-    """Errors (n_seen,) of the regressor after its fields have changed.
-
-    Before and after, the errors differ by the change, so that a small one tells nothing.
-    """
-    assert equation.trust is not None
-    before, _ = equation.trust.nearest(equation.nodes(seen), equation.trust.times)
-    return np.maximum(before, np.sqrt(np.maximum(changes**2 - before**2, 0.0)))
+def _known_errors(
+    before: LatentEquation, after: LatentEquation
+) -> tuple[tuple[Array, Array], float]:
+    """Errors of both regressors where snapshots are known, and the growth of their mean."""
+    assert before.trust is not None
+    known, times = before.trust.known, before.model.layout.times
+    old, new = (
+        known.errors(each.model, each.regressor_solution(known.X, times, None))
+        for each in (before, after)
+    )
+    return (old, new), float(new.mean() / max(old.mean(), np.finfo(float).tiny))

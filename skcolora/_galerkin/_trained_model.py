@@ -12,13 +12,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from skcolora._nn import CoLoRAModel, CoLoRANetwork, Hypernetwork, evaluate_latent, free_output
-from skcolora._snapshots import Array, SnapshotLayout, Units, rows_among, spread_evenly
+from skcolora._snapshots import Array, SnapshotLayout, Units, rows_among
 from skcolora.utils._torch import any_weight, as_tensor
 
 # Step of differences in time, relative to the last time of the snapshots.
 _RATE_STEP = 1e-4
-# Largest numbers of times and points at which fields are compared.
-_GAP_TIMES, _GAP_POINTS = 16, 1024
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,29 +71,6 @@ class TrainedModel:
 
 
 @torch.no_grad()
-def field_gaps(
-    model: TrainedModel, other: TrainedModel, X: Array, latent: Tensor | None = None
-) -> Array:
-    """Distances of the fields of two models at parameters (n, n_parameters), (n,).
-
-    They are relative to the variation of each trajectory, over some times and points of ``fit``.
-    ``latent`` (n, n_times, n_latent) are states of the other model at all times of ``fit``, by
-    default those of its hypernetwork.
-    """
-    some = spread_evenly(model.layout.n_times, _GAP_TIMES)
-    times = model.layout.times[some]
-    chosen = model.layout.grid.points[spread_evenly(model.layout.grid.n_points, _GAP_POINTS)]
-    x = as_tensor(model.units.coordinates(chosen))
-    mine = model.latent(model.transform(X), times)
-    theirs = other.latent(other.transform(X), times) if latent is None else latent[:, some]
-    gaps = []
-    for state, changed in zip(mine, theirs, strict=True):
-        field = model.network(x, state)
-        size = field.norm().clamp(min=model.units.least_variation * len(times) ** 0.5)
-        gaps.append(float((other.network(x, changed) - field).norm() / size))
-    return np.array(gaps)
-
-
 def same_weights(networks: CoLoRAModel, model: TrainedModel) -> bool:
     """Whether networks have the weights of a model."""
     weights = [*model.network.parameters(), *model.hypernetwork.parameters()]

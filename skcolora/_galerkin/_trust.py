@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.neighbors import KNeighborsRegressor
 
+from skcolora._galerkin._known_snapshots import KnownSnapshots
 from skcolora._galerkin._solution import GalerkinSolution
-from skcolora._snapshots import Array
+from skcolora._snapshots import Array, power_function
 
 # Indicators of the regressor above those of the nearest snapshots by less than this factor are
 # usual: a small excess of large indicators is noise.
@@ -36,7 +37,9 @@ class Trust:
     expected to be ``ratio d``.  The regressor has learnt the snapshots: there it has an error r,
     and violates the equation by d₀ where this does not matter, at shocks or in thin layers.  What
     it violates beyond that is an error as it is for the equation, so that
-    ``sqrt(r² + ratio² (d² - d₀²))`` is expected, with r and d₀ of the nearest snapshots.
+    ``sqrt(r² + max(ratio² (d² - d₀²), ρ² p²))`` is expected, with r and d₀ of the nearest
+    snapshots.  The second term is what trajectories that were left out of the training say: an
+    interpolated state may obey the equation and yet be another solution of it.
     """
 
     ratio: float
@@ -49,6 +52,12 @@ class Trust:
     """Times of the snapshots, (n_times,)"""
     indicators: Array
     """Error indicators of the regressor there, (n, n_times)"""
+    learnt: Array
+    """Scaled parameters of all trajectories that the regressor was trained on"""
+    known: KnownSnapshots
+    """Snapshots of the trajectories at which the equation was solved"""
+    unseen: float = 0.0
+    """Error ρ of the regressor for each unit of their power function p"""
 
     def expected(
         self, nodes: Array, equation: GalerkinSolution, regressor: GalerkinSolution
@@ -73,7 +82,9 @@ class Trust:
             excess = np.sqrt(np.maximum(path_difficulty(solution) ** 2 - usual**2, 0.0))
             # If the paths of the equation failed, they say nothing about the regressor.
             rise = self.ratio * excess if np.isfinite(self.ratio) else 0.0 * excess
-            return np.hypot(error, np.nan_to_num(rise, nan=0.0, posinf=np.inf))
+            rise = np.nan_to_num(rise, nan=0.0, posinf=np.inf)
+            unseen = self.unseen * power_function(self.learnt, nodes) if self.unseen else 0.0
+            return np.hypot(error, np.maximum(rise, unseen))
 
     def nearest(self, nodes: Array, times: Array) -> tuple[Array, Array]:
         """r and d₀ at some times, of the nearest snapshots.

@@ -15,6 +15,7 @@ from skcolora._estimators._uncertainty import Uncertainty
 from skcolora._estimators._unwrap import transform_parameters
 from skcolora._galerkin import (
     Collocation,
+    KnownSnapshots,
     LatentEquation,
     PODEquation,
     SampledModes,
@@ -58,6 +59,7 @@ RECORDS: tuple[type, ...] = (
     Collocation,
     Fold,
     Grid,
+    KnownSnapshots,
     LatentEquation,
     PODEquation,
     ParameterScale,

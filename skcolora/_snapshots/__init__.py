@@ -22,6 +22,7 @@ from skcolora._snapshots._real import Array, as_real_floats, check_mask, check_r
 from skcolora._snapshots._regrid import interpolate_in_space, interpolate_in_time
 from skcolora._snapshots._stored import MAX_RESIDENT, StoredRows, is_stored
 from skcolora._snapshots._times import Times, check_times, read_times
+from skcolora._snapshots._trajectory_errors import trajectory_errors
 from skcolora._snapshots._units import (
     VARIATION_FLOOR,
     ParameterScale,
@@ -87,6 +88,7 @@ __all__ = [
     "read_times",
     "rows_among",
     "spread_evenly",
+    "trajectory_errors",
     "validate_parameters",
     "validate_rows",
     "validate_snapshots",

@@ -12,6 +12,7 @@ from sklearn.frozen import FrozenEstimator
 from skcolora import CoLoRAGalerkin, CoLoRARegressor
 from skcolora._estimators import _both_halves, _colora_galerkin, _galerkin_trust
 from skcolora._galerkin import LatentEquation, Trust, _changed_trust, _distill, error_ratio
+from skcolora._snapshots import power_function
 from skcolora.datasets import make_advection
 from skcolora.metrics import relative_l2_error
 from skcolora.pdes import Advection
@@ -113,6 +114,8 @@ TRUST = Trust(
     errors=np.array([1e-3, 2e-3, 4e-3]),
     times=np.array([0.0, 1.0]),
     indicators=np.full((3, 2), 0.3),
+    learnt=np.array([[0.0], [1.0], [2.0]]),
+    known=None,
 )
 
 
@@ -144,6 +147,18 @@ def test_what_is_usual_depends_on_the_time():
     assert np.allclose(growing.of_regressor(TRUST.nodes, late), TRUST.errors)
     early = paths(1.0, 1.0, 1.0, times=[0.0])
     assert (growing.of_regressor(TRUST.nodes, early) > 0.19).all()
+
+
+def test_errors_of_trajectories_that_were_left_out():
+    """They are a lower bound beyond the training error, which grows with the distance."""
+    nodes = np.array([[0.0], [0.5], [2.0]])
+    wrong = replace(TRUST, unseen=0.5)
+    expected = wrong.of_regressor(nodes, paths(0.2, 0.2, 0.5))
+    power = power_function(TRUST.learnt, nodes)
+    assert np.allclose(power[[0, 2]], 0.0, atol=1e-6)
+    assert 0.5 * power[1] > 0.05
+    rise = 0.2 * np.sqrt(0.5**2 - 0.33**2)
+    assert np.allclose(expected, np.hypot([1e-3, 1.5e-3, 4e-3], [0.0, 0.5 * power[1], rise]))
 
 
 def test_an_equation_all_of_whose_paths_failed_says_nothing_of_the_regressor():
@@ -185,11 +200,11 @@ def test_a_refinement_that_spoils_the_path_is_not_used(regressor, monkeypatch):
     """Although its regressor is as good as before."""
     expected = iter([0.1, 0.12])
     module = "skcolora._estimators._distill_and_refine"
-    monkeypatch.setattr(f"{module}.expected_best", lambda *_: next(expected))
+    monkeypatch.setattr(_changed_trust.ComparedPaths, "expected_best", lambda *_: next(expected))
     monkeypatch.setattr(f"{module}.same_weights", lambda *_: False)
     monkeypatch.setattr(CoLoRAGalerkin, "_expected_errors", lambda *_: (0.1, 0.1))
     model = galerkin(regressor)
-    with pytest.warns(UserWarning, match=r"made the estimator less accurate.*0\.12"):
+    with pytest.warns(UserWarning, match=r"would not have made the estimator clearly.*0\.12"):
         refined = model.refine(NEW.X, max_iter=2)
     np.testing.assert_array_equal(refined.predict(NEW.X), model.predict(NEW.X))
 
@@ -202,7 +217,7 @@ def test_a_refinement_that_cannot_be_compared_is_not_used(regressor, monkeypatch
 
     module = "skcolora._estimators._distill_and_refine"
     monkeypatch.setattr(f"{module}.same_weights", lambda *_: False)
-    monkeypatch.setattr(f"{module}.with_new_ratio", too_long)
+    monkeypatch.setattr(f"{module}.compared_paths", too_long)
     model = galerkin(regressor)
     with pytest.warns(UserWarning, match=r"`max_time` was not enough.*Give more `max_time`"):
         refined = model.refine(NEW.X, max_iter=2)
@@ -212,7 +227,7 @@ def test_a_refinement_that_cannot_be_compared_is_not_used(regressor, monkeypatch
 def test_paths_are_solved_within_the_limit(regressor):
     equation = galerkin(regressor)._equation
     with pytest.raises(_changed_trust.OutOfTime):
-        _changed_trust.expected_best(equation, NEW.X, Deadline(0.0))
+        _changed_trust.compared_paths(equation, NEW.X, Deadline(0.0))
 
 
 def test_a_refinement_without_gain_stands_still(regressor, monkeypatch):
@@ -252,12 +267,12 @@ def test_a_distillation_that_forgets_is_worse(regressor, monkeypatch):
     np.testing.assert_array_equal(learnt.predict(NEW.X), regressor.predict(NEW.X))
 
 
-def test_a_residual_that_falls_more_than_the_error(regressor, monkeypatch):
+def test_a_residual_that_falls_more_than_the_error(regressor):
     """The ratio of error and indicator rises by what the paths at the training parameters say."""
     model = galerkin(regressor, regularization=1e-8, norm="L2", free_output=False)
     before = model._equation
-    same = _changed_trust.with_new_ratio(before, before, DATA.X, Deadline())
-    assert same.trust.ratio == before.trust.ratio
+    same = _changed_trust.compared_paths(before, NEW.X, Deadline())
+    assert same.ratio == pytest.approx(before.trust.ratio)
 
     def halved(self, *args):
         found = LatentEquation.diagnose(self, *args)
@@ -267,5 +282,7 @@ def test_a_residual_that_falls_more_than_the_error(regressor, monkeypatch):
         diagnose = halved
 
     fawning = Fawning(**{f.name: getattr(before, f.name) for f in fields(before)})
-    flattered = _changed_trust.with_new_ratio(fawning, before, DATA.X, Deadline())
-    assert flattered.trust.ratio == pytest.approx(2 * before.trust.ratio)
+    flattered = _changed_trust.compared_paths(fawning, NEW.X, Deadline())
+    assert flattered.ratio == pytest.approx(2 * before.trust.ratio)
+    trust = replace(before.trust, ratio=flattered.ratio)
+    assert flattered.expected_best(trust) == pytest.approx(same.expected_best(before.trust))

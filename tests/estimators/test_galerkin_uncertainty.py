@@ -16,9 +16,10 @@ from sklearn.preprocessing import FunctionTransformer
 from skcolora import CoLoRAGalerkin, CoLoRARegressor
 from skcolora._estimators import _colora_galerkin, _galerkin_folds
 from skcolora._estimators._galerkin_folds import calibrate
-from skcolora._estimators._left_out import errors_of, failed_fold, trajectory_errors
+from skcolora._estimators._left_out import errors_of, failed_fold
 from skcolora._estimators._unwrap import find_regressor
 from skcolora._galerkin import path_difficulty
+from skcolora._snapshots import trajectory_errors
 from skcolora.datasets import make_advection
 from skcolora.pdes import PDE
 
@@ -256,6 +257,7 @@ def test_many_candidates_are_compared_in_batches(model, monkeypatch):
 
 def test_other_networks_do_not_inherit_the_calibration(model, monkeypatch):
     monkeypatch.setattr(type(model), "_expected_errors", lambda *_: (0.0, 0.0))
+    monkeypatch.setattr("skcolora._estimators._distill_and_refine._GAINED", np.inf)
     before = model.expected_error(NEW.X)
     refined = model.refine([[1.1]], max_iter=1)
     with pytest.raises(ValueError, match="needs the errors of a cross-validation"):

@@ -13,11 +13,10 @@ from skcolora._estimators._left_out import (
     errors_of,
     inner_trajectories,
     peak_errors,
-    trajectory_errors,
 )
 from skcolora._estimators._spread import spread
 from skcolora._estimators._unseen_error import cross_validate, typical_power, unseen_errors
-from skcolora._snapshots import Units
+from skcolora._snapshots import Units, trajectory_errors
 from skcolora.datasets import make_advection
 from skcolora.utils._deadline import Deadline
 
