@@ -2,28 +2,29 @@
 
 from __future__ import annotations
 
-import contextlib
 import copy
 from collections.abc import Sequence
 from numbers import Integral, Real
 from typing import Any, ClassVar, cast
 
 import numpy as np
-import torch
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
-from skcolora._estimators._architecture import check_architecture, new_model, weight_shapes
 from skcolora._estimators._base import SnapshotRegressor
+from skcolora._estimators._callbacks import report_to_callbacks
+from skcolora._estimators._colora_training import (
+    check_training,
+    open_checkpoint,
+    train_networks,
+    weighted_trajectories,
+)
 from skcolora._estimators._latent_states import LatentStates
-from skcolora._estimators._left_out import Fold, fold_of, inner_trajectories, when_seen
+from skcolora._estimators._left_out import Fold, when_seen
 from skcolora._estimators._spread import spread
 from skcolora._estimators._uncertain import UncertainRegressor
 from skcolora._estimators._unseen_error import (
-    check_folds,
     cross_validate,
-    set_aside,
-    training_limit,
     unseen_errors,
     warn_of_unseen_error,
 )
@@ -38,40 +39,31 @@ from skcolora._snapshots import (
     PARAMETER_SCALES,
     Array,
     SnapshotLayout,
-    StoredRows,
     Units,
     check_extrapolation,
-    check_period,
-    choose_logarithms,
     power_function,
     validate_parameters,
     validate_rows,
     warn_of_constants,
 )
 from skcolora._training import (
-    SnapshotSampler,
-    TrainingResult,
-    make_sampler,
-    train,
-    train_leaving_out,
     warn_of_target,
 )
 from skcolora.utils._deadline import Deadline
-from skcolora.utils._sklearn import Interval, StrOptions, fit_context
+from skcolora.utils._sklearn import (
+    CallbackSupportMixin,
+    HasMethods,
+    Interval,
+    StrOptions,
+    fit_context,
+)
 from skcolora.utils._torch import (
     any_weight,
-    resolve_device,
-    resolve_dtype,
     with_default_torch_settings,
 )
 
-# Bytes of the pool of stored snapshots that the early-stopping error is computed on.
-_VALIDATION_BYTES = 2**27
-# Fewest steps of a training that leaves out trajectories at first.
-_FEWEST_STEPS = 8
 
-
-class CoLoRARegressor(LatentStates, UncertainRegressor):
+class CoLoRARegressor(CallbackSupportMixin, LatentStates, UncertainRegressor):  # type: ignore[misc]
     """Reduced model of a parametrised evolution equation, learnt from snapshots.
 
     A small coordinate network û(x; θ, φ) carries low-rank updates, ``W + A diag(α) B``,
@@ -123,6 +115,12 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
         networks are trained, each without a fold of the trajectories, on the workers of
         `joblib.parallel_config`.  All of them take half of ``max_time``, or ``max_iter`` steps
         each.  Then ``predict`` has bands too.  None: not at all.
+    checkpoint : str or path, default=None
+        File to which the training writes its state about once a second, and from which a fit that
+        was cut off goes on: call ``fit`` again with the same data and parameters.  The result is
+        that of one fit, to the last bit for the same number of steps and threads and snapshots in
+        memory, and the seconds before count for ``max_time``.  The file is removed at the end.
+        None: no file.
     warm_start : bool, default=False
         Continue from the weights of the last ``fit`` if the shapes of the data and the
         architecture have not changed.
@@ -139,7 +137,7 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
         threads, the fit is the same each time on the same machine, unless ``max_time`` ends it or
         other processes keep the cores busy: then fewer threads are used, which round differently.
     verbose : int, default=0
-        A positive number shows a progress bar.
+        A positive number shows the progress: a bar in a terminal, elsewhere a line twice a minute.
 
     Attributes
     ----------
@@ -245,6 +243,7 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
         "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
         "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
         "cv": [None, StrOptions({"once"}), Interval(Integral, 2, None, closed="left")],
+        "checkpoint": [None, str, HasMethods("__fspath__")],
         "warm_start": ["boolean"],
         "on_extrapolation": [StrOptions(set(ON_EXTRAPOLATION))],
         "missing": [StrOptions(set(MISSING))],
@@ -275,6 +274,7 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
         validation_fraction: float = 0.1,
         n_iter_no_change: int = 250,
         cv: int | str | None = "once",
+        checkpoint: Any = None,
         warm_start: bool = False,
         on_extrapolation: str = "warn",
         missing: str = "error",
@@ -301,6 +301,7 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
         self.validation_fraction = validation_fraction
         self.n_iter_no_change = n_iter_no_change
         self.cv = cv
+        self.checkpoint = checkpoint
         self.warm_start = warm_start
         self.on_extrapolation = on_extrapolation
         self.missing = missing
@@ -311,7 +312,9 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
 
     @fit_context(prefer_skip_nested_validation=True)  # type: ignore[untyped-decorator]
     @with_default_torch_settings
-    def fit(self, X: ArrayLike, y: ArrayLike) -> CoLoRARegressor:
+    def fit(
+        self, X: ArrayLike, y: ArrayLike, sample_weight: ArrayLike | None = None
+    ) -> CoLoRARegressor:
         """Train on snapshots.
 
         Parameters
@@ -322,6 +325,9 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
             Snapshots; with a tensor grid ``(n_trajectories, n_times, *grid[, n_fields])``,
             or flattened to ``(n_trajectories, n_times * n_points * n_fields)``.  May be a
             `numpy.memmap`, an h5py or zarr dataset or a dask array; see Notes.
+        sample_weight : array-like of shape (n_trajectories,), default=None
+            Weights of the trajectories, by which their squared errors are multiplied; one without
+            weight is left out.  None: all alike.
 
         Returns
         -------
@@ -331,7 +337,8 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
         Raises
         ------
         ValueError
-            If X, y, times, points and period do not fit together, before any training.
+            If X, y, times, points and period do not fit together, or the file of ``checkpoint``
+            belongs to another fit, before any training.
 
         Warns
         -----
@@ -357,83 +364,47 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
         observed.  Each trajectory and field needs a value, and each snapshot of a stored y.
         """
         deadline = Deadline(self.max_time)
-        adapted_layers = check_architecture(self)
-        device = resolve_device(self.device)
+        given = X, y
         X, rows, layout = validate_rows(
             self, X, y, times=self.times, points=self.points, missing=self.missing
         )
-        period = check_period(self.period, layout.grid)
+        X, rows, weights = weighted_trajectories(X, rows, sample_weight)
+        check_training(self, X, rows, layout)
         seed = int(check_random_state(self.random_state).randint(2**31 - 1))
-        fraction = self.validation_fraction if self.early_stopping else None
-        check_folds(self.cv, rows, fraction)
-        aside = set_aside(len(X), fraction, seed)
-        logarithmic = choose_logarithms(X, rows, self.parameter_scale, ~aside, layout.times)
-        points, n_fields = layout.grid.points, layout.n_fields
-        units = Units.of(X[~aside], layout.times, points, period, n_fields, logarithmic)
-        # A constant field is not learnt, so that the model would not continue with it.
-        signature = weight_shapes(self, layout, period, adapted_layers) + units.varying
-        continued = self.warm_start and signature == getattr(self, "_fitted_signature", None)
-        units = self._units if continued else units
-        with contextlib.ExitStack() as readers:
-
-            def sampler(chosen: NDArray[np.bool_], **options: Any) -> SnapshotSampler:
-                some = X[chosen], rows if chosen.all() else rows[chosen]
-                opened = make_sampler(*some, layout, units, device=device, seed=seed, **options)
-                return readers.enter_context(contextlib.closing(opened))
-
-            training = sampler(~aside, scale=units.fields if continued else None)
-            units = units.with_fields(training.scale)
-            validation = None
-            if aside.any():
-                validation = sampler(aside, scale=training.scale, max_bytes=_VALIDATION_BYTES)
-            if continued:
-                model = copy.deepcopy(CoLoRAModel(self.network_, self.hypernetwork_))
-                model.requires_grad_(True)
-            else:
-                model = new_model(self, layout, units, adapted_layers, seed)
-            model.to(device=device, dtype=torch.float64)
-            options: dict[str, Any] = {
-                "max_iter": self.max_iter,
-                "deadline": training_limit(self.cv, deadline),
-                "target_error": self.target_error,
-                "dtype": resolve_dtype(self.dtype, rows.dtype),
-                "verbose": int(self.verbose),
-            }
-            left_out, folds = self._left_out(units, X, rows, continued), []
-            if left_out.any():
-                kept, others = np.flatnonzero(~left_out), np.flatnonzero(left_out)
-
-                def measure(model: CoLoRAModel, first: TrainingResult) -> None:
-                    trained = copy.copy(self)._set_up(units, layout, X[kept])
-                    trained._set_model(copy.deepcopy(model))
-                    trained._set_history(first.loss_curve, first.error)
-                    trained._set_folds([])
-                    folds.append(fold_of(trained, layout, X, cast(Array, rows), kept, others))
-
-                result = train_leaving_out(model, training, left_out, measure, **options)
-            else:
-                result = train(
-                    model,
-                    training,
-                    validation=validation,
-                    n_iter_no_change=self.n_iter_no_change,
-                    refine_only=continued,
-                    **options,
-                )
-            warn_of_target(result, self.target_error)
+        checkpoint = open_checkpoint(self, X, rows, layout, weights=weights, seed=seed)
+        if checkpoint is not None:
+            seed, deadline = checkpoint.seed, deadline.earlier(checkpoint.used)
+        metadata = None if sample_weight is None else {"sample_weight": sample_weight}
+        report = report_to_callbacks(self, *given, metadata)
+        trained = train_networks(
+            self,
+            X,
+            rows,
+            layout,
+            weights=weights,
+            seed=seed,
+            deadline=deadline,
+            checkpoint=checkpoint,
+            report=report,
+        )
+        warn_of_target(trained.result, self.target_error)
+        model, units, result, continued = trained[:4]
         earlier = self.loss_curve_ if continued else []
-        model.network.mute(~units.fields.varies)
         self._set_up(units, layout, X)
         self._set_model(model)
         self._set_history(result.loss_curve, result.error)
         self.loss_curve_ = earlier + self.loss_curve_
-        self._fitted_signature = signature if all(units.fields.varies) else ()
+        self._fitted_signature = trained.signature if all(units.fields.varies) else ()
+        folds, seen = trained.folds, 0.0
         if not result.interrupted:
             folds += cross_validate(self, X, rows, seed=seed, deadline=deadline)
-        seen = 0.0
         if folds:
-            folds, seen = when_seen(self, layout, X, cast(Array, rows), folds, left_out)
+            folds, seen = when_seen(self, layout, X, cast(Array, rows), folds, trained.left_out)
         self._set_folds(folds, seen)
+        if checkpoint is not None and not result.interrupted:
+            checkpoint.remove()
+        if report is not None:
+            report.end()
         return self
 
     @with_default_torch_settings
@@ -515,17 +486,6 @@ class CoLoRARegressor(LatentStates, UncertainRegressor):
         # A further `fit` must not start from these weights.
         out._fitted_signature = ()
         return out
-
-    def _left_out(
-        self, units: Units, X: Array, rows: Array | StoredRows, continued: bool
-    ) -> NDArray[np.bool_]:
-        """Which trajectories are left out at first."""
-        # The error must not be that of trajectories that an earlier fit has seen.
-        asked = self.cv == "once" and not self.early_stopping and not continued
-        short = self.max_iter is not None and self.max_iter < _FEWEST_STEPS
-        if not asked or short or isinstance(rows, StoredRows):
-            return np.zeros(len(X), dtype=bool)
-        return inner_trajectories(units.parameters.apply(X))
 
     def _set_up(self, units: Units, layout: SnapshotLayout, X: Array) -> CoLoRARegressor:
         self._units, self._layout, self._X = units, layout, X

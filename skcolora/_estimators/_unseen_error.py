@@ -87,6 +87,7 @@ def cross_validate(
         limit = max(_SHARE_OF_TRAINING * deadline.remaining / n_rounds, _LEAST_SECONDS)
     unfitted = clone(regressor).set_params(
         cv=None,
+        checkpoint=None,
         max_time=limit,
         random_state=seed,
         warm_start=False,

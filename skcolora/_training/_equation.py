@@ -175,6 +175,12 @@ class EquationPhase:
     def restart(self) -> None:
         self._optimizer = SPRING(self.model.parameters())
 
+    def state(self) -> dict[str, Any]:
+        raise NotImplementedError("A refinement has no checkpoints.")
+
+    def resume(self, state: dict[str, Any]) -> None:
+        raise NotImplementedError("A refinement has no checkpoints.")
+
     def draw(self, multiple: int = 1) -> Sample:
         """Draw the points of a step, or a multiple of their number."""
         shapes = [

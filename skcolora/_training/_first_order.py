@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -51,3 +52,15 @@ class FirstOrderPhase:
         decay = 0.5 * (1 + math.cos(math.pi * progress))
         self._optimizer.step(self.LEARNING_RATE * step_factor * warm * decay)
         return loss.detach()
+
+    def state(self) -> dict[str, Any]:
+        return {
+            "optimizer": self._optimizer.state(),
+            "sampler": self.sampler.state(),
+            "n_steps": self._n_steps,
+        }
+
+    def resume(self, state: dict[str, Any]) -> None:
+        self._optimizer.resume(state["optimizer"])
+        self.sampler.resume(state["sampler"])
+        self._n_steps = state["n_steps"]

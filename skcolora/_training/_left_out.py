@@ -7,10 +7,13 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from skcolora._nn import CoLoRAModel
+from skcolora._training._checkpoint import Checkpoint
 from skcolora._training._loop import DEFAULT_STEPS, train
+from skcolora._training._progress import Progress
 from skcolora._training._result import TrainingResult
 from skcolora._training._sampling import SnapshotSampler
 from skcolora.utils._deadline import Deadline
@@ -27,6 +30,8 @@ def train_leaving_out(
     *,
     max_iter: int | None,
     deadline: Deadline,
+    progress: Progress,
+    checkpoint: Checkpoint | None = None,
     **options: Any,
 ) -> TrainingResult:
     """Train a model in place as `train` does, but at first without some trajectories.
@@ -44,7 +49,7 @@ def train_leaving_out(
     left_out : ndarray of bool of shape (n_trajectories,)
     measure : callable
         Called with the model and the result of the first part, unless the user interrupts.
-    max_iter, deadline, **options
+    max_iter, deadline, progress, checkpoint, **options
         As in `train`.
 
     Returns
@@ -57,19 +62,29 @@ def train_leaving_out(
         n_steps = DEFAULT_STEPS
     title = f"without {left_out.sum()} of {len(left_out)} trajectories"
     n_times = len(sampler.inputs) // len(left_out)
-    sampler.restrict(np.repeat(~left_out, n_times))
-    first = train(
-        model,
-        sampler,
-        max_iter=n_steps,
-        deadline=deadline,
-        part=(0.0, _ALL_FROM),
-        title=title,
-        **options,
-    )
-    sampler.restrict(None)
-    if first.interrupted:
-        return first
+    common: dict[str, Any] = {**options, "progress": progress, "checkpoint": checkpoint}
+    earlier = None if checkpoint is None else checkpoint.earlier
+    if earlier is None:
+        sampler.restrict(np.repeat(~left_out, n_times))
+        first = train(
+            model,
+            sampler,
+            max_iter=n_steps,
+            deadline=deadline,
+            part=(0.0, _ALL_FROM),
+            title=title,
+            **common,
+        )
+        sampler.restrict(None)
+        if first.interrupted:
+            return first
+        weights = [p.detach().clone() for p in model.parameters()]
+        earlier = {**first.state(), "error": first.error, "weights": weights}
+        if checkpoint is not None:
+            checkpoint.next_part(earlier)
+    else:
+        first = _resumed(model, earlier, options["dtype"])
+        progress.step(len(first.losses))
     started = time.perf_counter()
     measure(model, first)
     # The errors are computed once more at the end.
@@ -81,8 +96,19 @@ def train_leaving_out(
         deadline=deadline,
         part=(_ALL_FROM, 1.0),
         title="all trajectories",
-        **options,
+        **common,
     )
     second.losses = first.losses + second.losses
     second.n_setbacks += first.n_setbacks
     return second
+
+
+@torch.no_grad()
+def _resumed(model: CoLoRAModel, earlier: dict[str, Any], dtype: torch.dtype) -> TrainingResult:
+    """The result of a first part that ended before the training was cut off, and its weights."""
+    model.to(dtype)
+    for parameter, weight in zip(model.parameters(), earlier["weights"], strict=True):
+        parameter.copy_(weight)
+    first = TrainingResult(error=earlier["error"])
+    first.resume(earlier)
+    return first

@@ -1,22 +1,25 @@
-"""Training loop: phases, budget, best weights, interruption and recovery."""
+"""Training loop: phases, budget, interruption, recovery and resumption."""
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from tqdm import tqdm
 
 from skcolora._nn import CoLoRAModel
+from skcolora._training._best import Best
+from skcolora._training._checkpoint import Checkpoint
 from skcolora._training._first_order import FirstOrderPhase
 from skcolora._training._natural_gradient import NaturalGradientPhase
 from skcolora._training._phase import Phase
+from skcolora._training._progress import Progress
 from skcolora._training._result import TrainingResult
 from skcolora._training._sampling import Batch, SnapshotSampler
 from skcolora._training._threads import ThreadChoice, chosen_threads
@@ -47,7 +50,9 @@ def train(
     part: tuple[float, float] = (0.0, 1.0),
     dtype: torch.dtype = torch.float64,
     verbose: int = 0,
-    title: str | None = None,
+    title: str = "",
+    progress: Progress | None = None,
+    checkpoint: Checkpoint | None = None,
 ) -> TrainingResult:
     """Train a model in place, first with SOAP and then with natural-gradient steps.
 
@@ -79,9 +84,13 @@ def train(
     dtype : torch.dtype
         Precision of the returned model, in which its error is computed at the end.
     verbose : int
-        A positive value shows a progress bar.
-    title : str or None
-        Words before the progress bar.
+        A positive value shows the progress.
+    title : str
+        Words before it.
+    progress : Progress or None
+        Progress of a longer training that this one is a part of, in place of its own.
+    checkpoint : Checkpoint or None
+        File of the state, from which the training goes on if it holds one.
 
     Returns
     -------
@@ -98,7 +107,10 @@ def train(
     if max_iter is None:
         max_iter = UNLIMITED if deadline.limited else DEFAULT_STEPS
     monitored = sampler if validation is None else validation
-    sample = monitored.draw(256, 32, torch.float64)
+    saved = None if checkpoint is None else checkpoint.saved
+    sample = (
+        Batch(*saved["sample"]) if saved is not None else monitored.draw(256, 32, torch.float64)
+    )
     patience = math.inf if validation is None else math.ceil(n_iter_no_change / CHECK_EVERY)
     start, end = part
     skipped = refine_only or start > 0
@@ -124,6 +136,9 @@ def train(
         dtype=dtype,
         verbose=verbose,
         title=title,
+        progress=progress,
+        checkpoint=checkpoint,
+        kept={"sample": tuple(sample)},
     )
 
 
@@ -150,30 +165,49 @@ def train_in_stages(
     target_error: float = 0.0,
     dtype: torch.dtype = torch.float64,
     verbose: int = 0,
-    title: str | None = None,
+    title: str = "",
+    progress: Progress | None = None,
+    checkpoint: Checkpoint | None = None,
+    kept: dict[str, Any] | None = None,
 ) -> TrainingResult:
     """Run phases one after the other, and keep the weights with the smallest error.
 
     ``evaluate`` computes the error of the model, which is in the precision of a phase, in float64
-    or in ``dtype``.  The other parameters, the result and the exceptions are as in `train`.
+    or in ``dtype``.  ``kept`` is written to the checkpoint with the state.  The other parameters,
+    the result and the exceptions are as in `train`.
     """
     deadline = deadline or Deadline()
     result = TrainingResult()
     model.to(torch.float64)
-    best = _Best(model, evaluate, target_error)
-    best.update()
-    # With a time limit the number of steps is not known in advance.
-    total = None if deadline.limited else stages[-1].last_step
+    best = Best(model, evaluate, target_error)
+    saved = None if checkpoint is None else checkpoint.saved
+    if saved is None:
+        best.update()
     device = next(model.parameters()).device
-    bar = tqdm(total=total, disable=verbose <= 0, unit="step", desc=title)
-    with bar, chosen_threads(device, evaluate) as threads:
-        training = _Training(best, result, threads, deadline, bar)
+    with contextlib.ExitStack() as stack:
+        threads = stack.enter_context(chosen_threads(device, evaluate))
+        if progress is None:
+            # With a time limit the number of steps is not known in advance.
+            n_steps = None if deadline.limited else stages[-1].last_step
+            progress = stack.enter_context(Progress(n_steps, deadline, verbose=verbose))
+        progress.begin(title)
         ends = [deadline.share(stage.time_share) for stage in stages]
+        if saved is not None:
+            ends = [Deadline(seconds) for seconds in saved["remaining"]]
+            result.resume(saved)
+            progress.step(len(result.losses))
+        training = _Training(best, result, threads, deadline, progress, ends)
+        if checkpoint is not None:
+            training.keep(checkpoint, kept or {})
         try:
-            for stage, end in zip(stages, ends, strict=True):
-                n_steps = stage.last_step - len(result.losses)
-                if n_steps > 0 and not best.good_enough:
-                    training.run(stage.phase(), n_steps, end, stage)
+            for number, stage in enumerate(stages):
+                if saved is not None and number < saved["stage"]:
+                    continue
+                n_left = stage.last_step - len(result.losses)
+                # A stage that was cut off after its last step has its best weights to restore.
+                unfinished = n_left > 0 or (saved is not None and number == saved["stage"])
+                if unfinished and not (best.good_enough or training.stopped):
+                    training.run(number, stage, n_left)
         except KeyboardInterrupt:
             if in_search():
                 raise
@@ -214,36 +248,58 @@ def _any_finite(losses: list[Tensor]) -> bool:
 
 
 class _Training:
-    """What the phases of a training share: best weights, result, threads and time limit."""
+    """What the phases of a training share: best weights, result, threads and time limit.
+
+    Attributes
+    ----------
+    stopped : bool
+        Whether the user's function has ended the training.
+    """
 
     # Number of steps whose longest one is the expected duration of the next step.
     N_RECENT = 5
 
     def __init__(
         self,
-        best: _Best,
+        best: Best,
         result: TrainingResult,
         threads: ThreadChoice,
         deadline: Deadline,
-        bar: tqdm[None],
+        progress: Progress,
+        ends: list[Deadline],
     ) -> None:
-        self._best, self._result, self._threads, self._bar = best, result, threads, bar
-        self._deadline = deadline
+        self._best, self._result, self._threads, self._progress = best, result, threads, progress
+        self._deadline, self._ends = deadline, ends
+        self._checkpoint: Checkpoint | None = None
+        self._kept: dict[str, Any] = {}
+        self.stopped = False
 
-    def run(self, phase: Phase, n_steps: int, end: Deadline, stage: Stage) -> None:
+    def keep(self, checkpoint: Checkpoint, kept: dict[str, Any]) -> None:
+        """Write the state to a checkpoint from time to time, together with ``kept``."""
+        self._checkpoint, self._kept = checkpoint, kept
+
+    def run(self, number: int, stage: Stage, n_steps: int) -> None:
         """Run one stage with its phase, and restore the best weights at its end.
 
-        The phase ends when ``end`` has passed, or before the time limit of the training.
+        The phase ends when its time has passed, or before the time limit of the training.
         """
-        best = self._best
+        best, phase, end = self._best, stage.phase(), self._ends[number]
         phase.model.to(phase.dtype)
         phase.restart()
         self._threads.restart()
         best.duration = min(best.duration, self._threads.work_seconds)
-        available = end.remaining
+        available, first = end.remaining, 0
         durations: deque[float] = deque([0.0], self.N_RECENT)
         (low, high), step_factor, n_checks_since_best = stage.part, 1.0, 0
-        for n in range(n_steps):
+        saved = None if self._checkpoint is None else self._checkpoint.saved
+        if self._checkpoint is not None and saved is not None:
+            first, n_steps = saved["n"], saved["n"] + n_steps
+            step_factor, n_checks_since_best = saved["step_factor"], saved["n_checks_since_best"]
+            available = saved["available"]
+            best.resume(saved["best"])
+            phase.resume(saved["phase"])
+            self._checkpoint.saved = None
+        for n in range(first, n_steps):
             if self._no_time_for(max(durations), end):
                 break
             elapsed_share = 1 - end.remaining / available if end.limited else 0.0
@@ -253,72 +309,39 @@ class _Training:
             durations.append(time.perf_counter() - start)
             self._result.losses.append(loss)
             self._threads.record(durations[-1])
-            self._bar.update()
+            self._progress.step()
             # The evaluations need their time too.
             if n % CHECK_EVERY != CHECK_EVERY - 1 or self._no_time_for(0.0, end):
                 continue
             before, error = best.error, best.update()
-            self._bar.set_postfix_str(f"error {best.error:.2e}", refresh=False)
             if not error <= phase.max_rise * best.error:
                 best.restore()
                 phase.restart()
                 step_factor *= 0.5
                 self._result.n_setbacks += 1
             n_checks_since_best = 0 if best.error < before else n_checks_since_best + 1
-            if best.good_enough or n_checks_since_best >= stage.patience:
+            self.stopped = self._progress.look(best.error, best.copied)
+            if best.good_enough or self.stopped or n_checks_since_best >= stage.patience:
                 break
+            if self._checkpoint is not None and self._checkpoint.due:
+                state = {
+                    "stage": number,
+                    "n": n + 1,
+                    "step_factor": step_factor,
+                    "n_checks_since_best": n_checks_since_best,
+                    "available": available,
+                    "remaining": [limit.remaining for limit in self._ends],
+                    "best": best.state(),
+                    "phase": phase.state(),
+                    **self._result.state(),
+                    **self._kept,
+                }
+                self._checkpoint.write(state)
         best.finish()
+        self._progress.finish(best.error)
         phase.model.zero_grad(set_to_none=True)
 
     def _no_time_for(self, seconds: float, end: Deadline) -> bool:
         """Whether the phase is over, or ``seconds`` and the last evaluations exceed the limit."""
         evaluations = self._best.N_LAST * self._best.duration
         return end.passed or self._deadline.remaining < seconds + evaluations
-
-
-class _Best:
-    """Best weights so far, by an error that is always computed on the same sample."""
-
-    # Largest number of evaluations after the last step: of the last weights, of the best weights
-    # in float64, and of the returned model.
-    N_LAST = 3
-
-    def __init__(
-        self, model: CoLoRAModel, evaluate: Callable[[], float], target_error: float
-    ) -> None:
-        self.model, self._evaluate, self._target_error = model, evaluate, target_error
-        self._weights = self._copy()
-        self.error = math.inf
-        self.duration = 0.0
-        """Seconds of the last evaluation with its copy of the weights"""
-
-    @property
-    def good_enough(self) -> bool:
-        return self.error <= self._target_error
-
-    def _copy(self) -> list[Tensor]:
-        return [p.detach().clone() for p in self.model.parameters()]
-
-    def update(self) -> float:
-        """Evaluate the error, and keep a copy of the weights if it is the smallest one."""
-        start = time.perf_counter()
-        error = self._evaluate()
-        if error < self.error:
-            self.error, self._weights = error, self._copy()
-        self.duration = time.perf_counter() - start
-        return error
-
-    @torch.no_grad()
-    def restore(self) -> None:
-        for parameter, best in zip(self.model.parameters(), self._weights, strict=True):
-            parameter.copy_(best)
-
-    def finish(self) -> None:
-        """Restore the best weights at the end of a phase, and judge them in float64."""
-        single = next(self.model.parameters()).dtype != torch.float64
-        self.update()
-        self.restore()
-        self.model.to(torch.float64)
-        if single:
-            self.error = math.inf
-            self.update()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -76,3 +77,10 @@ class NaturalGradientPhase:
                 shrinkage=self.shrinkage(progress),
             )
         return loss
+
+    def state(self) -> dict[str, Any]:
+        return {"optimizer": self._optimizer.state(), "sampler": self.sampler.state()}
+
+    def resume(self, state: dict[str, Any]) -> None:
+        self._optimizer.resume(state["optimizer"])
+        self.sampler.resume(state["sampler"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 from torch import Tensor
@@ -28,6 +28,12 @@ class Phase(Protocol):
 
     def restart(self) -> None:
         """Reset the optimiser, which then continues from the current weights."""
+
+    def state(self) -> dict[str, Any]:
+        """What `resume` needs to go on as if the training had not been cut off."""
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on with a state, after `restart` and with the weights of that time."""
 
 
 def batch_shape(sampler: SnapshotSampler, n_values: int, max_points: int) -> tuple[int, int]:

@@ -67,6 +67,8 @@ class PooledSampler(SnapshotSampler):
         Scaled points, parameters and times.
     scale : Scale or None
         See `SnapshotSampler`.
+    weights : Tensor of shape (n_trajectories,) or None
+        Weights of the trajectories; see `SnapshotSampler`.
     generator : torch.Generator
     max_bytes : int
         Memory of the pool and of the distributions of its points.  The pool has at least
@@ -87,6 +89,7 @@ class PooledSampler(SnapshotSampler):
         generator: torch.Generator,
         max_bytes: int,
         scale: Scale | None = None,
+        weights: Tensor | None = None,
     ) -> None:
         n_trajectories, n_times, n_points, n_fields = source.shape
         self._source, self._parameters, self._all_times = source, parameters, times
@@ -107,7 +110,17 @@ class PooledSampler(SnapshotSampler):
         for slot in np.argsort(snapshots, kind="stable").tolist():  # in the order of the file
             fields[slot] = torch.from_numpy(source.read(snapshots[slot]))
         inputs = torch.stack([self._snapshot_inputs(snapshot) for snapshot in snapshots])
-        super().__init__(fields, points, inputs, generator=generator, scale=scale)
+        every = parameters.new_ones(n_trajectories, dtype=torch.float64)
+        self._trajectory_weights = every if weights is None else weights
+        owners = torch.tensor([snapshot // n_times for snapshot in snapshots])
+        super().__init__(
+            fields,
+            points,
+            inputs,
+            generator=generator,
+            scale=scale,
+            weights=self._trajectory_weights[owners],
+        )
 
         self._slot_order = self._rng.permutation(n_slots)
         self._reader = ThreadPoolExecutor(1, thread_name_prefix="skcolora-reader")
@@ -147,6 +160,7 @@ class PooledSampler(SnapshotSampler):
         self.inputs[slot] = self._snapshot_inputs(snapshot)
         # The slots stay ordered in time, because each takes snapshots only from its own part.
         self._times[slot] = self._time_values[snapshot % len(self._time_values)]
+        self._weights[slot] = self._trajectory_weights[snapshot // len(self._time_values)]
         share = float(self._shares[slot])
         self._update_distribution(slice(slot, slot + 1))
         if float(self._shares[slot]) != share:
@@ -163,10 +177,12 @@ def make_sampler(
     seed: int,
     scale: Scale | None = None,
     max_bytes: int | None = None,
+    weights: Array | None = None,
 ) -> SnapshotSampler:
     """Sampler of snapshots in memory, or of stored ones with a pool of ``max_bytes``.
 
-    ``scale`` is as in `SnapshotSampler`.
+    ``scale`` is as in `SnapshotSampler`, and ``weights`` (n_trajectories,) are those of all
+    snapshots of a trajectory.
     """
     points = as_tensor(units.coordinates(layout.grid.points), device=device)
     inputs = units.inputs(X, layout.times)
@@ -180,7 +196,11 @@ def make_sampler(
             generator=generator,
             max_bytes=MAX_RESIDENT if max_bytes is None else max_bytes,
             scale=scale,
+            weights=None if weights is None else as_tensor(weights, device=device),
         )
     fields = as_tensor(rows.reshape(-1, *rows.shape[2:]), device=device)
     rows_of_inputs = as_tensor(inputs.reshape(len(fields), -1), device=device)
-    return SnapshotSampler(fields, points, rows_of_inputs, generator=generator, scale=scale)
+    each = None if weights is None else as_tensor(np.repeat(weights, rows.shape[1]), device=device)
+    return SnapshotSampler(
+        fields, points, rows_of_inputs, generator=generator, scale=scale, weights=each
+    )

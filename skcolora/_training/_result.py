@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 from dataclasses import dataclass, field
+from typing import Any
 
 import torch
 from sklearn.exceptions import ConvergenceWarning
@@ -24,6 +25,15 @@ class TrainingResult:
     n_setbacks: int = 0
     """Number of times that the best weights were restored because the error had risen."""
     interrupted: bool = False
+
+    def state(self) -> dict[str, Any]:
+        """What `resume` needs."""
+        losses = torch.stack([loss.double().cpu() for loss in self.losses])
+        return {"losses": losses, "n_setbacks": self.n_setbacks}
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on with the losses of a state."""
+        self.losses, self.n_setbacks = list(state["losses"]), state["n_setbacks"]
 
     @property
     def loss_curve(self) -> list[float]:

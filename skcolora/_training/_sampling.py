@@ -11,7 +11,7 @@ from __future__ import annotations
 import bisect
 import math
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -65,6 +65,8 @@ class SnapshotSampler:
         its median; the others are drawn uniformly.
     scale : Scale, optional
         Scale of the fields.  None: that of these snapshots.
+    weights : Tensor of shape (n_snapshots,), optional
+        Positive numbers in float64 with mean 1, by which the squared errors are multiplied.
 
     Attributes
     ----------
@@ -99,8 +101,10 @@ class SnapshotSampler:
         generator: torch.Generator,
         importance: float = 0.7,
         scale: Scale | None = None,
+        weights: Tensor | None = None,
     ) -> None:
         self.fields, self.points, self.inputs = fields, points, inputs
+        self._weights = fields.new_ones(len(fields)).double() if weights is None else weights
         self.generator, self.importance = generator, importance
         _, self.n_points, self.n_fields = fields.shape
         self.scale = field_scale(fields.cpu().numpy()) if scale is None else scale
@@ -202,7 +206,7 @@ class SnapshotSampler:
         u = self._scaled(self.fields.reshape(-1, self.n_fields)[flat])
         floor = self._norm_floor * self._shares[snapshots].sqrt()
         norms = torch.maximum(self._norms[snapshots], floor)
-        factors = self._varies / norms.unsqueeze(-1)
+        factors = self._varies * (self._weights[snapshots].sqrt() / norms).unsqueeze(-1)
         weights = factors.unsqueeze(1) / (n_points * probability).sqrt().unsqueeze(-1)
         gaps = u.isnan()
         return Batch(
@@ -245,6 +249,16 @@ class SnapshotSampler:
         cdf[:, 1:] += torch.where(total > 0, self.MISFIT_SHARE, 0.0) * (misfit_cdf - cdf[:, 1:])
         cdf[:, -1] = 1.0
         return cdf
+
+    def state(self) -> dict[str, Any]:
+        """Random numbers to come, and the misfits so far."""
+        return {"generator": self.generator.get_state(), "misfit": self._misfit}
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on with a state; snapshots that are not in memory may be others."""
+        self.generator.set_state(state["generator"])
+        misfit = state["misfit"]
+        self._misfit = None if misfit is None else misfit.to(self.fields.device)
 
     def close(self) -> None:
         """Stop reading stored snapshots; nothing to do for snapshots in memory."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -64,6 +65,16 @@ class SOAP:
             scale = (stack.second / correction2).sqrt_().add_(self.eps)
             stack.value.add_(stack.rotate_back(mean / scale), alpha=-lr / correction1)
 
+    def state(self) -> dict[str, Any]:
+        """Moments and eigenbases."""
+        return {"n_steps": self._n_steps, "stacks": [stack.state() for stack in self._stacks]}
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on with the moments and eigenbases of a state, and the current weights."""
+        self._n_steps = state["n_steps"]
+        for stack, saved in zip(self._stacks, state["stacks"], strict=True):
+            stack.resume(saved)
+
 
 class _Stack:
     """Stack of weights of one shape, (n, rows, columns), with the moments of their gradients."""
@@ -91,6 +102,16 @@ class _Stack:
         if self._right is not None:
             self._right.update_moments(self.grad.mT @ self.grad, beta2, refresh=refresh)
         self.second.lerp_(self.rotate(self.grad).square_(), 1 - beta2)
+
+    def state(self) -> dict[str, Any]:
+        bases = [None if basis is None else vars(basis) for basis in (self._left, self._right)]
+        return {"mean": self.mean, "second": self.second, "bases": bases}
+
+    def resume(self, state: dict[str, Any]) -> None:
+        self.mean, self.second = state["mean"].to(self.mean), state["second"].to(self.second)
+        for basis, saved in zip((self._left, self._right), state["bases"], strict=True):
+            if basis is not None:
+                basis.resume(saved)
 
     def rotate(self, g: Tensor) -> Tensor:
         g = g if self._left is None else self._left.vectors.mT @ g
@@ -120,3 +141,8 @@ class _Eigenbasis:
             self._started = True
         elif refresh:
             self.vectors = torch.linalg.qr(self.moment @ self.vectors).Q
+
+    def resume(self, state: dict[str, Any]) -> None:
+        like = self.moment
+        self.moment, self.vectors = state["moment"].to(like), state["vectors"].to(like)
+        self._started = state["_started"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -120,6 +121,20 @@ class SPRING:
             gradient = _transposed_product(left, right, multipliers)
             self._directions[parameter].add_(gradient.view_as(parameter))
         self._advance(r, self._apply_jacobian(rows), step_size, evaluate)
+
+    def state(self) -> dict[str, Any]:
+        """Directions p, number of steps and radius."""
+        return {
+            "directions": list(self._directions.values()),
+            "n_steps": self._n_steps,
+            "max_norm": self.max_norm,
+        }
+
+    def resume(self, state: dict[str, Any]) -> None:
+        """Go on with a state, and the current weights."""
+        saved = [p.to(q) for p, q in zip(state["directions"], self.parameters, strict=True)]
+        self._directions = dict(zip(self.parameters, saved, strict=True))
+        self._n_steps, self.max_norm = state["n_steps"], state["max_norm"]
 
     def _apply_jacobian(self, rows: Sequence[Factor]) -> Tensor:
         """Product J p of the Jacobian and the direction."""

@@ -10,7 +10,23 @@ from sklearn.utils._param_validation import (
 
 from skcolora.utils._stack import called_from
 
-__all__ = ["BaseSearchCV", "HasMethods", "Interval", "StrOptions", "fit_context", "in_search"]
+try:
+    from sklearn.callback import CallbackSupportMixin
+except ImportError:  # before scikit-learn 1.9
+
+    class CallbackSupportMixin:  # type: ignore[no-redef]
+        """No callbacks."""
+
+
+__all__ = [
+    "BaseSearchCV",
+    "CallbackSupportMixin",
+    "HasMethods",
+    "Interval",
+    "StrOptions",
+    "fit_context",
+    "in_search",
+]
 
 # Modules that fit many estimators.
 _SEARCHES = (

@@ -329,18 +329,6 @@ def test_interrupted_fit_is_fitted(data, monkeypatch):
     assert np.isfinite(model.predict(data.X)).all()
 
 
-def test_verbose_shows_progress(data, capsys):
-    quick(**data.grid, max_iter=50, verbose=1, cv=None).fit(data.X, data.y)
-    assert "50/50" in capsys.readouterr().err
-    quick(**data.grid, max_iter=50, verbose=1).fit(data.X, data.y)
-    shown = capsys.readouterr().err
-    assert "without 1 of 9 trajectories" in shown
-    assert "45/45" in shown
-    assert "5/5" in shown
-    quick(**data.grid, max_iter=50).fit(data.X, data.y)
-    assert capsys.readouterr() == ("", "")
-
-
 def test_pickle(data, fitted):
     again = pickle.loads(pickle.dumps(fitted))
     assert np.array_equal(again.predict(data.X), fitted.predict(data.X))

@@ -23,10 +23,22 @@ ESTIMATORS = [
     PODRegressor(regressor=LinearRegression()),
 ]
 
+# Random samples of a trajectory that is repeated are not those of one with twice the weight.  That
+# no weight is the same as no trajectory holds to the last bit, see test_sample_weight.py.
+EXPECTED_TO_FAIL = {
+    "check_sample_weight_equivalence_on_dense_data": "the training is on random samples",
+}
+
 
 @pytest.mark.parametrize(
     ("estimator", "check"),
-    [pair for estimator in ESTIMATORS for pair in checks.estimator_checks_generator(estimator)],
+    [
+        pair
+        for estimator in ESTIMATORS
+        for pair in checks.estimator_checks_generator(
+            estimator, expected_failed_checks=EXPECTED_TO_FAIL, mark="xfail"
+        )
+    ],
     ids=lambda value: getattr(getattr(value, "func", value), "__name__", None) or str(value),
 )
 def test_scikit_learn_checks(estimator, check):
