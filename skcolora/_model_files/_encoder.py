@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import math
+from pathlib import PurePath
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ from skcolora._model_files._registry import ESTIMATORS, FUNCTIONS, MODULES, RECO
 from skcolora.pdes import PDE
 from skcolora.pdes._boundary import Side, boundary_sides
 
+# Attributes of estimators that belong to the process: the callbacks of scikit-learn.
+_OF_THE_PROCESS = frozenset({"_skl_callbacks", "_parent_callback_ctx"})
 # Attributes that every module has.
 _OF_ANY_MODULE = frozenset(vars(nn.Module()))
 
@@ -41,6 +44,8 @@ class Encoder:
         """
         if value is None or isinstance(value, (bool, str)) or type(value) is int:
             return value
+        if isinstance(value, PurePath):
+            return str(value)
         if type(value) is float:
             return value if math.isfinite(value) else {"float": repr(value)}
         if type(value) in (list, tuple, set):
@@ -111,7 +116,8 @@ class Encoder:
         if cls in RECORDS:
             return {"record": [cls.__name__, self._state(_state_of(value), where)]}
         if cls in ESTIMATORS:
-            return {"estimator": [cls.__name__, self._state(value.__getstate__(), where)]}
+            state = {k: v for k, v in value.__getstate__().items() if k not in _OF_THE_PROCESS}
+            return {"estimator": [cls.__name__, self._state(state, where)]}
         if isinstance(value, np.random.RandomState):
             return {"random_state": self.encode(value.get_state(legacy=True), where)}
         if isinstance(value, PDE):

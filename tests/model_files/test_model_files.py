@@ -1,5 +1,6 @@
 """Files of models: what is saved is loaded, and nothing else."""
 
+import copy
 import json
 import sys
 import warnings
@@ -309,6 +310,16 @@ def test_what_cannot_be_saved(fitted, tmp_path):
         skcolora.save(LinearRegression().fit(DATA.X, DATA.X), path)
     assert path.read_text() == "precious"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_belongs_to_the_process_is_not_saved(fitted, tmp_path):
+    """Callbacks, which may be any objects; the path of a checkpoint is kept as words."""
+    model = copy.copy(fitted["regressor"]).set_params(checkpoint=tmp_path / "fit.pt")
+    model._skl_callbacks = [object()]
+    skcolora.save(model, tmp_path / "model.skc")
+    loaded = skcolora.load(tmp_path / "model.skc")
+    assert not hasattr(loaded, "_skl_callbacks")
+    assert loaded.checkpoint == str(tmp_path / "fit.pt")
 
 
 def test_another_version(fitted, tmp_path, monkeypatch):
