@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from skcolora.inspection._images import draw_image, image_values, panel_ratio
+from skcolora.inspection._images import image_values, panel_ratio
 from skcolora.inspection._trajectory import (
     ERROR_NAME,
     Trajectory,
@@ -108,24 +108,32 @@ def _writer(path: Path, fps: Any, dpi: Any, n_times: int) -> Any:
 def _start_lines(figure: Any, trajectory: Trajectory, cmap: Any) -> Update:
     """Draw the first frame in one dimension; returns the function that draws frame i."""
     del cmap
-    figure.set_size_inches(6.0, 3.6)
-    ax = figure.add_subplot()
-    order = trajectory.order()
+    figure.set_size_inches(6.0, 4.6)
+    ax, below = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1))
+    order, names = trajectory.order(), trajectory.names
     x = trajectory.grid.points[order, 0]
     (true,) = ax.plot(x, trajectory.true[0, order], color="0.7", lw=4, label="truth")
     (predicted,) = ax.plot(
         x, trajectory.predicted[0, order], color="C0", lw=1.5, ls="--", label="prediction"
     )
+    (error,) = below.plot(x, trajectory.error[0, order], color="C3", lw=1.2)
     low, high = float(trajectory.true.min()), float(trajectory.true.max())
     margin = 0.08 * (high - low) or 1.0
-    ax.set(xlabel="$x$", ylabel=trajectory.symbol, ylim=(low - margin, high + margin))
-    ax.margins(x=0)
-    ax.spines[["top", "right"]].set_visible(False)
+    limit = 1.08 * error_scale(trajectory)["vmax"]
+    ax.set(ylabel=names.value, ylim=(low - margin, high + margin))
+    below.set(xlabel=names.coordinate(0, 1), ylabel="error", ylim=(-limit, limit))
+    below.axhline(0.0, color="0.8", lw=0.8, zorder=0)
+    below.ticklabel_format(axis="y", style="sci", scilimits=(-2, 4), useMathText=True)
+    figure.align_ylabels()
+    for each in (ax, below):
+        each.margins(x=0)
+        each.spines[["top", "right"]].set_visible(False)
     figure.legend(loc="outside right center", frameon=False)
 
     def update(i: int) -> None:
         true.set_ydata(trajectory.true[i, order])
         predicted.set_ydata(trajectory.predicted[i, order])
+        error.set_ydata(trajectory.error[i, order])
         ax.set_title(trajectory.time_label(i), loc="left", fontsize="medium")
 
     return update
@@ -136,21 +144,21 @@ def _start_images(figure: Any, trajectory: Trajectory, cmap: Any) -> Update:
     ratio = panel_ratio(trajectory.grid)
     figure.set_size_inches(10.0, min(8.0, 2.6 * ratio + 1.2))
     axes = figure.subplots(1, 3, sharex=True, sharey=True)
-    scale = shared_scale(trajectory)
-    extend = scale.pop("extend")
+    scale, of_error, names = shared_scale(trajectory), error_scale(trajectory), trajectory.names
+    extend, beyond = scale.pop("extend"), of_error.pop("extend")
     panels = (
         (trajectory.true, "truth", scale | {"cmap": cmap}),
         (trajectory.predicted, "prediction", scale | {"cmap": cmap}),
-        (trajectory.error, ERROR_NAME, error_scale(trajectory)),
+        (trajectory.error, ERROR_NAME, of_error),
     )
     images = []
     for ax, (values, name, colours) in zip(axes, panels, strict=True):
-        images.append(draw_image(ax, trajectory.grid, values[0], **colours))
+        images.append(trajectory.image(ax, values[0], **colours))
         ax.set_title(name, fontsize="medium")
-        ax.set_xlabel("$x_0$")
-    axes[0].set_ylabel("$x_1$")
-    add_colorbar(images[1], trajectory.symbol, extend)
-    add_colorbar(images[2])
+        ax.set_xlabel(names.coordinate(0, 2))
+    axes[0].set_ylabel(names.coordinate(1, 2))
+    add_colorbar(images[1], names.value, extend)
+    add_colorbar(images[2], extend=beyond)
 
     def update(i: int) -> None:
         for image, (values, _, _) in zip(images, panels, strict=True):

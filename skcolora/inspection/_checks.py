@@ -12,18 +12,18 @@ from skcolora.inspection._selection import nearest_times
 _KINDS = {1: ("lines", "map"), 2: ("images",)}
 
 
-def check_dimensions(grid: Grid) -> None:
+def check_dimensions(grid: Grid, most: int = 3) -> None:
     """Check that snapshots at the points of a grid can be drawn.
 
     Raises
     ------
     ValueError
-        If there are three dimensions, or the points have equal coordinates in a dimension.
+        If there are more than ``most`` dimensions, or the points have equal coordinates in a
+        dimension.
     """
-    if grid.n_dims not in _KINDS:
+    if grid.n_dims > most:
         raise ValueError(
-            f"Snapshots in {grid.n_dims} dimensions cannot be shown; expected 1 or 2 dimensions.  "
-            "Draw a slice with `from_predictions`."
+            f"Snapshots in {grid.n_dims} dimensions cannot be shown; expected at most {most}."
         )
     if not np.ptp(grid.points, axis=0).all():
         raise ValueError(

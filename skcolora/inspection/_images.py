@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from skcolora._snapshots import Array, Grid
@@ -17,11 +19,13 @@ if TYPE_CHECKING:
 _MAX_RATIO = 6.0
 
 
-def draw_image(ax: Axes, grid: Grid, values: Array, **kwargs: Any) -> Any:
+def draw_image(
+    ax: Axes, grid: Grid, values: Array, triangles: NDArray[np.intp] | None = None, **kwargs: Any
+) -> Any:
     """Draw values (n_points,) as an image.
 
-    Values at scattered points are interpolated linearly on triangles.  `image_values` gives the
-    argument of ``set_array`` of the image for other values.
+    Values at scattered points are interpolated linearly on triangles (n, 3), those of a mesh or
+    None.  `image_values` gives the argument of ``set_array`` of the image for other values.
     """
     if grid.axes is not None:
         x0, x1 = (np.sort(axis) for axis in grid.axes)
@@ -29,11 +33,9 @@ def draw_image(ax: Axes, grid: Grid, values: Array, **kwargs: Any) -> Any:
             x0, x1, image_values(grid, values), shading="nearest", rasterized=True, **kwargs
         )
     else:
-        triangles = _triangles(grid.points)
+        kwargs["triangles"] = _triangles(grid.points) if triangles is None else triangles
         x0, x1 = grid.points.T
-        image = ax.tripcolor(
-            x0, x1, values, triangles=triangles, shading="gouraud", rasterized=True, **kwargs
-        )
+        image = ax.tripcolor(x0, x1, values, shading="gouraud", rasterized=True, **kwargs)
     if panel_ratio(grid) == _side_ratio(grid):
         ax.set_aspect("equal")
     return image
@@ -64,6 +66,21 @@ def image_values(grid: Grid, values: Array) -> Array:
         return values
     order = (np.argsort(axis, kind="stable") for axis in grid.axes)
     return values.reshape(grid.shape)[np.ix_(*order)].T
+
+
+def triangles_of(cells: Mapping[str, Any]) -> NDArray[np.intp] | None:
+    """Triangles (n, 3) of the cells of a mesh in two dimensions; None if there are no such cells.
+
+    Quadrilaterals are divided into two triangles, and nodes in the middle of edges are left out.
+    """
+    found = []
+    for kind, nodes in cells.items():
+        corners = np.asarray(nodes, dtype=np.intp)
+        if kind.startswith("triangle"):
+            found.append(corners[:, :3])
+        elif kind.startswith("quad"):
+            found += [corners[:, [0, 1, 2]], corners[:, [0, 2, 3]]]
+    return np.concatenate(found) if found else None
 
 
 def _triangles(points: Array) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from numbers import Real
 from typing import Any
 
@@ -68,9 +69,13 @@ def column_names(X: Any) -> list[str] | None:
     return None if columns is None else [str(column) for column in columns]
 
 
-def describe_parameters(row: Any, names: list[str] | None) -> str:
-    """Names and values of the parameters of a trajectory, for titles."""
+def describe_parameters(
+    row: Any, names: list[str] | None, units: Sequence[str] | None = None
+) -> str:
+    """Names, values and units of the parameters of a trajectory, for titles."""
     values = [_short(value) for value in np.asarray(row).ravel()]
+    if units is not None:
+        values = [" ".join(pair).strip() for pair in zip(values, units, strict=True)]
     if names is not None:
         return ", ".join(f"{name} = {value}" for name, value in zip(names, values, strict=True))
     text = values[0] if len(values) == 1 else f"({', '.join(values)})"

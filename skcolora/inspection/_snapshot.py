@@ -3,27 +3,21 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from skcolora._estimators._unwrap import find_model
-from skcolora._snapshots import SnapshotLayout, infer_layout
 from skcolora.inspection._animation import save_animation
-from skcolora.inspection._checks import check_dimensions, check_kind_and_times
+from skcolora.inspection._checks import check_kind_and_times
 from skcolora.inspection._images import image_figure_size
 from skcolora.inspection._matplotlib import axes_for, figure_for, require_matplotlib, whole_figure
-from skcolora.inspection._selection import (
-    check_index,
-    column_names,
-    describe_errors,
-    describe_parameters,
-    take_row,
-)
-from skcolora.inspection._trajectory import Trajectory, draw_images, draw_lines, draw_map
+from skcolora.inspection._names import Names
+from skcolora.inspection._selection import describe_errors
+from skcolora.inspection._sources import from_data, from_estimator, from_predictions
+from skcolora.inspection._trajectory import draw_images, draw_lines, draw_map, trajectory_of
 from skcolora.metrics import relative_l2_error
 
 if TYPE_CHECKING:
@@ -31,14 +25,17 @@ if TYPE_CHECKING:
     from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
+    from skcolora.datasets import SnapshotData
+
 
 class SnapshotDisplay:
     """Predicted snapshots of one trajectory against the truth.
 
     Snapshots in one dimension are shown as lines at a few times, or as a map of space and time.
-    Snapshots in two dimensions are shown as images at a few times.  The title gives the relative
-    L2 error over all times, and that of the variation.  Create a display with `from_estimator` or
-    `from_predictions`.
+    Snapshots in two dimensions are shown as images at a few times, those in three dimensions as
+    images of a plane.  The title gives the relative L2 error of what is shown, over all times, and
+    that of the variation.  Create a display with `from_estimator`, `from_predictions`, or
+    `from_data`, which knows names, units and the mesh.
 
     Parameters
     ----------
@@ -50,8 +47,15 @@ class SnapshotDisplay:
         Points of the snapshots, in one or two dimensions.
     label : str, default=None
         First part of the title, such as the parameters of the trajectory.
-    symbol : str, default="$u$"
+    field_name : str, default="$u$"
         Name of the field.
+    coordinate_names : sequence of str, default=()
+        Names of the dimensions.  Empty: x, or x with an index.
+    units : mapping of str to str, default=None
+        Units of these names, and of "time".
+    cells : mapping of str to ndarray, default=None
+        Cells of a mesh whose nodes are the points, as in `SnapshotData`.  None: scattered points in
+        two dimensions are joined by triangles, without those across holes.
 
     Attributes
     ----------
@@ -95,32 +99,26 @@ class SnapshotDisplay:
         times: ArrayLike,
         points: Any,
         label: str | None = None,
-        symbol: str = "$u$",
+        field_name: str = "$u$",
+        coordinate_names: Sequence[str] = (),
+        units: Mapping[str, str] | None = None,
+        cells: Mapping[str, ArrayLike] | None = None,
     ) -> None:
         self.y_true = np.asarray(y_true)
         self.y_pred = np.asarray(y_pred)
         self.times = times
         self.points = points
         self.label = label
-        self.symbol = symbol
+        self.field_name = field_name
+        self.coordinate_names = coordinate_names
+        self.units = units
+        self.cells = cells
         both = self.y_true[None], self.y_pred[None]
         self.error_ = relative_l2_error(*both)
         self.centered_error_ = relative_l2_error(*both, centered=True)
         self._title = describe_errors(label, self.error_, self.centered_error_)
-        layout = infer_layout((1, *self.y_true.shape), times, points)
-        if layout.n_fields > 1:
-            raise ValueError(
-                f"`y_true` has shape {self.y_true.shape}, with {layout.n_fields} fields; expected "
-                "one field of one trajectory."
-            )
-        check_dimensions(layout.grid)
-        self._trajectory = Trajectory(
-            times=layout.times,
-            grid=layout.grid,
-            true=self.y_true.reshape(layout.n_times, -1),
-            predicted=self.y_pred.reshape(layout.n_times, -1),
-            symbol=symbol,
-        )
+        names = Names(field_name, coordinate_names, units or {})
+        self._trajectory = trajectory_of(self.y_true, self.y_pred, times, points, names, cells)
 
     @classmethod
     def from_estimator(
@@ -131,6 +129,7 @@ class SnapshotDisplay:
         *,
         trajectory: int = 0,
         field: int = 0,
+        section: Mapping[Any, float] | None = None,
         kind: str = "auto",
         times: ArrayLike | None = None,
         ax: Axes | None = None,
@@ -148,6 +147,9 @@ class SnapshotDisplay:
             True snapshots, at the times and points of ``fit`` and in its layout.
         trajectory, field : int, default=0
             Indices of the trajectory and the field to show.
+        section : mapping, default=None
+            Plane to show of snapshots in three dimensions: one dimension and a position, such as
+            ``{2: 0.5}``.  None: the middle of the last dimension.
         kind, times, ax, cmap
             See `plot`.
 
@@ -161,28 +163,12 @@ class SnapshotDisplay:
         TypeError
             If the estimator does not know its times and points.
         ValueError
-            If the arguments do not fit together, or the points have three dimensions.
+            If the arguments do not fit together.
         """
         require_matplotlib("SnapshotDisplay.from_estimator")
-        layout: SnapshotLayout = find_model(estimator)[0]._layout
-        check_dimensions(layout.grid)
-        rows = layout.check_rows(y_true)
-        n_rows = len(X)  # type: ignore[arg-type]
-        if n_rows != len(rows):
-            raise ValueError(f"X has {n_rows} rows, but y_true has {len(rows)} trajectories.")
-        if rows.shape[1] != layout.n_times:
-            raise ValueError(
-                f"y_true has {rows.shape[1]} times, but the estimator was fitted on "
-                f"{layout.n_times}; for other times use `from_predictions`."
-            )
-        trajectory = check_index(trajectory, len(rows), "trajectory")
-        check_index(field, layout.n_fields, "field")
-        check_kind_and_times(kind, times, layout.times, layout.grid.n_dims)
-        row = take_row(X, trajectory)
-        predicted = layout.to_rows(np.asarray(estimator.predict(row)))
-        label = describe_parameters(row, column_names(X))
-        display = cls._from_rows(rows[trajectory], predicted[0], layout, field, label)
-        return display.plot(ax, kind=kind, times=times, cmap=cmap)
+        chosen: dict[str, Any] = {"trajectory": trajectory, "field": field, "section": section}
+        found = from_estimator(estimator, X, y_true, kind=kind, times=times, **chosen)
+        return cls(**found).plot(ax, kind=kind, times=times, cmap=cmap)
 
     @classmethod
     def from_predictions(
@@ -193,6 +179,7 @@ class SnapshotDisplay:
         grid: Mapping[str, Any] | None = None,
         trajectory: int = 0,
         field: int = 0,
+        section: Mapping[Any, float] | None = None,
         kind: str = "auto",
         times: ArrayLike | None = None,
         ax: Axes | None = None,
@@ -208,8 +195,8 @@ class SnapshotDisplay:
             ``times`` and ``points``, such as ``data.grid``.  None: uniform on [0, 1].
         trajectory, field : int, default=0
             Indices of the trajectory and the field to show.
-        kind, times, ax, cmap
-            See `plot`.
+        section, kind, times, ax, cmap
+            See `from_estimator` and `plot`.
 
         Returns
         -------
@@ -219,42 +206,57 @@ class SnapshotDisplay:
         Raises
         ------
         ValueError
-            If the arguments do not fit together, or the points have three dimensions.
+            If the arguments do not fit together.
         """
         require_matplotlib("SnapshotDisplay.from_predictions")
-        grid = {} if grid is None else grid
-        unknown = set(grid) - {"times", "points", "period"}
-        if unknown:
-            raise ValueError(f"`grid` has times, points and period; got {sorted(unknown)}.")
-        true, predicted = np.asarray(y_true), np.asarray(y_pred)
-        if true.shape != predicted.shape:
-            raise ValueError(f"y_true has shape {true.shape}, but y_pred has {predicted.shape}.")
-        layout = infer_layout(true.shape, grid.get("times"), grid.get("points"))
-        trajectory = check_index(trajectory, len(true), "trajectory")
-        display = cls._from_rows(
-            layout.to_rows(true)[trajectory],
-            layout.to_rows(predicted)[trajectory],
-            layout,
-            field,
-            None,
+        found = from_predictions(
+            y_true, y_pred, grid=grid, trajectory=trajectory, field=field, section=section
         )
-        return display.plot(ax, kind=kind, times=times, cmap=cmap)
+        return cls(**found).plot(ax, kind=kind, times=times, cmap=cmap)
 
     @classmethod
-    def _from_rows(
-        cls, true: Any, predicted: Any, layout: SnapshotLayout, field: int, label: str | None
+    def from_data(
+        cls,
+        estimator: Any,
+        data: SnapshotData,
+        *,
+        trajectory: int = 0,
+        field: int | str = 0,
+        section: Mapping[Any, float] | None = None,
+        kind: str = "auto",
+        times: ArrayLike | None = None,
+        ax: Axes | None = None,
+        cmap: str | Colormap = "viridis",
     ) -> SnapshotDisplay:
-        """Display of one field of rows (n_times, n_points, n_fields)."""
-        field = check_index(field, layout.n_fields, "field")
-        shape = (layout.n_times, *layout.grid.shape)
-        return cls(
-            y_true=true[..., field].reshape(shape),
-            y_pred=predicted[..., field].reshape(shape),
-            times=layout.times,
-            points=layout.grid.points if layout.grid.axes is None else layout.grid.axes,
-            label=label,
-            symbol="$u$" if layout.n_fields == 1 else f"$u_{{{field}}}$",
-        )
+        """Predict one trajectory of a data set, and draw it with names, units and mesh.
+
+        Parameters
+        ----------
+        estimator : fitted estimator of skcolora
+            As in `from_estimator`.
+        data : SnapshotData
+            True snapshots at the times and points of ``fit``.
+        trajectory : int, default=0
+            Index of the trajectory to show.
+        field : int or str, default=0
+            Index or name of the field to show.
+        section, kind, times, ax, cmap
+            See `from_estimator` and `plot`.
+
+        Returns
+        -------
+        display : SnapshotDisplay
+            The drawn display.
+
+        Raises
+        ------
+        ValueError
+            If the arguments do not fit together.
+        """
+        require_matplotlib("SnapshotDisplay.from_data")
+        chosen: dict[str, Any] = {"trajectory": trajectory, "field": field, "section": section}
+        found = from_data(estimator, data, kind=kind, times=times, **chosen)
+        return cls(**found).plot(ax, kind=kind, times=times, cmap=cmap)
 
     def plot(
         self,
@@ -319,10 +321,10 @@ class SnapshotDisplay:
         dpi: int = 100,
         cmap: str | Colormap = "viridis",
     ) -> None:
-        """Write an animation of truth and prediction over time as GIF or MP4.
+        """Write an animation of truth, prediction and error over time as GIF or MP4.
 
-        In two dimensions it also shows the error, prediction minus truth.  An existing file is
-        replaced after the animation is complete.
+        The error is prediction minus truth.  An existing file is replaced after the animation is
+        complete.
 
         Parameters
         ----------

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
-from skcolora._snapshots import Array, Grid
-from skcolora.inspection._images import draw_image
+from skcolora._snapshots import Array, Grid, infer_layout
+from skcolora.inspection._checks import check_dimensions
+from skcolora.inspection._images import draw_image, triangles_of
 from skcolora.inspection._matplotlib import line_colormap
+from skcolora.inspection._names import Names
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -19,6 +22,9 @@ if TYPE_CHECKING:
 ERROR_NAME = "prediction − truth"
 # Colour map that is perceptually ordered on both sides of a neutral middle.
 _ERROR_COLORS = "RdBu_r"
+# Quantile of the errors that sets the ends of their colours, if the largest is so many times as
+# large: otherwise a few points at a front would leave everything else white.
+_ERROR_QUANTILE, _OUTLIERS = 0.995, 2.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,8 +37,9 @@ class Trajectory:
     """True values, (n_times, n_points)"""
     predicted: Array
     """Predicted values, (n_times, n_points); NaN is not drawn"""
-    symbol: str
-    """Symbol of the field in matplotlib's mathtext."""
+    names: Names
+    triangles: NDArray[np.intp] | None = None
+    """Triangles of a mesh of scattered points, (n, 3); None: no mesh"""
 
     @property
     def error(self) -> Array:
@@ -41,11 +48,36 @@ class Trajectory:
 
     def time_label(self, i: int) -> str:
         """Label of snapshot i; empty if there is only one time."""
-        return f"$t$ = {self.times[i]:.4g}" if len(self.times) > 1 else ""
+        return self.names.time_text(self.times[i]) if len(self.times) > 1 else ""
+
+    def image(self, ax: Axes, values: Array, **colours: Any) -> Any:
+        """Draw values (n_points,) of a 2-D grid as an image."""
+        return draw_image(ax, self.grid, values, self.triangles, **colours)
 
     def order(self) -> NDArray[np.intp]:
         """Indices that sort the points of a 1-D grid from left to right."""
         return np.argsort(self.grid.points[:, 0], kind="stable")
+
+
+def trajectory_of(
+    y_true: Array,
+    y_pred: Array,
+    times: ArrayLike,
+    points: Any,
+    names: Names,
+    cells: Mapping[str, ArrayLike] | None,
+) -> Trajectory:
+    """The trajectory of the arguments of `SnapshotDisplay`, or a ValueError."""
+    layout = infer_layout((1, *y_true.shape), times, points)
+    if layout.n_fields > 1:
+        raise ValueError(
+            f"`y_true` has shape {y_true.shape}, with {layout.n_fields} fields; expected one "
+            "field of one trajectory."
+        )
+    check_dimensions(layout.grid, most=2)
+    true, predicted = (each.reshape(layout.n_times, -1) for each in (y_true, y_pred))
+    mesh = triangles_of(cells) if cells and layout.grid.n_dims == 2 else None
+    return Trajectory(layout.times, layout.grid, true, predicted, names, mesh)
 
 
 def shared_scale(trajectory: Trajectory, shown: Any = slice(None)) -> dict[str, Any]:
@@ -64,10 +96,18 @@ def shared_scale(trajectory: Trajectory, shown: Any = slice(None)) -> dict[str, 
 
 
 def error_scale(trajectory: Trajectory, shown: Any = slice(None)) -> dict[str, Any]:
-    """Colour limits symmetric about zero, up to the largest finite error."""
-    error = np.abs(trajectory.error[shown])
-    largest = float(error.max(where=np.isfinite(error), initial=0.0)) or 1.0
-    return {"vmin": -largest, "vmax": largest, "cmap": _ERROR_COLORS}
+    """Colour limits symmetric about zero, which few points with much larger errors do not set.
+
+    The entry ``extend`` tells whether there are such points.
+    """
+    error = trajectory.error[shown]
+    error = np.abs(error[np.isfinite(error)])
+    largest = float(error.max(initial=0.0))
+    limit = float(np.quantile(error, _ERROR_QUANTILE)) if error.size else 0.0
+    if largest <= _OUTLIERS * limit or not limit:
+        limit = largest
+    extend = "both" if largest > limit else "neither"
+    return {"vmin": -(limit or 1.0), "vmax": limit or 1.0, "cmap": _ERROR_COLORS, "extend": extend}
 
 
 def add_colorbar(image: Any, label: str = "", extend: str = "neither") -> None:
@@ -98,7 +138,7 @@ def draw_lines(ax: Axes, trajectory: Trajectory, shown: list[int], cmap: Any) ->
     ax.legend(handles=handles, frameon=False, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     ax.spines[["top", "right"]].set_visible(False)
     ax.margins(x=0)
-    ax.set(xlabel="$x$", ylabel=trajectory.symbol)
+    ax.set(xlabel=trajectory.names.coordinate(0, 1), ylabel=trajectory.names.value)
 
 
 def draw_map(figure: Any, trajectory: Trajectory, cmap: str | Colormap) -> NDArray[Any]:
@@ -106,21 +146,21 @@ def draw_map(figure: Any, trajectory: Trajectory, cmap: str | Colormap) -> NDArr
     axes = figure.subplots(1, 3, sharex=True, sharey=True)
     order = trajectory.order()
     x, t = trajectory.grid.points[order, 0], trajectory.times
-    scale = shared_scale(trajectory)
-    extend = scale.pop("extend")
+    scale, of_error, names = shared_scale(trajectory), error_scale(trajectory), trajectory.names
+    extend, beyond = scale.pop("extend"), of_error.pop("extend")
     images = []
     for ax, values, name, colours in (
         (axes[0], trajectory.true, "truth", scale | {"cmap": cmap}),
         (axes[1], trajectory.predicted, "prediction", scale | {"cmap": cmap}),
-        (axes[2], trajectory.error, ERROR_NAME, error_scale(trajectory)),
+        (axes[2], trajectory.error, ERROR_NAME, of_error),
     ):
         image = ax.pcolormesh(x, t, values[:, order], shading="nearest", rasterized=True, **colours)
         images.append(image)
         ax.set_title(name, fontsize="medium")
-        ax.set_xlabel("$x$")
-    axes[0].set_ylabel("$t$")
-    add_colorbar(images[1], trajectory.symbol, extend)
-    add_colorbar(images[2])
+        ax.set_xlabel(names.coordinate(0, 1))
+    axes[0].set_ylabel(names.time)
+    add_colorbar(images[1], names.value, extend)
+    add_colorbar(images[2], extend=beyond)
     return np.asarray(axes)
 
 
@@ -129,22 +169,22 @@ def draw_images(
 ) -> NDArray[Any]:
     """Draw rows of truth, prediction and error, with a column for each time, (3, n_shown)."""
     axes = figure.subplots(3, len(shown), sharex=True, sharey=True, squeeze=False)
-    scale = shared_scale(trajectory, shown)
-    extend = scale.pop("extend")
+    scale, of_error = shared_scale(trajectory, shown), error_scale(trajectory, shown)
+    extend, beyond, names = scale.pop("extend"), of_error.pop("extend"), trajectory.names
     rows = (
         ("truth", trajectory.true, scale | {"cmap": cmap}),
         ("prediction", trajectory.predicted, scale | {"cmap": cmap}),
-        ("error", trajectory.error, error_scale(trajectory, shown)),
+        ("error", trajectory.error, of_error),
     )
     images = np.empty(axes.shape, dtype=object)
     for r, (name, values, colours) in enumerate(rows):
         for c, i in enumerate(shown):
-            images[r, c] = draw_image(axes[r, c], trajectory.grid, values[i], **colours)
-        axes[r, 0].set_ylabel(f"{name}\n$x_1$")
+            images[r, c] = trajectory.image(axes[r, c], values[i], **colours)
+        axes[r, 0].set_ylabel(f"{name}\n{names.coordinate(1, 2)}")
     for c, i in enumerate(shown):
         axes[0, c].set_title(trajectory.time_label(i), fontsize="medium")
-        axes[2, c].set_xlabel("$x_0$")
+        axes[2, c].set_xlabel(names.coordinate(0, 2))
     for image in images[:2, -1]:
-        add_colorbar(image, trajectory.symbol, extend)
-    add_colorbar(images[2, -1])
+        add_colorbar(image, names.value, extend)
+    add_colorbar(images[2, -1], extend=beyond)
     return np.asarray(axes)

@@ -23,7 +23,7 @@ def test_gif_in_one_dimension(line, tmp_path, monkeypatch):
     path = tmp_path / "line.gif"
     line.save_animation(path, fps=4, dpi=40)
     with Image.open(path) as gif:
-        assert (gif.n_frames, gif.size, gif.info["duration"]) == (3, (240, 144), 250)
+        assert (gif.n_frames, gif.size, gif.info["duration"]) == (3, (240, 184), 250)
         first = np.asarray(gif.convert("RGB"))
         gif.seek(2)
         assert (first != np.asarray(gif.convert("RGB"))).any()

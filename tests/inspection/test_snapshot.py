@@ -279,7 +279,7 @@ def test_refuses_snapshots_that_do_not_fit(advection, vlasov, pod):
 def test_refuses_grids_that_cannot_be_drawn():
     y, axis = np.ones((1, 2, 3, 3, 3)), np.arange(3.0)
     with pytest.raises(ValueError, match="Snapshots in 3 dimensions cannot be shown"):
-        SnapshotDisplay.from_predictions(y, y, grid={"points": (axis, axis, axis)})
+        SnapshotDisplay(y_true=y[0], y_pred=y[0], times=[0, 1], points=(axis, axis, axis))
     with pytest.raises(ValueError, match="must differ in each dimension"):
         SnapshotDisplay.from_predictions(
             y[:, :, :, :1, 0], y[:, :, :, :1, 0], grid={"points": (axis, axis[:1])}
