@@ -10,6 +10,8 @@ from typing import Any, ClassVar, cast
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+from torch import nn
 
 from skcolora._estimators._base import SnapshotRegressor
 from skcolora._estimators._callbacks import report_to_callbacks
@@ -19,6 +21,7 @@ from skcolora._estimators._colora_training import (
     train_networks,
     weighted_trajectories,
 )
+from skcolora._estimators._field_module import FieldModule
 from skcolora._estimators._latent_states import LatentStates
 from skcolora._estimators._left_out import Fold, when_seen
 from skcolora._estimators._spread import spread
@@ -471,6 +474,37 @@ class CoLoRARegressor(CallbackSupportMixin, LatentStates, UncertainRegressor):  
             return np.asarray(expected * spread(self, X, layout))
 
         return self._with_uncertainty(rows, layout, deviations, return_interval)
+
+    @with_default_torch_settings
+    def to_module(self) -> nn.Module:
+        """The fitted model as one module of torch, in your units.
+
+        Called with parameters (n, n_parameters), times (n,) and points (n_points, n_dims), tensors
+        in float64 on the CPU, it returns the fields (n, n_points, n_fields) of n pairs of
+        parameters and a time.  Gradients flow through it, and `torch.export` and `torch.onnx` take
+        it, for programs without Python.
+
+        Returns
+        -------
+        module : torch.nn.Module
+            With copies of the networks.
+
+        Examples
+        --------
+        >>> import torch
+        >>> from skcolora import CoLoRARegressor
+        >>> from skcolora.datasets import make_advection
+        >>> data = make_advection([0.5, 1.0], n_points=64, times=np.linspace(0, 1, 11))
+        >>> model = CoLoRARegressor(**data.grid, max_iter=2, random_state=0).fit(data.X, data.y)
+        >>> module = model.to_module()
+        >>> speed = torch.tensor([[0.7]], dtype=torch.float64, requires_grad=True)
+        >>> time, place = torch.tensor([0.5]).double(), torch.tensor([[0.1]]).double()
+        >>> module(speed, time, place).shape
+        torch.Size([1, 1, 1])
+        """
+        check_is_fitted(self)
+        networks = copy.deepcopy(CoLoRAModel(self.network_, self.hypernetwork_)).cpu()
+        return FieldModule(networks, self._units)
 
     def _with_model(
         self, model: CoLoRAModel, inputs: Array, loss_curve: list[float], error: float
