@@ -39,6 +39,11 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
+# Pages without pages below them need no navigation of their section.
+html_sidebars = {
+    name: []
+    for name in ("start", "guide", "method", "results", "comparison", "notebook", "changelog")
+}
 exclude_patterns = ["_build"]
 sphinx_gallery_conf = {
     "examples_dirs": "../examples",
@@ -46,6 +51,7 @@ sphinx_gallery_conf = {
     "filename_pattern": "plot_",
     # Less training than by default, so that each tutorial takes less than a minute.
     "reset_argv": "tutorial_arguments.short_training",
+    "within_subsection_order": "tutorial_arguments.TutorialOrder",
     "download_all_examples": False,
     "show_memory": False,
     "write_computation_times": False,

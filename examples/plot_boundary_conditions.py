@@ -53,7 +53,7 @@ class Rod(PDE):
 
 pde = Rod()
 times, x = np.linspace(0, 1, 41), np.linspace(0, 1, 61)
-X, X_new = np.array([[0.05], [0.1], [0.15], [0.3]]), np.array([[0.07], [0.22]])
+X, X_new = np.array([[0.02], [0.04], [0.08], [0.12]]), np.array([[0.03], [0.1]])
 y, y_new = pde.solve(X, times, x), pde.solve(X_new, times, x)
 
 # %%

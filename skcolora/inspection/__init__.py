@@ -5,6 +5,7 @@ from skcolora.inspection._error_budget_display import ErrorBudgetDisplay
 from skcolora.inspection._error_decay import ErrorDecayDisplay
 from skcolora.inspection._latent import LatentDisplay
 from skcolora.inspection._snapshot import SnapshotDisplay
+from skcolora.inspection._training import TrainingDisplay
 
 __all__ = [
     "ErrorBudget",
@@ -12,5 +13,6 @@ __all__ = [
     "ErrorDecayDisplay",
     "LatentDisplay",
     "SnapshotDisplay",
+    "TrainingDisplay",
     "error_budget",
 ]
