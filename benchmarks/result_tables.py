@@ -160,6 +160,31 @@ def few_data_short(results: Results) -> Table:
     return few_data(results, SHORT_FEW_DATA)
 
 
+def refinement(results: Results) -> Table:
+    """What the equation gains, and what its refinement gains, over the number of trajectories."""
+    models = "CoLoRARegressor", "CoLoRAGalerkin", "CoLoRAGalerkin.refine"
+    rows = []
+    for problem in ("vlasov", "burgers", "rde", "wave"):
+        name = f"refinement_{problem}"
+        if name not in results:
+            continue
+        for n in sorted({row["trajectories"] for row in results.figures(name)}):
+            found = [results.figures(name, trajectories=n, model=model) for model in models]
+            _, before, after = map(errors, found)
+            worst = max(b / a for a, b in zip(before, after, strict=True))
+            cells = [spread(errors(each)) for each in found]
+            rows.append([TITLES[problem], str(n), *cells, f"{worst:.2f}"])
+    head = [
+        "problem",
+        "trajectories",
+        "`CoLoRARegressor`",
+        "`CoLoRAGalerkin`",
+        "after `refine`",
+        "largest ratio of the last two",
+    ]
+    return Table(head, rows)
+
+
 def beyond_the_data(results: Results) -> Table:
     """Outside the range of the training data, with what `CoLoRAGalerkin` says about itself."""
     models = ("CoLoRAGalerkin", "CoLoRARegressor", "ParameterInterpolator", "PODGalerkin")
@@ -331,6 +356,7 @@ TABLES: dict[str, Callable[[Results], Table]] = {
         recipe,
         few_data,
         few_data_short,
+        refinement,
         beyond_the_data,
         both_halves,
         gaps,
