@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import glob
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -107,15 +109,22 @@ def _find(path: str | os.PathLike[str]) -> list[Path]:
 
 def _read(path: Path) -> _Trajectory:
     """Read one file, or raise a SnapshotFileError."""
+    with open_hdf5(path, "load_snapshots") as file:
+        return _read_open(path, file)
+
+
+@contextmanager
+def open_hdf5(path: Path, caller: str) -> Iterator[Any]:
+    """An open file; errors of h5py become a SnapshotFileError, or an ImportError with advice."""
     try:
         import h5py
     except ImportError as error:
         raise ImportError(
-            "load_snapshots needs h5py; install it with `pip install skcolora[data]`."
+            f"{caller} needs h5py; install it with `pip install skcolora[data]`."
         ) from error
     try:
         with h5py.File(path, "r") as file:
-            return _read_open(path, file)
+            yield file
     except SnapshotFileError:
         raise
     except (OSError, RuntimeError) as error:
