@@ -28,7 +28,7 @@ class TrainingResult:
 
     def state(self) -> dict[str, Any]:
         """What `resume` needs."""
-        losses = torch.stack([loss.double().cpu() for loss in self.losses])
+        losses = torch.tensor(self.loss_curve, dtype=torch.float64)
         return {"losses": losses, "n_setbacks": self.n_setbacks}
 
     def resume(self, state: dict[str, Any]) -> None:

@@ -367,7 +367,7 @@ def test_fit_on_cuda_and_load_without(data):
     ],
 )
 def test_bad_parameters_are_refused_before_training(data, monkeypatch, changes, message):
-    monkeypatch.setattr(_colora, "train", lambda *_, **__: pytest.fail("trained"))
+    monkeypatch.setattr(_colora, "train_networks", lambda *_, **__: pytest.fail("trained"))
     with pytest.raises((ValueError, TypeError), match=message):
         quick(**{**data.grid, **changes}).fit(data.X, data.y)
 
