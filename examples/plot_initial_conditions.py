@@ -30,7 +30,8 @@ parser.add_argument(
     "--tiny", action="store_true", help="coarse snapshots and hardly any training: does it run?"
 )
 args, _ = parser.parse_known_args()
-resolution = {"n_points": 21, "times": [0.0, 0.1, 0.2, 0.3]} if args.tiny else {}
+coarse = {"n_points": 21, "times": [0.0, 0.1, 0.2, 0.3]}
+resolution = coarse if args.tiny else {"n_points": 61}
 budget = {"max_iter": 20} if args.tiny else {"max_time": args.max_time}
 
 # %%

@@ -77,9 +77,18 @@ class NetworkJet:
             self.network, self.x, self.latent[:, : self.network.splits[0]], self._slopes
         )
 
+    @property
+    def _first_value(self) -> Tensor:
+        """Output of the first layer, without derivatives unless they are known: they cost more."""
+        if self._given_first is not None or "_first" in vars(self):
+            return self._first.value
+        alpha = self.latent[:, : self.network.splits[0]]
+        value: Tensor = self._layers[0](_with_states(self.x), alpha)
+        return value.movedim(-1, 0).contiguous()
+
     @cached_property
     def _activations(self) -> _Activations:
-        z = self._first.value
+        z = self._first_value
         hidden, lows = [], []
         for layer, alpha in zip(self._layers[1:], self._columns[1:], strict=True):
             hidden.append(SiLUJet(z))
