@@ -105,7 +105,7 @@ def judge(
     -------
     equation : LatentEquation
         With the settings that were chosen, and the trust; without trust if the equation
-        defines no initial fields, or no path got far enough in time.
+        defines no initial fields.
     """
     if not equation.pde.has_initial:
         return equation
@@ -146,11 +146,10 @@ def judge(
             for other in regularizations(best.equation.free_output)[1:]:
                 if best.error > good:
                     best = better(partial(replace, regularization=other))
-    if np.isnan(best.errors).all():
-        return best.equation
     nodes, left_out = equation.nodes(X), regressor._uncertainty
     trust = Trust(
-        ratio=best.ratio,
+        # Where no path got far enough in time, the indicator stands for the error.
+        ratio=1.0 if np.isnan(best.errors).all() else best.ratio,
         nodes=nodes[many],
         errors=errors,
         times=solution.times,

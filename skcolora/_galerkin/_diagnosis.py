@@ -73,6 +73,7 @@ def diagnose(
         time_reached=path.reached.numpy(),
         n_steps=path.n_steps.numpy(),
         n_rejected=path.n_rejected.numpy(),
+        _sizes=fields.numpy(),
         _network=model.network,
         _units=model.units,
         _layout=model.layout,

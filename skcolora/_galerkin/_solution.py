@@ -95,6 +95,8 @@ class GalerkinSolution:
     time_reached: Array
     n_steps: NDArray[Any]
     n_rejected: NDArray[Any]
+    _sizes: Array = field(repr=False)
+    """Variation ‖û(t) - ū‖ of the scaled fields that the indicator is relative to, (n, n_times)"""
     _network: CoLoRANetwork = field(repr=False)
     _units: Units = field(repr=False)
     _layout: SnapshotLayout = field(repr=False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from sklearn.neighbors import KNeighborsRegressor
@@ -34,16 +34,18 @@ class Trust:
 
     The indicator d adds up what a path violates of the equation.  The ratio of error and indicator
     of the paths of the equation is how errors of this equation grow; their error elsewhere is
-    expected to be ``ratio d``.  The regressor has learnt the snapshots: there it has an error r,
-    and violates the equation by d₀ where this does not matter, at shocks or in thin layers.  What
-    it violates beyond that is an error as it is for the equation, so that
-    ``sqrt(r² + max(ratio² (d² - d₀²), ρ² p²))`` is expected, with r and d₀ of the nearest
-    snapshots.  The second term is what trajectories that were left out of the training say: an
-    interpolated state may obey the equation and yet be another solution of it.
+    expected to be ``ratio d``, with d relative to the field of the regressor where that is smaller.
+    The regressor has learnt the snapshots: there it has an error r, and violates the equation by d₀
+    where this does not matter, at shocks or in thin layers.  What it violates beyond that is an
+    error as it is for the equation, so that ``sqrt(r² + max(ratio² (d² - d₀²), ρ² p²))`` is
+    expected, with r and d₀ of the nearest snapshots.  The second term is what trajectories that
+    were left out of the training say: an interpolated state may obey the equation and yet be
+    another solution of it.
     """
 
     ratio: float
-    """Median ratio of error and indicator of the paths of the equation; infinite if most failed"""
+    """Median ratio of error and indicator of the paths of the equation; infinite if most failed,
+    and 1 if there was no time to find out"""
     nodes: Array
     """Scaled parameters of trajectories with snapshots, (n, n_parameters)"""
     errors: Array
@@ -72,7 +74,11 @@ class Trust:
             The paths of both halves.
         """
         with np.errstate(all="ignore"):
-            mine = self.ratio * path_difficulty(equation)
+            # An indicator is relative to the field of its own path, but an error to the true one:
+            # a path that grows without bound has a small indicator.
+            growth = np.fmax(equation._sizes / regressor._sizes, 1.0)
+            grown = replace(equation, error_indicator=growth * equation.error_indicator)
+            mine = self.ratio * path_difficulty(grown)
         return np.nan_to_num(mine, nan=np.inf, posinf=np.inf), self.of_regressor(nodes, regressor)
 
     def of_regressor(self, nodes: Array, solution: GalerkinSolution) -> Array:

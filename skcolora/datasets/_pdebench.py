@@ -29,9 +29,9 @@ def read_pdebench(
 
     A file holds many samples of one set of parameters, which differ in a random initial field.  The
     same sample is taken from each file.  Two layouts are known: one dataset ``tensor``, or one
-    dataset for each field, such as ``density`` and ``Vx``, of shape (n_samples, n_times, *grid),
-    with ``t-coordinate``, ``x-coordinate`` and so on; and one group for each sample, with ``data``
-    of shape (n_times, *grid, n_fields) and the group ``grid``.
+    dataset for each field, such as ``density`` and ``Vx``, of shape ``(n_samples, n_times,
+    *grid)``, with ``t-coordinate``, ``x-coordinate`` and so on; and one group for each sample, with
+    ``data`` of shape ``(n_times, *grid, n_fields)`` and the group ``grid``.
 
     Parameters
     ----------

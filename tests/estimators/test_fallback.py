@@ -1,8 +1,7 @@
 """The regressor answers where the path of the equation is not to be trusted."""
 
 import warnings
-from dataclasses import fields, replace
-from types import SimpleNamespace
+from dataclasses import dataclass, fields, replace
 
 import numpy as np
 import pytest
@@ -119,10 +118,19 @@ TRUST = Trust(
 )
 
 
-def paths(*indicators, times=(0.0, 1.0)):
+@dataclass(frozen=True)
+class Paths:
+    """What the trust asks of a `GalerkinSolution`."""
+
+    times: np.ndarray
+    error_indicator: np.ndarray
+    _sizes: np.ndarray
+
+
+def paths(*indicators, times=(0.0, 1.0), size=1.0):
     """Paths with an indicator that stays the same."""
-    levels = np.array(indicators)[:, None]
-    return SimpleNamespace(times=np.array(times), error_indicator=levels + np.zeros(len(times)))
+    levels = np.array(indicators)[:, None] + np.zeros(len(times))
+    return Paths(np.array(times), levels, np.full(levels.shape, size))
 
 
 def test_expected_errors():
@@ -131,6 +139,16 @@ def test_expected_errors():
     assert np.allclose(mine, [0.02, np.inf, 0.1])
     rise = 0.2 * np.sqrt(0.5**2 - 0.33**2)
     assert np.allclose(theirs, np.hypot([1e-3, 1.5e-3, 4e-3], [0.0, rise, rise]))
+
+
+def test_a_path_that_grows_without_bound():
+    """Its indicator is relative to its own field, which is far too large."""
+    nodes = np.array([[0.0]])
+    mine, theirs = TRUST.expected(nodes, paths(0.1, size=300.0), paths(0.2))
+    assert np.allclose(mine, 0.2 * 0.1 * 300)
+    assert theirs < 0.01
+    # A small field tells nothing: it may be right.
+    assert np.allclose(TRUST.expected(nodes, paths(0.1, size=0.1), paths(0.2))[0], 0.02)
 
 
 def test_a_small_excess_of_an_indicator_tells_nothing():
