@@ -149,10 +149,12 @@ def _solve(
     model = trained_model(estimator, galerkin._order)
     starts = deadline.share(_SHARE_OF_STARTS)
     tolerance = galerkin._tolerance(fold.training)
-    equation = replace(
-        galerkin._new_equation(model, X[fold.train], tolerance, seed, deadline=starts),
-        trust=galerkin._equation.trust,
-    )
+    equation = galerkin._new_equation(model, X[fold.train], tolerance, seed, deadline=starts)
+    trust = galerkin._equation.trust
+    if trust is not None:
+        # The trajectories that were left out are unseen here.
+        trust = replace(trust, learnt=equation.nodes(X[fold.train]))
+    equation = replace(equation, trust=trust)
     new, times = X[fold.test], model.layout.times
     known = initial_fields(equation.pde, model.layout, new, None)
     start = equation.start(new, known, deadline=starts)

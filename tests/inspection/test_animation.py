@@ -21,6 +21,7 @@ def test_gif_in_one_dimension(line, tmp_path, monkeypatch):
     # Frames keep their size whatever the user's settings for pictures are.
     monkeypatch.setitem(matplotlib.rcParams, "savefig.bbox", "tight")
     path = tmp_path / "line.gif"
+    plt.close("all")
     line.save_animation(path, fps=4, dpi=40)
     with Image.open(path) as gif:
         assert (gif.n_frames, gif.size, gif.info["duration"]) == (3, (240, 184), 250)
