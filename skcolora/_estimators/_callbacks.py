@@ -25,7 +25,7 @@ class FitReport:
         self._given = {"X": X, "y": y, "metadata": metadata}
         self._context = estimator._init_callback_context(max_subtasks=_N_PARTS)
         self._context.call_on_fit_task_begin(estimator=estimator, **self._given)
-        self._n_done = 0
+        self._n_done, self._stopped = 0, False
 
     def part(self, share: float, attributes: Callable[[], dict[str, Any]]) -> bool:
         """Report the parts that are done, and return whether a callback ends the training.
@@ -37,16 +37,16 @@ class FitReport:
         attributes : callable
             Attributes of the estimator as if the training ended now, if a callback asks for them.
         """
-        stop = False
-        # The last part ends with the training.
-        while not stop and self._n_done < min(int(_N_PARTS * share), _N_PARTS - 1):
+        # The last part ends with the training.  What was ended once stays ended, also where the
+        # training goes on with the trajectories that it left out at first.
+        while not self._stopped and self._n_done < min(int(_N_PARTS * share), _N_PARTS - 1):
             task = self._context.subcontext(task_name="training")
             task.call_on_fit_task_begin(estimator=self._estimator, **self._given)
-            stop = task.call_on_fit_task_end(
+            self._stopped = task.call_on_fit_task_end(
                 estimator=self._estimator, reconstruction_attributes=attributes, **self._given
             )
             self._n_done += 1
-        return stop
+        return self._stopped
 
     def end(self) -> None:
         """Report the end of the fit, with the fitted estimator."""

@@ -12,7 +12,6 @@ import joblib
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.utils.validation import _check_sample_weight
 
 from skcolora._estimators._architecture import check_architecture, new_model, weight_shapes
 from skcolora._estimators._callbacks import FitReport
@@ -38,7 +37,7 @@ from skcolora._training import (
     train_leaving_out,
 )
 from skcolora.utils._deadline import Deadline
-from skcolora.utils._sklearn import in_search
+from skcolora.utils._sklearn import check_sample_weight, in_search
 from skcolora.utils._torch import resolve_device, resolve_dtype
 from skcolora.utils._version import __version__
 
@@ -188,7 +187,7 @@ def weighted_trajectories(
     """
     if sample_weight is None:
         return X, rows, None
-    weights = _check_sample_weight(sample_weight, X, ensure_non_negative=True)
+    weights = check_sample_weight(sample_weight, X, ensure_non_negative=True)
     kept = weights > 0
     weights = weights[kept]
     return X[kept], rows[kept], weights / weights.mean()

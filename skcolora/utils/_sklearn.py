@@ -7,6 +7,7 @@ from sklearn.utils._param_validation import (
     Interval,
     StrOptions,
 )
+from sklearn.utils.validation import _check_sample_weight as check_sample_weight
 
 from skcolora.utils._stack import called_from
 
@@ -24,6 +25,7 @@ __all__ = [
     "HasMethods",
     "Interval",
     "StrOptions",
+    "check_sample_weight",
     "fit_context",
     "in_search",
 ]

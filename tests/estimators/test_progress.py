@@ -100,6 +100,22 @@ def test_a_callback_ends_the_training():
     assert np.isfinite(model.predict(DATA.X)).all()
 
 
+class Once(Listener):
+    """Asks for the end in one part only."""
+
+    def on_fit_task_end(self, estimator, context):
+        self.parts += context.task_name == "training"
+        return self.parts == self.last
+
+
+@needs_callbacks
+def test_an_end_holds_for_the_trajectories_that_were_left_out():
+    """They are trained on until the first look, and not to the end of the schedule."""
+    model = CoLoRARegressor(**DATA.grid, **{**OPTIONS, "max_iter": 400})
+    model.set_callbacks(Once(last=5)).fit(DATA.X, DATA.y)
+    assert model.n_iter_ == 75
+
+
 @needs_callbacks
 def test_the_callbacks_of_a_pipeline_and_of_an_equation():
     listener = Listener()
