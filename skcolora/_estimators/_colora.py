@@ -132,7 +132,8 @@ class CoLoRARegressor(CallbackSupportMixin, LatentStates, UncertainRegressor):  
         What NaN, masked entries and fill values in y mean.  "error": they are mistakes.  "ignore":
         these values were not observed, and the training does not see them; no gap is filled.
     device : str, default="auto"
-        A torch device.  "auto" is CUDA where it is available.
+        A torch device.  "auto" is the CPU: the networks are small, and no time on a card was
+        measured yet.  "cuda" trains and predicts on the card.
     dtype : {"auto", "float32", "float64"}, default="auto"
         Precision of the fitted network and its predictions.  "auto" is the precision of y.
     random_state : int, RandomState instance or None, default=None

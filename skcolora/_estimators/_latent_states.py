@@ -119,9 +119,13 @@ class LatentStates(SnapshotRegressor):
         return np.asarray(latent.to(dtype).reshape(*rows.shape[:2], -1).cpu().numpy())
 
     def _on_device(self) -> tuple[CoLoRANetwork, Hypernetwork]:
-        """The networks, on the device that ``device`` means on this machine."""
+        """The networks, or copies, on the device that ``device`` means on this machine."""
         device = resolve_device(self.device)
-        return self.network_.to(device), self.hypernetwork_.to(device)
+        network, hypernetwork = self.network_, self.hypernetwork_
+        if any_weight(network).device == device:
+            return network, hypernetwork
+        # `predict` does not change the estimator, which other threads may be using.
+        return copy.deepcopy(network).to(device), copy.deepcopy(hypernetwork).to(device)
 
     def _latent(self, X: Array, times: Array) -> Tensor:
         """(n_trajectories, n_times, n_latent)"""

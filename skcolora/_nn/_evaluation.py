@@ -22,8 +22,8 @@ from skcolora.utils._torch import as_tensor
 # Number of snapshots whose weights are merged at once.
 _MERGED = 128
 # Number of columns (snapshots × points) of a block on the CPU, to fit into the cache, and on
-# the GPU.
-_BLOCK_CPU, _BLOCK_CUDA = 2**13, 2**20
+# another device.
+_BLOCK_CPU, _BLOCK_CARD = 2**13, 2**20
 
 
 @torch.no_grad()
@@ -47,10 +47,11 @@ def evaluate_fields(
     fields : tuple of Tensor of shape (n_fields, 1), optional
         Center and scale of the fields in ``out``.  None: scaled fields.
     """
-    block = _BLOCK_CUDA if latent.is_cuda else _BLOCK_CPU
+    on_cpu = latent.device.type == "cpu"
+    block = _BLOCK_CPU if on_cpu else _BLOCK_CARD
     n_points = max(1, min(block, len(points)))
     # Each thread computes whole snapshots, because a product of narrow layers splits badly.
-    n_snapshots = max(1, (1 if latent.is_cuda else torch.get_num_threads()) * block // n_points)
+    n_snapshots = max(1, (torch.get_num_threads() if on_cpu else 1) * block // n_points)
     for states, rows in zip(latent.split(_MERGED), out.split(_MERGED), strict=True):
         first, hidden = _merge(network, states)
         shift = states[:, : network.splits[0]]

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from skcolora._nn._activation import silu, silu_slope
 from skcolora._nn._layers import CoLoRALayer, Factor, Pullback
 from skcolora._nn._periodic import PeriodicLayer
+from skcolora.utils._torch import as_tensor
 
 
 class Linearization(NamedTuple):
@@ -115,11 +116,9 @@ class CoLoRANetwork(nn.Module):
     def mute(self, fields: NDArray[np.bool_]) -> None:
         """Set the output of some fields, those that are constant, to zero."""
         last: Any = self.layers[-1]
-        muted = fields.tolist()
-        last.W[:, muted] = 0.0
-        last.b[muted] = 0.0
-        if last.update is not None:
-            last.update.B[:, muted] = 0.0
+        muted = as_tensor(fields, device=last.b.device)
+        for weight in (last.W, last.b, *([] if last.update is None else [last.update.B])):
+            weight.masked_fill_(muted, 0.0)
 
     @torch.no_grad()
     def linearize(

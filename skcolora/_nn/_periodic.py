@@ -40,8 +40,13 @@ class PeriodicLayer(nn.Module):
     ) -> None:
         super().__init__()
         n_dims = len(periodic)
-        self.periodic = [d for d, angle in enumerate(periodic) if angle]
-        self.plain = [d for d, angle in enumerate(periodic) if not angle]
+        # Indices on the device of the weights: a list would be sent there in each call.
+        self.periodic: Tensor
+        self.plain: Tensor
+        for name, chosen in (("periodic", True), ("plain", False)):
+            dims = [d for d, angle in enumerate(periodic) if bool(angle) is chosen]
+            index = torch.tensor(dims, dtype=torch.long, device="cpu")
+            self.register_buffer(name, index, persistent=False)
         self.a = lecun_normal(n_out, n_dims, generator=generator, fan_in=1)
         self.b = lecun_normal(n_out, n_dims, generator=generator, fan_in=1)
         phase = torch.rand(
@@ -73,7 +78,7 @@ class PeriodicLayer(nn.Module):
     def forward(self, x: Tensor, alpha: Tensor) -> Tensor:
         """Map x (..., n_points, n_dims) and alpha (..., n_online) to (..., n_points, n_out)."""
         waves = (self.a[:, self.periodic] * torch.cos(self._phase(x, alpha))).sum(-1)
-        if self.plain:
+        if len(self.plain):
             waves = waves + x[..., self.plain] @ self.a[:, self.plain].T
         return (waves + self.b.sum(-1)) / self.a.shape[1]
 
@@ -86,12 +91,12 @@ class PeriodicLayer(nn.Module):
         sines = self.a[:, self.periodic] * torch.sin(phase) / n_dims
         value = cosines.sum(-1) + self.b.sum(-1) / n_dims
         grad = value.new_empty(n_dims, *value.shape)
-        periodic_grad = -sines * frequency
-        for i, d in enumerate(self.periodic):
-            grad[d] = periodic_grad[..., i]
-        for d in self.plain:
-            value = value + x[..., d, None] * self.a[:, d] / n_dims
-            grad[d] = self.a[:, d] * slopes[d] / n_dims
+        grad[self.periodic] = (-sines * frequency).movedim(-1, 0)
+        if len(self.plain):
+            a = self.a[:, self.plain] / n_dims
+            value = value + x[..., self.plain] @ a.T
+            straight = (a * slopes[self.plain]).T
+            grad[self.plain] = straight.reshape(-1, *[1] * (value.ndim - 1), value.shape[-1])
         laplacian = -(cosines * frequency**2).sum(-1)
         return Jet(*(t.movedim(-1, 0) for t in (value, grad, laplacian)))
 
@@ -104,7 +109,7 @@ class PeriodicLayer(nn.Module):
         for k in range(1, order + 1):
             turned = self.a[:, self.periodic] * torch.cos(phase + 0.5 * math.pi * k)
             along = torch.einsum("spod,jd->ojsp", turned, waves**k / (math.factorial(k) * n_dims))
-            if k == 1 and self.plain:
+            if k == 1 and len(self.plain):
                 straight = self.a[:, self.plain] @ directions[:, self.plain].T / n_dims
                 along = along + straight[:, :, None, None]
             coefficients.append(along)

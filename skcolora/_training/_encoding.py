@@ -76,7 +76,8 @@ def _choose_points(points: Tensor, fields: Tensor, n: int) -> tuple[Tensor, Tens
         return points.expand(len(fields), -1, -1), fields
     uniform = torch.linspace(0, n_points - 1, n // 2, device=fields.device).long()
     energy = fields.square().sum(2).cumsum(1)
-    levels = torch.linspace(0, 1, n - n // 2).to(energy) * energy[:, -1:]
+    shares = torch.linspace(0, 1, n - n // 2, dtype=energy.dtype, device=energy.device)
+    levels = shares * energy[:, -1:]
     weighted = torch.searchsorted(energy, levels).clamp_(max=n_points - 1)
     indices = torch.cat([uniform.expand(len(fields), -1), weighted], dim=1)
     field_indices = indices.unsqueeze(2).expand(-1, -1, fields.shape[2])

@@ -295,13 +295,11 @@ class EquationPhase:
     def step(self, progress: float, step_factor: float) -> Tensor:
         sample = self.draw()
         r, factors, equation_residual = self.linearize(sample)
-        loss = r.norm()
-        if torch.isfinite(loss):
-            batch = sample.collocation.batch
-            self._fields.learn(batch, equation_residual.reshape(batch.u.shape))
-            step_size = NaturalGradientPhase.step_size(progress, step_factor)
-            self._optimizer.step(factors, r, step_size, lambda: self.residual(sample))
-        return loss
+        batch = sample.collocation.batch
+        self._fields.learn(batch, equation_residual.reshape(batch.u.shape))
+        step_size = NaturalGradientPhase.step_size(progress, step_factor)
+        self._optimizer.step(factors, r, step_size, lambda: self.residual(sample))
+        return r.norm()
 
 
 def _rows(sample: Sample, value: Tensor, equation_residual: Tensor, on_boundary: Tensor) -> Tensor:

@@ -67,15 +67,14 @@ class NaturalGradientPhase:
 
         r = residual(values)
         loss = (r.square().sum((0, 2)) * len(batch.x)).sqrt().mean()
-        if torch.isfinite(loss):
-            self.sampler.learn(batch, values - batch.u)
-            self._optimizer.step(
-                factors,
-                r,
-                self.step_size(progress, step_factor),
-                lambda: residual(self.model(batch.x, batch.inputs)),
-                shrinkage=self.shrinkage(progress),
-            )
+        self.sampler.learn(batch, values - batch.u)
+        self._optimizer.step(
+            factors,
+            r,
+            self.step_size(progress, step_factor),
+            lambda: residual(self.model(batch.x, batch.inputs)),
+            shrinkage=self.shrinkage(progress),
+        )
         return loss
 
     def state(self) -> dict[str, Any]:

@@ -226,10 +226,11 @@ class SnapshotSampler:
         ----------
         batch : Batch
         misfit : Tensor of shape (n_snapshots, n_points, n_fields)
-            Differences between the scaled fields of the network and of the snapshots.
+            Differences between the scaled fields of the network and of the snapshots.  Those that
+            are not finite tell nothing.
         """
-        seen = batch.weights > 0
-        squared = (misfit * seen).square().sum(-1).flatten()
+        seen = (batch.weights > 0) & misfit.isfinite()
+        squared = misfit.masked_fill(~seen, 0.0).square().sum(-1).flatten()
         if self._misfit is None:
             self._misfit = squared.new_zeros(self._cells.n_cells)
         cells, zero = batch.cells.flatten(), torch.zeros_like(self._misfit)

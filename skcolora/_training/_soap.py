@@ -133,11 +133,9 @@ class _Eigenbasis:
     def update_moments(self, moment: Tensor, beta: float, *, refresh: bool) -> None:
         self.moment.lerp_(moment, 1 - beta)
         if not self._started:
-            vectors = torch.linalg.eigh(self.moment).eigenvectors
-            if not torch.isfinite(vectors).all():
-                # Single precision fails for a large matrix that is almost zero.
-                vectors = torch.linalg.eigh(self.moment.double()).eigenvectors.to(self.moment)
-            self.vectors = vectors.flip(-1)
+            # Single precision fails for a large matrix that is almost zero.
+            vectors = torch.linalg.eigh(self.moment.double()).eigenvectors
+            self.vectors = vectors.flip(-1).to(self.moment)
             self._started = True
         elif refresh:
             self.vectors = torch.linalg.qr(self.moment @ self.vectors).Q

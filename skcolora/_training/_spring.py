@@ -14,6 +14,8 @@ from skcolora._nn import Factor
 
 # Mean of the diagonal of a Gram matrix below which there is nothing to solve.
 _TINY = 1e-290
+# Largest number of times that the damping is raised, from the smallest one to above 1.
+_MAX_RAISES = 15
 
 
 class SPRING:
@@ -105,6 +107,11 @@ class SPRING:
             Function that computes the residual of the same batch at the current weights.
         shrinkage : float
             ρ in [0, 1].
+
+        Notes
+        -----
+        A residual that is not finite gives no step.  The step waits for the device twice, and once
+        more each time that it is halved.
         """
         rows = _flatten(factors, residual.shape)
         r = residual.flatten()
@@ -115,8 +122,10 @@ class SPRING:
         for parameter in self._shrunk:
             self._directions[parameter].add_(parameter, alpha=(1 - momentum) * shrinkage)
         zeta = r - self._apply_jacobian(rows)
-        damping = max(self.damping * min(float(r.square().sum()), 1.0), self.least_damping)
+        damping = (self.damping * r.square().sum().clamp(max=1.0)).clamp(min=self.least_damping)
         multipliers = _solve(gram(rows), zeta, damping)
+        if multipliers is None:
+            return
         for parameter, left, right in rows:
             gradient = _transposed_product(left, right, multipliers)
             self._directions[parameter].add_(gradient.view_as(parameter))
@@ -146,22 +155,25 @@ class SPRING:
     ) -> None:
         """Take the step, halved until the linear model ``r - s J p`` is accurate enough."""
         start = [q.clone() for q in self.parameters]
-        norm = float(torch.stack([d.norm() for d in self._directions.values()]).norm())
-        length = step_size * min(1.0, self.max_norm / norm) if norm > 0 else 0.0
-        residual_norm = float(r.norm())
+        size, norm = r.norm(), torch.stack([d.norm() for d in self._directions.values()]).norm()
+        # The division gives infinity, and so the whole step, where the direction is zero.
+        length = step_size * (self.max_norm / norm).clamp(max=1.0)
         for _ in range(self.MAX_HALVINGS):
             for parameter, origin in zip(self.parameters, start, strict=True):
-                torch.sub(origin, self._directions[parameter], alpha=length, out=parameter)
-            deviation = float((evaluate().flatten() - r + length * slope).norm())
-            if deviation <= self.LINEARITY * residual_norm:
+                torch.addcmul(origin, self._directions[parameter], -length, out=parameter)
+            deviation = (evaluate().flatten() - r + length * slope).norm()
+            error, allowed, whole, taken = torch.stack(
+                [deviation, self.LINEARITY * size, norm, length]
+            ).tolist()
+            if error <= allowed:
                 break
-            length /= 2
-            self.max_norm = length * norm / step_size
+            length = length / 2
+            self.max_norm = taken / 2 * whole / step_size
         else:  # the linear model fails for the shortest step too, so the weights are restored
             for parameter, origin in zip(self.parameters, start, strict=True):
                 parameter.copy_(origin)
             return
-        if deviation <= self.LINEARITY / 4 * residual_norm and self.max_norm < norm:
+        if error <= allowed / 4 and self.max_norm < whole:
             self.max_norm *= self.GROWTH
 
 
@@ -241,19 +253,21 @@ def _single_side(left: Tensor | None, right: Tensor | None) -> Tensor:
     return side
 
 
-def _solve(lower: Tensor, rhs: Tensor, damping: float) -> Tensor:
+def _solve(lower: Tensor, rhs: Tensor, damping: Tensor) -> Tensor | None:
     """Solve with the damped Gram matrix, given by its lower triangle.
 
-    The damping is increased until the matrix is positive definite.  The solution is zero where
-    no damping makes it so: for a matrix that is zero or not finite.
+    The damping is increased until the matrix is positive definite.  None: no damping makes it so,
+    as for a matrix that is zero or not finite, or the right side is not finite.
     """
-    mean = float(lower.diagonal().mean())
-    if not mean > _TINY:
-        return torch.zeros_like(rhs)
-    while damping <= 10:
+    mean = lower.diagonal().mean()
+    finite = torch.isfinite(rhs).all() & torch.isfinite(mean)
+    for _ in range(_MAX_RAISES):
         lower.diagonal().add_(damping * mean)
         factor, info = torch.linalg.cholesky_ex(lower)
-        if not info.item():
+        size, usable, failed = torch.stack([mean, finite.to(mean), info.to(mean)]).tolist()
+        if not (usable and size > _TINY):
+            return None
+        if not failed:
             return torch.cholesky_solve(rhs.unsqueeze(-1), factor).squeeze(-1)
-        damping *= 10
-    return torch.zeros_like(rhs)
+        damping = 10 * damping
+    return None

@@ -20,17 +20,17 @@ _DTYPES = {"float32": torch.float32, "float64": torch.float64}
 def resolve_device(device: str) -> torch.device:
     """Torch device for the parameter ``device`` of an estimator.
 
-    Raises ValueError if this machine has no such device.
+    "auto" is the CPU until times on a card were measured.  Raises ValueError if this machine has no
+    such device, or if the device has no double precision, in which the second phase computes.
     """
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
-        resolved = torch.device(device)
-        torch.empty(0, device=resolved)
+        asked = "cpu" if device == "auto" else device
+        resolved = torch.empty(0, device=asked, dtype=torch.float64).device
     except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
         raise ValueError(
             f"`device` must be 'auto' or a torch device of this machine, such as 'cpu' or "
-            f"'cuda'; got {device!r} ({str(error).splitlines()[0]})."
+            f"'cuda', that computes in double precision; got {device!r} "
+            f"({str(error).splitlines()[0]})."
         ) from error
     return resolved
 

@@ -85,8 +85,25 @@ def test_gram_matrix_without_the_jacobian(generator, block):
 
 @pytest.mark.parametrize("diagonal", [0.0, 1e-300, float("nan"), float("inf")])
 def test_a_gram_matrix_without_a_solution_gives_no_step(diagonal):
-    r = torch.ones(3, dtype=torch.float64)
-    assert torch.equal(_solve(diagonal * torch.eye(3).double(), r, 1e-6), torch.zeros_like(r))
+    r, damping = torch.ones(3, dtype=torch.float64), torch.tensor(1e-6).double()
+    assert _solve(diagonal * torch.eye(3).double(), r, damping) is None
+
+
+def test_damping_is_raised_until_the_gram_matrix_is_definite():
+    r, damping = torch.ones(2, dtype=torch.float64), torch.tensor(1e-13).double()
+    lower = torch.tensor([[1.0, 0.0], [1.0 + 1e-9, 1.0]], dtype=torch.float64)
+    solution = _solve(lower.clone(), r, damping)
+    assert torch.isfinite(solution).all()
+    assert torch.allclose(solution, r / 2, rtol=1e-5)
+
+
+def test_a_residual_that_is_not_finite_moves_no_weight(generator):
+    parameters, factors, J = factors_and_jacobian(generator)
+    before = [p.detach().clone() for p in parameters]
+    r = torch.full((len(J),), torch.nan, dtype=torch.float64)
+    SPRING(parameters).step(factors, r, 0.5, lambda: r)
+    for parameter, old in zip(parameters, before, strict=True):
+        assert torch.equal(parameter, old)
 
 
 @pytest.mark.parametrize("n_rows", [7, 130, 300])
