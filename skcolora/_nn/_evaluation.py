@@ -52,35 +52,36 @@ def evaluate_fields(
     n_points = max(1, min(block, len(points)))
     # Each thread computes whole snapshots, because a product of narrow layers splits badly.
     n_snapshots = max(1, (torch.get_num_threads() if on_cpu else 1) * block // n_points)
+    first: Any = network.layers[0]
     for states, rows in zip(latent.split(_MERGED), out.split(_MERGED), strict=True):
-        first, hidden = _merge(network, states)
-        shift = states[:, : network.splits[0]]
+        layers = _merge(network, states)
         for i in range(0, len(points), n_points):
-            x = points[i : i + n_points]
-            # A first layer without online weights is the same for all snapshots.
-            first_output = None if first.n_online else silu(first(x, shift[0])).mT
+            inputs = first.features(points[i : i + n_points]).T.contiguous()
+            shared = 0 if first.n_online else 1
+            if shared:
+                # A first layer without online weights is the same for all snapshots.
+                weight, bias = layers[0]
+                inputs = silu(weight[0] @ inputs + bias[0])
             for j in range(0, len(states), n_snapshots):
                 batch = slice(j, j + n_snapshots)
-                h = silu(first(x, shift[batch])).mT if first_output is None else first_output
-                h = h.expand(len(states[batch]), -1, -1)
-                for k, (weight, bias) in enumerate(hidden):
-                    h = torch.bmm(weight[batch], silu(h, inplace=True) if k else h).add_(bias)
+                h = inputs.expand(len(states[batch]), -1, -1)
+                for k, (weight, bias) in enumerate(layers[shared:]):
+                    h = torch.bmm(weight[batch], silu(h, inplace=True) if k else h)
+                    h = h.add_(bias[batch])
                 if fields is not None:
                     h = torch.addcmul(fields[0], h, fields[1])
                 rows[batch, i : i + n_points] = h.mT
 
 
-def _merge(network: CoLoRANetwork, states: Tensor) -> tuple[Any, list[tuple[Tensor, Tensor]]]:
-    """First layer, and merged weights and biases of the other layers.
-
-    The weights have shape (n_snapshots, n_out, n_in), the biases (n_out, 1).
-    """
-    first, *layers = network.layers
+def _merge(network: CoLoRANetwork, states: Tensor) -> list[tuple[Tensor, Tensor]]:
+    """Weights (n_snapshots, n_out, n_in) and biases (n_snapshots, n_out, 1) of all layers."""
     merged = []
-    for layer, alpha in zip(layers, states.split(network.splits, dim=-1)[1:], strict=True):
+    alphas = states.split(network.splits, dim=-1)
+    for layer, alpha in zip(network.layers, alphas, strict=True):
         weight, bias = layer.merged(alpha)  # type: ignore[operator]
-        merged.append((weight.mT.expand(len(states), -1, -1), bias.unsqueeze(-1)))
-    return first, merged
+        bias = bias if bias.ndim == 3 else bias.unsqueeze(0)
+        merged.append((weight.mT.expand(len(states), -1, -1), bias.mT.expand(len(states), -1, -1)))
+    return merged
 
 
 @torch.no_grad()

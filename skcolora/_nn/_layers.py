@@ -151,6 +151,10 @@ class CoLoRALayer(nn.Module):
     def n_online(self) -> int:
         return 0 if self.update is None else self.update.n_online
 
+    def features(self, x: Tensor) -> Tensor:
+        """What `merged` is applied to: the inputs themselves."""
+        return x
+
     def merged(self, alpha: Tensor) -> tuple[Tensor, Tensor]:
         """Weight (..., n_in, n_out) and bias (..., 1, n_out), with the low-rank update added."""
         if self.update is None:

@@ -75,29 +75,52 @@ class PeriodicLayer(nn.Module):
             phase = phase + self.update.matrix(alpha).mT.unsqueeze(-3)
         return phase
 
+    def features(self, x: Tensor) -> Tensor:
+        """Cosines and sines of the angles, and the other coordinates, (..., n_features)."""
+        angles = x[..., self.periodic]
+        return torch.cat([torch.cos(angles), torch.sin(angles), x[..., self.plain]], dim=-1)
+
+    def merged(self, alpha: Tensor) -> tuple[Tensor, Tensor]:
+        """Weight (..., n_features, n_out) and bias (n_out,) of the layer as a function of features.
+
+        By ``cos(x + c) = cos(x) cos(c) - sin(x) sin(c)``.
+        """
+        phase = self.c.T if self.update is None else self.c.T + self.update.matrix(alpha)
+        waves, straight = self.a[:, self.periodic].T, self.a[:, self.plain].T
+        parts = [
+            waves * torch.cos(phase),
+            -waves * torch.sin(phase),
+            straight.expand(*phase.shape[:-2], *straight.shape),
+        ]
+        n_dims = self.a.shape[1]
+        return torch.cat(parts, dim=-2) / n_dims, self.b.sum(-1) / n_dims
+
     def forward(self, x: Tensor, alpha: Tensor) -> Tensor:
         """Map x (..., n_points, n_dims) and alpha (..., n_online) to (..., n_points, n_out)."""
-        waves = (self.a[:, self.periodic] * torch.cos(self._phase(x, alpha))).sum(-1)
-        if len(self.plain):
-            waves = waves + x[..., self.plain] @ self.a[:, self.plain].T
-        return (waves + self.b.sum(-1)) / self.a.shape[1]
+        weight, bias = self.merged(alpha)
+        return torch.matmul(self.features(x), weight) + bias
+
+    def _slopes(self, x: Tensor, weight: Tensor) -> Tensor:
+        """Derivatives of the output in the angles, (n_periodic, ..., n_points, n_out)."""
+        n, angles = len(self.periodic), x[..., self.periodic]
+        turned = torch.stack([-torch.sin(angles), torch.cos(angles)], dim=-1)
+        pairs = torch.stack([weight[..., :n, :], weight[..., n : 2 * n, :]], dim=-2)
+        return (turned.movedim(-2, -3) @ pairs).movedim(-3, 0)
 
     def jet(self, x: Tensor, alpha: Tensor, slopes: Tensor) -> Jet:
         """Output and its derivatives in space, as in `CoLoRALayer.jet`."""
+        weight, bias = self.merged(alpha)
+        features, n = self.features(x), len(self.periodic)
+        value = features @ weight + bias
         frequency = slopes[self.periodic]
-        phase = self._phase(x, alpha)
-        n_dims = self.a.shape[1]
-        cosines = self.a[:, self.periodic] * torch.cos(phase) / n_dims
-        sines = self.a[:, self.periodic] * torch.sin(phase) / n_dims
-        value = cosines.sum(-1) + self.b.sum(-1) / n_dims
-        grad = value.new_empty(n_dims, *value.shape)
-        grad[self.periodic] = (-sines * frequency).movedim(-1, 0)
+        grad = value.new_empty(len(slopes), *value.shape)
+        ones = [1] * (value.ndim - 1)
+        grad[self.periodic] = self._slopes(x, weight) * frequency.reshape(n, 1, *ones)
         if len(self.plain):
-            a = self.a[:, self.plain] / n_dims
-            value = value + x[..., self.plain] @ a.T
-            straight = (a * slopes[self.plain]).T
-            grad[self.plain] = straight.reshape(-1, *[1] * (value.ndim - 1), value.shape[-1])
-        laplacian = -(cosines * frequency**2).sum(-1)
+            straight = self.a[:, self.plain].T / len(slopes) * slopes[self.plain].unsqueeze(-1)
+            grad[self.plain] = straight.reshape(-1, *ones, value.shape[-1])
+        squares = -torch.cat([frequency, frequency]).square()
+        laplacian = (features[..., : 2 * n] * squares) @ weight[..., : 2 * n, :]
         return Jet(*(t.movedim(-1, 0) for t in (value, grad, laplacian)))
 
     def series(self, x: Tensor, alpha: Tensor, directions: Tensor, order: int) -> list[Tensor]:
@@ -119,9 +142,8 @@ class PeriodicLayer(nn.Module):
         """Sensitivity to the online weights, as in `CoLoRALayer.online_pullback`."""
         if self.update is None:
             return None
-        phase_sensitivity = -(sensitivity.movedim(0, -1) / self.a.shape[1]).unsqueeze(-1) * (
-            self.a[:, self.periodic] * torch.sin(self._phase(x, alpha))
-        )
+        slopes = self._slopes(x, self.merged(alpha)[0]).movedim(0, -1)
+        phase_sensitivity = sensitivity.movedim(0, -1).unsqueeze(-1) * slopes
         return self._shift_pullback(alpha, phase_sensitivity)[0].movedim(-1, 0)
 
     def pullback(self, x: Tensor, alpha: Tensor, sensitivity: Tensor) -> Pullback:

@@ -40,6 +40,25 @@ def test_periodic_layer_is_periodic_in_angles(generator, periodic):
     assert torch.allclose(layer(x + shift, none), layer(x, none), rtol=0, atol=1e-13)
 
 
+@pytest.mark.parametrize("rank", [None, 2])
+@pytest.mark.parametrize("periodic", [(True, True), (False, True)])
+def test_periodic_layer_is_its_formula(generator, periodic, rank):
+    layer = PeriodicLayer(
+        6, periodic=periodic, rank=rank, adaptation="diagonal", generator=generator
+    ).double()
+    x = torch.randn(3, 9, 2, dtype=torch.float64, generator=generator)
+    alpha = torch.randn(3, layer.n_online, dtype=torch.float64, generator=generator)
+    phase = layer.c.expand(3, -1, -1)
+    if rank is not None:
+        phase = phase + (layer.update.A @ torch.diag_embed(alpha) @ layer.update.B).mT
+    parts, waves = [], iter(phase.unbind(2))
+    for d, angle in enumerate(periodic):
+        wave = x[..., d, None] + next(waves)[:, None] if angle else x[..., d, None]
+        parts.append(layer.a[:, d] * (torch.cos(wave) if angle else wave) + layer.b[:, d])
+    expected = torch.stack(parts).mean(0)
+    assert torch.allclose(layer(x, alpha), expected, rtol=0, atol=1e-13)
+
+
 @pytest.mark.parametrize("periodic", [(True, False), (False, False)])
 def test_the_first_update_starts_as_a_translation(generator, periodic):
     options = {"rank": 3, "adaptation": "scalar", "generator": generator}
