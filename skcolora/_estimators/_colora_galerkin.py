@@ -174,7 +174,8 @@ class CoLoRAGalerkin(BothHalves):
         root = FunctionTransformer(np.sqrt)
         CoLoRAGalerkin(pde, regressor=make_pipeline(root, CoLoRARegressor(...)))
 
-    Predictions are computed on the CPU, in float64.
+    The equation is solved on the CPU, in float64.  The fields have the precision of the regressor,
+    or float64 with `conserve`.
 
     `expected_error` is a multiple of the root mean square of the ``error_indicator`` of
     `GalerkinSolution` over the times of ``fit``.  The factor comes from the cross-validation of the
@@ -363,7 +364,7 @@ class CoLoRAGalerkin(BothHalves):
 
         Returns
         -------
-        y : ndarray of float64
+        y : ndarray
             Fields in the layout that ``fit`` was given.  Those of the regressor where the path of
             the equation is not to be trusted, see ``fallback``; otherwise with NaN after the time
             that a trajectory reached.

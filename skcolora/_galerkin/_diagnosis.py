@@ -28,6 +28,8 @@ def diagnose(
     start: Start,
     model: TrainedModel,
     rates: Tensor | None = None,
+    *,
+    dtype: torch.dtype,
 ) -> GalerkinSolution:
     """Compute residual, condition number, effective rank and error indicator at each time.
 
@@ -43,6 +45,8 @@ def diagnose(
     model : TrainedModel
     rates : Tensor of shape (n, n_times, n_latent), optional
         Time derivatives of the states.  By default those of the latent equation.
+    dtype : torch.dtype
+        Precision of the fields of the solution.
 
     Returns
     -------
@@ -77,6 +81,7 @@ def diagnose(
         _network=model.network,
         _units=model.units,
         _layout=model.layout,
+        _dtype=dtype,
     )
 
 

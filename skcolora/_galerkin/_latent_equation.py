@@ -41,7 +41,7 @@ from skcolora._galerkin._whitening import whiten
 from skcolora._snapshots import Array
 from skcolora.pdes import PDE
 from skcolora.utils._deadline import Deadline
-from skcolora.utils._torch import as_tensor
+from skcolora.utils._torch import any_weight, as_tensor
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,6 +69,12 @@ class LatentEquation:
     """Whether all weights of the last layer of the network are online"""
     trust: Trust | None = None
     """What the error indicators of both halves mean; None: it is not known"""
+
+    @property
+    def _dtype(self) -> torch.dtype:
+        """Precision of predicted fields: the regressor's, or double where integrals are kept."""
+        kept = conserved_densities(self.pde, self.conserve)
+        return torch.float64 if kept else any_weight(self.model.hypernetwork).dtype
 
     def projection(self, X: Array) -> Projection:
         """Right-hand side of the latent equation at parameters (n, n_parameters)."""
@@ -158,7 +164,8 @@ class LatentEquation:
 
     def diagnose(self, X: Array, times: Array, start: Start, path: Path) -> GalerkinSolution:
         """Diagnostics of latent paths; see `integrate`."""
-        return diagnose(path, self.projection(X), as_tensor(times), start, self.model)
+        projection, dtype = self.projection(X), self._dtype
+        return diagnose(path, projection, as_tensor(times), start, self.model, dtype=dtype)
 
     def regressor_solution(
         self, X: Array, times: Array, known: tuple[Array, Array] | None
@@ -184,7 +191,8 @@ class LatentEquation:
         reached = states.new_full((n,), float(times[-1]))
         status = torch.full((n,), Status.REGRESSOR.value)
         path = Path(states, status, reached, none, none)
-        return diagnose(path, projection, as_tensor(times), start, self.model, rates)
+        moments = as_tensor(times)
+        return diagnose(path, projection, moments, start, self.model, rates, dtype=self._dtype)
 
     def expected_errors(
         self, X: Array, solution: GalerkinSolution, regressor: GalerkinSolution

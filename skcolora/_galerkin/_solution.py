@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from skcolora._nn import CoLoRANetwork, decode_rows
@@ -100,6 +102,7 @@ class GalerkinSolution:
     _network: CoLoRANetwork = field(repr=False)
     _units: Units = field(repr=False)
     _layout: SnapshotLayout = field(repr=False)
+    _dtype: torch.dtype = field(repr=False)
 
     @with_default_torch_settings
     def predict(self, points: Any = None) -> Array:
@@ -112,8 +115,9 @@ class GalerkinSolution:
 
         Returns
         -------
-        y : ndarray of float64
-            Fields in the layout of the snapshots of ``fit``.
+        y : ndarray
+            Fields in the layout of the snapshots of ``fit``, in the precision of the regressor, or
+            in float64 where integrals are conserved.
 
         Raises
         ------
@@ -121,9 +125,11 @@ class GalerkinSolution:
             If the points do not fit the fitted model.
         """
         layout = self._layout.at_numbers(self.times, points)
-        return layout.from_rows(
-            decode_rows(self._network, self._units, as_tensor(self.latent), layout)
-        )
+        network = self._network
+        if self._dtype != torch.float64:
+            network = copy.deepcopy(network).to(self._dtype)
+        latent = as_tensor(self.latent).to(self._dtype)
+        return layout.from_rows(decode_rows(network, self._units, latent, layout))
 
     def __repr__(self) -> str:
         shapes = (f"{f.name}: {getattr(self, f.name).shape}" for f in fields(self) if f.repr)
@@ -131,7 +137,7 @@ class GalerkinSolution:
 
 
 # Attributes that are not those of single trajectories.
-_SHARED = {"times", "_network", "_units", "_layout"}
+_SHARED = {"times", "_network", "_units", "_layout", "_dtype"}
 
 
 def concatenate(solutions: Sequence[GalerkinSolution]) -> GalerkinSolution:

@@ -142,9 +142,20 @@ class PeriodicLayer(nn.Module):
         """Sensitivity to the online weights, as in `CoLoRALayer.online_pullback`."""
         if self.update is None:
             return None
-        slopes = self._slopes(x, self.merged(alpha)[0]).movedim(0, -1)
-        phase_sensitivity = sensitivity.movedim(0, -1).unsqueeze(-1) * slopes
-        return self._shift_pullback(alpha, phase_sensitivity)[0].movedim(-1, 0)
+        weight, n = self.merged(alpha)[0], len(self.periodic)
+        # Derivatives of the phases in the online weights, (n_online, n_periodic, n_out).
+        shifts = self.update.A.T.unsqueeze(2) * self.update.B.unsqueeze(1)
+        if self.n_online == 1:
+            shifts = shifts.sum(0, keepdim=True)
+        cosines, sines = weight[..., None, :n, :], weight[..., None, n : 2 * n, :]
+        change = torch.cat([sines * shifts, -cosines * shifts], dim=-2)
+        waves = self.features(x)[..., : 2 * n]
+        # (n_states, n_online, n_out, n_points)
+        rates = change.mT @ waves.mT.unsqueeze(-3)
+        parts = [
+            (sensitivity * rate.movedim(-2, 0).unsqueeze(1)).sum(0) for rate in rates.unbind(-3)
+        ]
+        return torch.stack(parts)
 
     def pullback(self, x: Tensor, alpha: Tensor, sensitivity: Tensor) -> Pullback:
         n_dims = self.a.shape[1]

@@ -10,6 +10,8 @@ import torch
 import skcolora
 from skcolora import CoLoRARegressor
 from skcolora._nn import CoLoRAModel
+from skcolora._snapshots import _stored
+from skcolora._training import _encoding
 from skcolora._training._first_order import FirstOrderPhase
 from skcolora._training._natural_gradient import NaturalGradientPhase
 from skcolora._training._pool import make_sampler
@@ -91,7 +93,10 @@ def test_left_out_trajectories(card, options):
 
 
 @pytest.mark.parametrize("name", ["decode", "encode", "predict", "predict_latent", "score", "std"])
-def test_methods_give_what_they_give_on_the_cpu(card, case, here, name):
+def test_methods_give_what_they_give_on_the_cpu(card, case, here, name, monkeypatch):
+    # As with many points, of which the search takes some.
+    monkeypatch.setattr(_encoding, "_GUESS_POINTS", 12)
+    monkeypatch.setattr(_encoding, "_SEARCH_POINTS", 24)
     there = moved(here, "card")
     latent = here.predict_latent(NEW)
     call = {
@@ -126,10 +131,11 @@ def test_files_and_pickles_are_on_the_cpu(card, tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["stored", "gaps", "weights", "warm", "checkpoint"])
-def test_other_ways_to_fit(card, kind, tmp_path):
+def test_other_ways_to_fit(card, kind, tmp_path, monkeypatch):
     case = periodic()
     options, arguments = {}, {}
     if kind == "stored":
+        monkeypatch.setattr(_stored, "MAX_RESIDENT", 0)
         case.y = np.lib.format.open_memmap(
             tmp_path / "y.npy", "w+", dtype=case.y.dtype, shape=case.y.shape
         )

@@ -106,7 +106,8 @@ def test_methods_agree(regressor, model):
 
 def test_converges_with_the_tolerance(regressor):
     def solution(tol):
-        fitted = galerkin(regressor, rtol=tol, collocation="grid").fit(DATA.X, DATA.y)
+        options = {"rtol": tol, "collocation": "grid", "fallback": None}
+        fitted = galerkin(regressor, **options).fit(DATA.X, DATA.y)
         return fitted.predict(NEW.X)
 
     reference = solution(1e-11)
