@@ -31,7 +31,7 @@ parser.add_argument(
 )
 args, _ = parser.parse_known_args()
 coarse = {"n_points": 21, "times": [0.0, 0.1, 0.2, 0.3]}
-resolution = coarse if args.tiny else {"n_points": 61}
+resolution = coarse if args.tiny else {"n_points": 61, "times": 0.16 * np.arange(32)}
 budget = {"max_iter": 20} if args.tiny else {"max_time": args.max_time}
 
 # %%
@@ -111,6 +111,6 @@ def show(i):
 show(0)
 figure.canvas.draw()
 figure.set_layout_engine("none")  # the panels stay where they are, which saves most of the time
-animation = FuncAnimation(figure, show, frames=range(0, len(data.times), 2))
+animation = FuncAnimation(figure, show, frames=len(data.times))
 animation.save("initial_conditions.gif", writer=PillowWriter(fps=8), dpi=80)
 print("\nThe animation is in initial_conditions.gif.")

@@ -108,11 +108,11 @@ class PooledSampler(SnapshotSampler):
         like = torch.from_numpy(np.empty(0, source.dtype))
         fields = torch.empty(n_slots, n_points, n_fields, dtype=like.dtype, device=points.device)
         for slot in np.argsort(snapshots, kind="stable").tolist():  # in the order of the file
-            fields[slot] = torch.from_numpy(source.read(snapshots[slot]))
+            fields[slot].copy_(torch.from_numpy(source.read(snapshots[slot])))
         inputs = torch.stack([self._snapshot_inputs(snapshot) for snapshot in snapshots])
         every = parameters.new_ones(n_trajectories, dtype=torch.float64)
         self._trajectory_weights = every if weights is None else weights
-        owners = torch.tensor([snapshot // n_times for snapshot in snapshots])
+        owners = as_tensor(np.array(snapshots) // n_times, device=points.device)
         super().__init__(
             fields,
             points,
@@ -156,7 +156,7 @@ class PooledSampler(SnapshotSampler):
 
     def _receive(self, pending: _Pending) -> None:
         slot, snapshot, values = pending
-        self.fields[slot] = torch.from_numpy(values.result())
+        self.fields[slot].copy_(torch.from_numpy(values.result()))
         self.inputs[slot] = self._snapshot_inputs(snapshot)
         # The slots stay ordered in time, because each takes snapshots only from its own part.
         self._times[slot] = self._time_values[snapshot % len(self._time_values)]
