@@ -247,6 +247,23 @@ def prediction(results: Results) -> Table:
     return Table(head, rows)
 
 
+def galerkin_speed(results: Results) -> Table:
+    """Times of one solution and of 100, beside the full-order solver of the same error."""
+    rows = [
+        [
+            row["model"],
+            error(row["error"]),
+            duration(row["seconds_of_one"]),
+            digits(row["times_faster_one"]),
+            duration(row["seconds_of_100"]),
+            digits(row["times_faster_100"]),
+        ]
+        for row in results.figures("galerkin_speed")
+    ]
+    head = ["model", "error", "one", "times faster", "100 at once", "times faster"]
+    return Table(head, rows)
+
+
 def n_width(results: Results) -> Table:
     """The error of the best linear space."""
     shown = ("2", "7", "20", "50", "100")
@@ -362,6 +379,7 @@ TABLES: dict[str, Callable[[Results], Table]] = {
         gaps,
         galerkin_settings,
         prediction,
+        galerkin_speed,
         n_width,
         pod_galerkin,
         unseen,

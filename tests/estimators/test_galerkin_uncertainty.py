@@ -261,7 +261,7 @@ def test_other_networks_do_not_inherit_the_calibration(model, monkeypatch):
     monkeypatch.setattr(type(model), "_expected_errors", lambda *_: (0.0, 0.0))
     monkeypatch.setattr("skcolora._estimators._distill_and_refine._GAINED", np.inf)
     before = model.expected_error(NEW.X)
-    refined = model.refine([[1.1]], max_iter=1)
+    refined = model.refine([[1.1]], max_iter=40)
     with pytest.raises(ValueError, match="needs the errors of a cross-validation"):
         refined.expected_error(NEW.X)
     assert 1.1 not in refined.suggest([[1.1], [1.2]])

@@ -58,16 +58,17 @@ def test_squared_errors_are_multiplied(stored):
 
 
 def test_a_heavy_trajectory_is_learnt_better():
-    """Where the network is too small for all of them."""
-    options = {"width": 4, "depth": 2, "rank": 1, "adapted_layers": (0,), "hyper_width": 2}
-    options |= {"hyper_depth": 1, "max_iter": 600}
+    """Where the network is too small for all of them; on average, as its training is a lottery."""
+    options = {"width": 6, "depth": 3, "rank": 1, "adapted_layers": (0,), "hyper_width": 2}
+    options |= {"hyper_depth": 1, "max_iter": 400}
 
     def error(weight):
         weights = np.array([1.0, 1.0, 1.0, 1.0, 1.0, weight])
-        predicted = fit(weights=weights, **options).predict(DATA.X)
-        return relative_l2_error(DATA.y, predicted, average=False)[-1]
+        networks = [fit(weights=weights, random_state=seed, **options) for seed in range(3)]
+        predicted = [network.predict(DATA.X) for network in networks]
+        return np.mean([relative_l2_error(DATA.y, y, average=False)[-1] for y in predicted])
 
-    assert error(3.0) < 0.5 * error(0.1)
+    assert error(100.0) < 0.8 * error(0.01)
 
 
 def test_malformed_weights():

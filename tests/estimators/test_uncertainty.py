@@ -106,8 +106,17 @@ def test_predictions_come_with_their_errors(fitted):
     told = np.linalg.norm(std, axis=(1, 2)) / np.linalg.norm(NEW.y - NEW.y.mean(), axis=(1, 2))
     assert 0.2 < np.median(told) / np.median(true) < 5
     np.testing.assert_allclose(told, fitted.expected_error(NEW.X), rtol=0.05)
-    # The errors are where the standard deviations are.
-    assert np.corrcoef(std.ravel(), np.abs(y - NEW.y).ravel())[0, 1] > 0.2
+
+
+def test_errors_are_where_the_standard_deviations_are():
+    """On average over networks, because the errors of one are mostly chance."""
+    correlations = []
+    for seed in range(8):
+        one = model(cv=None, random_state=seed).fit(DATA.X, DATA.y)
+        errors = np.abs(one.predict(NEW.X) - NEW.y).ravel()
+        where = spread(one, NEW.X, one._layout).ravel()
+        correlations.append(np.corrcoef(where, errors)[0, 1])
+    assert np.mean(correlations) > 0.1, correlations
 
 
 def test_bands_hold_whole_trajectories(fitted):

@@ -155,7 +155,8 @@ def test_the_equation_in_any_units(options):
 def test_the_equation_with_snapshots_of_single_precision():
     one, other = (galerkin(pde, single=True, max_iter=12) for pde in (PLAIN, EXACT))
     assert one.regressor_.best_loss_ == other.regressor_.best_loss_
-    agree(solved(one), solved(other), 1e-7)
+    # Fields in single precision, of about 1: some units in the last place.
+    agree(solved(one), solved(other), 5e-7)
 
 
 @pytest.mark.filterwarnings("ignore:CoLoRAGalerkin", "ignore:.torch.jit")
