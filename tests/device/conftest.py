@@ -106,6 +106,7 @@ class SimulatedCard(TorchDispatchMode):
         return self.run(func, args, kwargs or {})
 
     def run(self, func, args, kwargs):
+        """Compute an operation with the tensors of the CPU, and count what it would cost."""
         tensors = [t for t in tree_flatten((args, kwargs))[0] if isinstance(t, torch.Tensor)]
         mine = any(isinstance(t, OnCard) for t in tensors)
         asked = kwargs.get("device")

@@ -192,4 +192,5 @@ def test_a_step_hardly_waits_for_the_card_and_sends_nothing(card, case, here, ki
     phase.step(0.5, 1e-3)
     before = card.n_waits, card.n_uploads
     phase.step(0.5, 1e-3)
-    assert (card.n_waits - before[0], card.n_uploads - before[1]) == (n_waits, 0)
+    found = card.n_waits - before[0], card.n_uploads - before[1]
+    assert found == (n_waits, 0), card.places
