@@ -211,6 +211,9 @@ class LatentDisplay:
             panel.set_title(rf"$\varphi_{{{i}}}$", loc="left", fontsize="medium")
             panel.spines[["top", "right"]].set_visible(False)
             panel.margins(x=0)
+            # The labels of small panels must not meet.
+            panel.locator_params(axis="y", nbins=4)
+            panel.locator_params(axis="x", nbins=2, integer=True)
             if j + n_columns >= len(shown):
                 panel.tick_params(labelbottom=True)
         for panel in panels[len(shown) :]:
