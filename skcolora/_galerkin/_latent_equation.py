@@ -191,8 +191,8 @@ class LatentEquation:
         reached = states.new_full((n,), float(times[-1]))
         status = torch.full((n,), Status.REGRESSOR.value)
         path = Path(states, status, reached, none, none)
-        moments = as_tensor(times)
-        return diagnose(path, projection, moments, start, self.model, rates, dtype=self._dtype)
+        at, dtype = as_tensor(times), self._dtype
+        return diagnose(path, projection, at, start, self.model, rates, dtype=dtype)
 
     def expected_errors(
         self, X: Array, solution: GalerkinSolution, regressor: GalerkinSolution

@@ -81,9 +81,9 @@ class PeriodicLayer(nn.Module):
         return torch.cat([torch.cos(angles), torch.sin(angles), x[..., self.plain]], dim=-1)
 
     def merged(self, alpha: Tensor) -> tuple[Tensor, Tensor]:
-        """Weight (..., n_features, n_out) and bias (n_out,) of the layer as a function of features.
+        """Weight (..., n_features, n_out) and bias (n_out,), with the low-rank update added.
 
-        By ``cos(x + c) = cos(x) cos(c) - sin(x) sin(c)``.
+        They multiply the `features`, as ``cos(x + c) = cos(x) cos(c) - sin(x) sin(c)``.
         """
         phase = self.c.T if self.update is None else self.c.T + self.update.matrix(alpha)
         waves, straight = self.a[:, self.periodic].T, self.a[:, self.plain].T
