@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 from unittest import mock
 
@@ -19,7 +19,6 @@ import torch
 from problems import PROBLEMS, Problem
 from results import Record, argument_parser, parse
 from sklearn.pipeline import make_pipeline
-from torch import nn
 
 from skcolora import CoLoRARegressor
 from skcolora._training import (
@@ -30,21 +29,6 @@ from skcolora._training import (
     _spring,
 )
 from skcolora.metrics import relative_l2_error
-
-
-class Adam:
-    """torch's Adam behind the interface of the first phase's optimiser."""
-
-    def __init__(self, parameters: Iterable[nn.Parameter]) -> None:
-        self._adam = torch.optim.Adam(list(parameters))
-
-    def zero_grad(self) -> None:
-        self._adam.zero_grad()
-
-    def step(self, lr: float) -> None:
-        for group in self._adam.param_groups:
-            group["lr"] = lr
-        self._adam.step()
 
 
 @contextlib.contextmanager
@@ -64,10 +48,12 @@ def both(*contexts: Any) -> Iterator[None]:
 def spring(**options: Any) -> Any:
     """The second phase with other options of its optimiser."""
 
-    def restart(self: _natural_gradient.NaturalGradientPhase) -> None:
-        self._optimizer = _spring.SPRING(self.model.parameters(), **options)
+    make = _spring.SPRING
 
-    return changed(_natural_gradient.NaturalGradientPhase, restart=restart)
+    def changed_spring(*args: Any, **kwargs: Any) -> _spring.SPRING:
+        return make(*args, **{**kwargs, **options})
+
+    return changed(_natural_gradient, SPRING=changed_spring)
 
 
 def uniform_points() -> Any:
@@ -83,14 +69,22 @@ VARIANTS: dict[str, Callable[[], Any]] = {
     "all of it": contextlib.nullcontext,
     "points drawn uniformly": uniform_points,
     "points drawn by |u| alone": lambda: changed(SnapshotSampler, MISFIT_SHARE=0.0),
-    "all times from the start": lambda: changed(_first_order.FirstOrderPhase, FIRST_TIMES=1.0),
-    "Adam in place of SOAP": lambda: changed(_first_order, SOAP=Adam),
+    "all times from the start": lambda: both(
+        changed(_first_order.FirstOrderPhase, FIRST_TIMES=1.0),
+        changed(_natural_gradient.NaturalGradientPhase, FIRST_TIMES=1.0),
+    ),
+    "1,024 samples in the second phase": lambda: changed(
+        _natural_gradient.NaturalGradientPhase, N_ROWS=1024
+    ),
+    "half of the time in the first phase": lambda: changed(
+        _loop, FIRST_PHASE_TIME=0.5, FIRST_PHASE_ENOUGH=_loop.UNLIMITED
+    ),
     "no second phase": lambda: changed(
         _loop, FIRST_PHASE_TIME=1.0, FIRST_PHASE_STEPS=1.0, FIRST_PHASE_ENOUGH=_loop.UNLIMITED
     ),
     "no first phase": lambda: changed(_loop, FIRST_PHASE_STEPS=0.0),
     "no momentum in the second phase": lambda: spring(momentum=0.0),
-    "momentum 0.98 in the second phase": lambda: spring(momentum=0.98),
+    "momentum 0.95 in the second phase": lambda: spring(momentum=0.95),
     "damping 1e-10 throughout": lambda: both(
         spring(damping=0.0), changed(_spring.SPRING, LEAST_DAMPING=1e-10)
     ),

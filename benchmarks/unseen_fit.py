@@ -1,4 +1,4 @@
-"""One fit of ``unseen.py`` in a process of its own, and its error at the unseen parameters.
+"""One fit of ``unseen.py`` or ``peers.py`` in a process of its own, and its unseen error.
 
     PYTHONPATH=checkout python benchmarks/unseen_fit.py '{"snapshots": "file", "contestant": ...}'
 
@@ -9,6 +9,7 @@ an older checkout can be measured on the same snapshots.
 from __future__ import annotations
 
 import json
+import resource
 import sys
 import time
 import warnings
@@ -61,15 +62,25 @@ def fit(task: dict[str, Any]) -> dict[str, Any]:
     if name == NETWORK:
         chosen = {**problem["network"], **task["settings"], **task["limit"]}
         model = skcolora.CoLoRARegressor(**grid, **chosen, random_state=task["seed"])
+    elif "setting" in task:
+        from peer_settings import make_peer
+
+        model = make_peer(problem, task)
     else:
         logarithmic = positive(X, problem["X_new"])
         model = make_rival(name, grid, n_fields, logarithmic)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
+        before = peak_memory()
         started = time.perf_counter()
         model.fit(X, y)
         seconds = time.perf_counter() - started
-        predicted = model.predict(problem["X_new"])
+        memory = peak_memory() - before
+        # Some methods predict from the first field, which the others do not see.
+        first = [problem["y_new"][:, 0]] if getattr(model, "needs_first_field", False) else []
+        started = time.perf_counter()
+        predicted = model.predict(problem["X_new"], *first)
+        predict_seconds = time.perf_counter() - started
         bands: dict[str, Any] = {}
         enough = len(X) + 1 >= 1 / (1 - BAND)
         if name == NETWORK and isinstance(task["settings"].get("cv"), int) and enough:
@@ -80,14 +91,28 @@ def fit(task: dict[str, Any]) -> dict[str, Any]:
         "worst": errors.max(),
         "median": np.median(errors),
         "seconds": seconds,
+        "predict_seconds": predict_seconds,
+        "memory": memory,
         **described(model),
         **bands,
     }
 
 
+def peak_memory() -> float:
+    """The most memory that this process has had, in MB."""
+    size = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return size / 1e6 if sys.platform == "darwin" else size / 1e3
+
+
 def described(model: Any) -> dict[str, Any]:
     """What the fitted estimator says about itself, as far as it has these attributes."""
     found: dict[str, Any] = {}
+    if isinstance(model, skcolora.CoLoRARegressor):
+        networks = (model.network_, model.hypernetwork_)
+        found["weights"] = sum(p.numel() for net in networks for p in net.parameters())
+    weights = getattr(model, "n_weights", None)
+    if weights is not None:
+        found["weights"] = weights
     if isinstance(model, EzyrbRegressor):
         found["version"] = metadata.version("ezyrb")
     for attribute, key in (("best_loss_", "training_error"), ("n_iter_", "steps")):

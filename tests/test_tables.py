@@ -18,7 +18,13 @@ BENCHMARKS = ROOT / "benchmarks"
 SHARED = {
     "equations",
     "flame",
+    "peer_autoencoder",
+    "peer_fno",
+    "peer_reduced",
+    "peer_settings",
+    "peers_table",
     "problems",
+    "quadratic_manifold",
     "results",
     "result_tables",
     "table_format",
@@ -112,6 +118,59 @@ def test_the_error_of_the_variation_is_relative_to_the_mean_of_the_training(benc
     shrunk[1, 0, 0, 0] = np.nan
     errors = fit.variation_errors(true, shrunk, mean, std)
     np.testing.assert_allclose(errors, [0.25, np.inf, 0.25])
+
+
+def test_times_to_an_error_are_interpolated_between_budgets(benchmark_module):
+    module = benchmark_module("time_to_error")
+    errors = {5.0: 4e-2, 10.0: 1e-2, 20.0: 2.5e-3}
+    assert module.time_to(1e-2, errors) == pytest.approx((10.0, True))
+    # The error falls with the inverse square of the time.
+    assert module.time_to(5e-3, errors) == pytest.approx((10.0 * 2**0.5, True))
+    assert module.time_to(1e-3, errors) == (20.0, False)
+    assert module.time_to(1e-1, errors) == (5.0, True)
+
+    def row(side, seconds, seed, error):
+        limit = {"max_time": seconds}
+        common = {"problem": "one", "title": "One", "side": side, "seed": seed}
+        return {**common, "limit": limit, "error": error}
+
+    rows = [row("before", 10.0, 0, 4e-2), row("before", 10.0, 1, 1e-2)]
+    rows += [row("before", 20.0, seed, 5e-3) for seed in (0, 1)]
+    rows += [row("after", 10.0, 0, 1e-2), row("after", 20.0, 0, 1e-3)]
+    one, foot = module.table(rows).rows
+    assert one == ["One", "14 s", "10 s", "0.71", "> 20 s", "14 s", "≤ 0.72"]
+    assert foot == ["geometric mean", "", "", "0.71", "", "", "0.72"]
+    assert not module.table([]).rows
+
+
+def test_the_best_setting_of_a_method_counts(benchmark_module):
+    module = benchmark_module("peers_table")
+
+    def row(contestant, error, **more):
+        return {"problem": "one", "title": "One", "contestant": contestant, "error": error, **more}
+
+    rows = [row("CoLoRARegressor", error, seed=seed) for seed, error in enumerate((1e-3, 4e-3))]
+    rows += [row("opinf, quadratic", error, setting=i) for i, error in enumerate(("inf", 5e-3))]
+    fno = "FNO, of parameters and time"
+    rows += [row(fno, 1e-1, setting=0, factor=1.0, seed=0)]
+    rows += [row(fno, 1e-3, setting=1, factor=10.0, seed=0)]
+    assert module.errors(rows).rows == [
+        ["`CoLoRARegressor`", "2.0e-3"],
+        ["opinf, quadratic", "5.0e-3"],
+        [fno, "1.0e-1"],
+        [f"{fno}, 10 times as long", "**1.0e-3**"],
+    ]
+
+
+def test_the_quadratic_manifold_takes_the_mode_that_explains_another(benchmark_module):
+    module = benchmark_module("quadratic_manifold")
+    a, b = np.random.default_rng(0).uniform(-1, 1, (2, 1000))
+    quadratic = np.column_stack([a * b, a**2 - b**2, a, b])
+    assert module.fitted(quadratic, [2, 3], 1e-14)[1] < 1e-12
+    # The first mode has more energy, but follows from the square of the second one.
+    values = np.column_stack([2.0 * (a**2 - 1 / 3), a])
+    assert np.square(values[:, 0]).sum() > np.square(values[:, 1]).sum()
+    assert module.greedy_modes(values, 1, 1e-12, 2) == [1]
 
 
 def unseen_rows():

@@ -112,7 +112,7 @@ class CoLoRARegressor(CallbackSupportMixin, LatentStates, UncertainRegressor):  
         of 25.  Used only with ``early_stopping``.
     cv : {"once"}, int or None, default="once"
         How ``unseen_error_`` is found.  "once": a tenth of the trajectories, from among those that
-        the others surround, is left out at first, for three quarters of ``max_time``.  It takes no
+        the others surround, is left out at first, for about half of ``max_time``.  It takes no
         more time, and all trajectories are trained on in the end.  It needs five different
         parameters, snapshots in memory, and at least eight steps.  An int: that many more
         networks are trained, each without a fold of the trajectories, on the workers of
@@ -141,7 +141,8 @@ class CoLoRARegressor(CallbackSupportMixin, LatentStates, UncertainRegressor):  
         threads, the fit is the same each time on the same machine, unless ``max_time`` ends it or
         other processes keep the cores busy: then fewer threads are used, which round differently.
     verbose : int, default=0
-        A positive number shows the progress: a bar in a terminal, elsewhere a line twice a minute.
+        A positive number shows what the training will take in steps, time and memory, and then the
+        progress: a bar in a terminal, elsewhere a line twice a minute.
 
     Attributes
     ----------
@@ -184,7 +185,7 @@ class CoLoRARegressor(CallbackSupportMixin, LatentStates, UncertainRegressor):  
 
     Notes
     -----
-    Training first minimises the mean error of random samples with SOAP [2]_ in float32, then
+    Training first minimises the mean error of random samples with Adam [2]_ in float32, then
     takes natural-gradient steps (SPRING [3]_) in float64.  The cost of a step does not depend on
     the grid.  The error is the mean over the snapshots of ``‖(û - u) / σ‖ / ‖(u - ū) / σ‖``, with
     the mean ū and the standard deviation σ of each field; the divisor is at least a tenth of its
@@ -208,8 +209,8 @@ class CoLoRARegressor(CallbackSupportMixin, LatentStates, UncertainRegressor):  
     .. [1] J. Berman and B. Peherstorfer, "CoLoRA: Continuous low-rank adaptation for
        reduced implicit neural modeling of parameterized partial differential
        equations", ICML 2024, arXiv:2402.14646, equations (6) to (9).
-    .. [2] N. Vyas et al., "SOAP: Improving and stabilizing Shampoo using Adam", ICLR
-       2025, arXiv:2409.11321.
+    .. [2] D. P. Kingma and J. Ba, "Adam: A method for stochastic optimization", ICLR 2015,
+       arXiv:1412.6980.
     .. [3] G. Goldshlager, N. Abrahamsen, L. Lin, "A Kaczmarz-inspired approach to
        accelerate the optimization of neural network wavefunctions", J. Comput. Phys.
        516 (2024), arXiv:2401.10190.

@@ -32,6 +32,7 @@ from skcolora._training import (
     Progress,
     SnapshotSampler,
     TrainingResult,
+    expected_cost,
     make_sampler,
     train,
     train_leaving_out,
@@ -153,6 +154,15 @@ def train_networks(
             "progress": stack.enter_context(progress),
             "checkpoint": checkpoint,
         }
+        if progress.shown:
+            cost = expected_cost(
+                model,
+                training,
+                max_iter=regressor.max_iter,
+                deadline=limit,
+                refine_only=continued,
+            )
+            progress.tell(cost.sentence())
         left_out = _left_out(regressor, units, X, rows, continued)
         if left_out.any():
             kept, others = np.flatnonzero(~left_out), np.flatnonzero(left_out)

@@ -1,10 +1,12 @@
 """Training of a `CoLoRAModel` on snapshots or on an equation, and least-squares fits."""
 
 from skcolora._training._checkpoint import Checkpoint
+from skcolora._training._cost import TrainingCost, expected_cost
 from skcolora._training._encoding import encode_fields
 from skcolora._training._equation import EquationPhase
 from skcolora._training._left_out import train_leaving_out
-from skcolora._training._loop import DEFAULT_STEPS, Stage, train, train_in_stages
+from skcolora._training._loop import DEFAULT_STEPS, train, train_in_stages
+from skcolora._training._phase import Stage
 from skcolora._training._pool import PooledSampler, SnapshotSource, make_sampler
 from skcolora._training._progress import Progress
 from skcolora._training._result import TrainingResult, warn_of_target
@@ -20,8 +22,10 @@ __all__ = [
     "SnapshotSampler",
     "SnapshotSource",
     "Stage",
+    "TrainingCost",
     "TrainingResult",
     "encode_fields",
+    "expected_cost",
     "make_sampler",
     "train",
     "train_in_stages",

@@ -61,13 +61,18 @@ class Best:
                 parameter.copy_(best)
         return out.requires_grad_(False)
 
-    def finish(self) -> None:
-        """Restore the best weights at the end of a phase, and judge them in float64."""
+    def finish(self, *, last: bool = False) -> None:
+        """Restore the best weights at the end of a phase, and judge them in float64.
+
+        With ``last``, the last weights are the best ones from now on, if their error is finite.
+        """
         single = next(self.model.parameters()).dtype != torch.float64
-        self.update()
-        self.restore()
+        error = self.update()
+        kept = last and math.isfinite(error)
+        if not kept:
+            self.restore()
         self.model.to(torch.float64)
-        if single:
+        if kept or single:
             self.error = math.inf
             self.update()
 

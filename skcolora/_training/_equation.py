@@ -118,7 +118,7 @@ class EquationPhase:
     """
 
     dtype = torch.float64
-    max_rise = NaturalGradientPhase.max_rise
+    max_rise = NaturalGradientPhase.MAX_RISE
     # τ as a share of the duration in which the field changes by its own norm.
     TIME_SHARE = 0.5
     # Numbers of field values of a step: of the network's fields, of the initial fields, and at

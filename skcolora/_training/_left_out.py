@@ -37,7 +37,7 @@ def train_leaving_out(
     """Train a model in place as `train` does, but at first without some trajectories.
 
     Their errors are then those at parameters that the model has not seen.  It is trained on all
-    trajectories in the second half of the second phase, about the last quarter of the budget.  The
+    trajectories in the second half of the second phase, about the last half of the budget.  The
     schedule of the training is that of `train`, so that the estimate costs no time, and no data in
     the end.
 

@@ -8,7 +8,7 @@ import time
 import warnings
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -18,7 +18,7 @@ from skcolora._training._best import Best
 from skcolora._training._checkpoint import Checkpoint
 from skcolora._training._first_order import FirstOrderPhase
 from skcolora._training._natural_gradient import NaturalGradientPhase
-from skcolora._training._phase import Phase
+from skcolora._training._phase import Stage
 from skcolora._training._progress import Progress
 from skcolora._training._result import TrainingResult
 from skcolora._training._sampling import Batch, SnapshotSampler
@@ -28,11 +28,11 @@ from skcolora.utils._sklearn import in_search
 from skcolora.utils._stack import caller_stacklevel
 
 DEFAULT_STEPS, UNLIMITED = 3000, 10**9
-# Largest share of the steps and of the seconds for the first phase, and its largest number of
-# steps: more steps gain little.  A step of the second phase costs about five times as much.
-FIRST_PHASE_STEPS = 0.8
-FIRST_PHASE_TIME = 0.5
-FIRST_PHASE_ENOUGH = 1500
+# Largest shares of the steps and of the seconds for the first phase, and its largest number of
+# steps.  It only finds a good start: a second of the second phase gains more.
+FIRST_PHASE_STEPS = 0.2
+FIRST_PHASE_TIME = 0.1
+FIRST_PHASE_ENOUGH = 500
 # Number of steps between two evaluations of the error on a fixed sample.
 CHECK_EVERY = 25
 
@@ -54,7 +54,7 @@ def train(
     progress: Progress | None = None,
     checkpoint: Checkpoint | None = None,
 ) -> TrainingResult:
-    """Train a model in place, first with SOAP and then with natural-gradient steps.
+    """Train a model in place, first with Adam and then with natural-gradient steps.
 
     The model keeps the best weights.
 
@@ -114,11 +114,16 @@ def train(
     patience = math.inf if validation is None else math.ceil(n_iter_no_change / CHECK_EVERY)
     start, end = part
     skipped = refine_only or start > 0
-    n_first = 0 if skipped else min(round(FIRST_PHASE_STEPS * max_iter), FIRST_PHASE_ENOUGH)
+    n_first = 0 if skipped else first_phase_steps(max_iter)
     # A part that does not reach the end of the schedule leaves the rest of the budget.
     first_time, share = (0.0, 1.0) if skipped else (FIRST_PHASE_TIME, end)
     stages = [
-        Stage(lambda: FirstOrderPhase(model, sampler), n_first, time_share=FIRST_PHASE_TIME),
+        Stage(
+            lambda: FirstOrderPhase(model, sampler),
+            n_first,
+            time_share=FIRST_PHASE_TIME,
+            keep_last=True,
+        ),
         Stage(
             lambda: NaturalGradientPhase(model, sampler),
             n_first + round(share * (max_iter - n_first)),
@@ -142,18 +147,8 @@ def train(
     )
 
 
-class Stage(NamedTuple):
-    """A training phase with its limits."""
-
-    phase: Callable[[], Phase]
-    last_step: int
-    """Last step of the phase, counted from the first step of the training"""
-    time_share: float = 1.0
-    """End of the phase as a share of the time limit of the training"""
-    patience: float = math.inf
-    """Number of evaluations without a smaller error that end the phase"""
-    part: tuple[float, float] = (0.0, 1.0)
-    """Progress of the phase at its first step and after its last one"""
+def first_phase_steps(max_iter: int) -> int:
+    return min(round(FIRST_PHASE_STEPS * max_iter), FIRST_PHASE_ENOUGH)
 
 
 def train_in_stages(
@@ -319,7 +314,9 @@ class _Training:
                 phase.restart()
                 step_factor *= 0.5
                 self._result.n_setbacks += 1
-            n_checks_since_best = 0 if best.error < before else n_checks_since_best + 1
+            # The error at all times does not judge a phase that does not see all of them yet.
+            stalled = best.error >= before and math.isfinite(phase.max_rise)
+            n_checks_since_best = n_checks_since_best + 1 if stalled else 0
             self.stopped = self._progress.look(best.error, best.copied)
             if best.good_enough or self.stopped or n_checks_since_best >= stage.patience:
                 break
@@ -337,7 +334,7 @@ class _Training:
                     **self._kept,
                 }
                 self._checkpoint.write(state)
-        best.finish()
+        best.finish(last=stage.keep_last)
         self._progress.finish(best.error)
         phase.model.zero_grad(set_to_none=True)
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from skcolora._nn import CoLoRAModel
+from skcolora._training._first_order import FirstOrderPhase
 from skcolora._training._phase import batch_shape
 from skcolora._training._sampling import SnapshotSampler
 from skcolora._training._spring import SPRING
@@ -18,8 +19,14 @@ class NaturalGradientPhase:
     """SPRING in float64 on the mean squared relative error, with a linearly decaying step."""
 
     dtype = torch.float64
-    max_rise = 30.0
-    STEP_SIZE = 0.5
+    # Ratio of errors above which the best weights are restored.
+    MAX_RISE = 30.0
+    # Share of the time range that is sampled at first, and progress at which it is complete.  A
+    # network that sees all times at once may not find how structures move.
+    FIRST_TIMES, ALL_TIMES_FROM = FirstOrderPhase.FIRST_TIMES, 0.3
+    # Rows of the Jacobian for one field: with more of them a step costs more than it gains.
+    N_ROWS, MAX_POINTS = 512, 16
+    STEP_SIZE, MOMENTUM = 0.5, 0.97
     # Share of the phase after which the step decays.
     DECAY_FROM = 0.4
     # Largest shrinkage of the weights of the hypernetwork, and the share of the phase in which it
@@ -37,15 +44,22 @@ class NaturalGradientPhase:
 
     def __init__(self, model: CoLoRAModel, sampler: SnapshotSampler) -> None:
         self.model, self.sampler = model, sampler
-        self._shape = batch_shape(sampler, 1024, 16)
+        self._shape = batch_shape(sampler, self.n_rows(sampler.n_fields), self.MAX_POINTS)
+        self.max_rise = self.MAX_RISE
 
     def restart(self) -> None:
         least = self.ROUNDING_DAMPING * self.sampler.rounding**2
         self._optimizer = SPRING(
             self.model.parameters(),
             shrunk=self.model.hypernetwork.weights,
+            momentum=self.MOMENTUM,
             least_damping=least,
         )
+
+    @classmethod
+    def n_rows(cls, n_fields: int) -> int:
+        """Number of rows of the Jacobian, which grows more slowly than the number of fields."""
+        return round(cls.N_ROWS * math.sqrt(n_fields))
 
     @classmethod
     def step_size(cls, progress: float, step_factor: float) -> float:
@@ -53,12 +67,21 @@ class NaturalGradientPhase:
         return cls.STEP_SIZE * step_factor * min(1.0, (1 - progress) / (1 - cls.DECAY_FROM))
 
     @classmethod
+    def time_share(cls, progress: float) -> float:
+        """Share of the time range that is sampled at a progress in [0, 1]."""
+        return min(1.0, cls.FIRST_TIMES + (1 - cls.FIRST_TIMES) * progress / cls.ALL_TIMES_FROM)
+
+    @classmethod
     def shrinkage(cls, progress: float) -> float:
         """Shrinkage ρ of `SPRING` at a progress in [0, 1]."""
         return cls.SHRINKAGE * max(0.0, 1 - progress / cls.SHRINK_UNTIL)
 
     def step(self, progress: float, step_factor: float) -> Tensor:
-        batch = self.sampler.draw(*self._shape, self.dtype, emphasis=self.END_EMPHASIS)
+        time_share = self.time_share(progress)
+        self.max_rise = self.MAX_RISE if time_share >= 1 else math.inf
+        batch = self.sampler.draw(
+            *self._shape, self.dtype, time_share=time_share, emphasis=self.END_EMPHASIS
+        )
         row_weights = (batch.weights / math.sqrt(len(batch.x))).permute(2, 0, 1)
         values, factors = self.model.linearize(batch.x, batch.inputs, row_weights)
 

@@ -1,8 +1,10 @@
-"""Interface of a training phase: an optimiser with its objective, precision and batches."""
+"""A training phase: an optimiser with its objective, precision and batches, and its limits."""
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+import math
+from collections.abc import Callable
+from typing import Any, NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -16,8 +18,13 @@ class Phase(Protocol):
 
     dtype: torch.dtype
     model: CoLoRAModel
-    max_rise: float
-    """Ratio of the error to the smallest error above which the best weights are restored."""
+
+    @property
+    def max_rise(self) -> float:
+        """Ratio of the error to the smallest error above which the best weights are restored.
+
+        It is infinite while the phase does not yet see all times.
+        """
 
     def step(self, progress: float, step_factor: float) -> Tensor:
         """Take one step, and return its loss.
@@ -34,6 +41,22 @@ class Phase(Protocol):
 
     def resume(self, state: dict[str, Any]) -> None:
         """Go on with a state, after `restart` and with the weights of that time."""
+
+
+class Stage(NamedTuple):
+    """A training phase with its limits."""
+
+    phase: Callable[[], Phase]
+    last_step: int
+    """Last step of the phase, counted from the first step of the training"""
+    time_share: float = 1.0
+    """End of the phase as a share of the time limit of the training"""
+    patience: float = math.inf
+    """Number of evaluations without a smaller error that end the phase"""
+    part: tuple[float, float] = (0.0, 1.0)
+    """Progress of the phase at its first step and after its last one"""
+    keep_last: bool = False
+    """Whether the next phase begins with the last weights, and not with the best ones"""
 
 
 def batch_shape(sampler: SnapshotSampler, n_values: int, max_points: int) -> tuple[int, int]:

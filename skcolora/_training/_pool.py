@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, cast
 
 import numpy as np
 import torch
@@ -133,6 +134,15 @@ class PooledSampler(SnapshotSampler):
             self._receive(self._pending)
             self._pending = self._request(n_exchanges)
         return super().draw(n_snapshots, n_points, dtype, **options)
+
+    def preview(self) -> PooledSampler:
+        other = cast(PooledSampler, super().preview())
+        other._n_draws, other._draws_per_exchange = 0, sys.maxsize
+        return other
+
+    @property
+    def n_bytes(self) -> int:
+        return super().n_bytes + self.fields.nbytes
 
     def close(self) -> None:
         self._reader.shutdown(cancel_futures=True)

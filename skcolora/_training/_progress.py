@@ -78,6 +78,18 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
 
+    @property
+    def shown(self) -> bool:
+        """Whether there is somebody to tell."""
+        return self._shown
+
+    def tell(self, sentence: str) -> None:
+        """Show a sentence, beside the bar."""
+        if self._bar is not None:
+            self._bar.write(sentence, file=sys.stderr)
+        elif self._shown:
+            print(sentence, file=sys.stderr, flush=True)
+
     def begin(self, title: str) -> None:
         """Begin a part of the training, with words that tell it from others."""
         self._title = f"{title}: " if title else ""

@@ -9,6 +9,7 @@ errors.  The weights of the points keep the estimate of each snapshot's error un
 from __future__ import annotations
 
 import bisect
+import copy
 import math
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -250,6 +251,18 @@ class SnapshotSampler:
         cdf[:, 1:] += torch.where(total > 0, self.MISFIT_SHARE, 0.0) * (misfit_cdf - cdf[:, 1:])
         cdf[:, -1] = 1.0
         return cdf
+
+    def preview(self) -> SnapshotSampler:
+        """A sampler of the same snapshots, whose draws change nothing in this one."""
+        other = copy.copy(self)
+        other.generator = torch.Generator(device=self.fields.device)
+        other.generator.set_state(self.generator.get_state())
+        return other
+
+    @property
+    def n_bytes(self) -> int:
+        """Memory of what is kept beside the snapshots."""
+        return self._cdf.nbytes + self._norms.nbytes + self._shares.nbytes
 
     def state(self) -> dict[str, Any]:
         """Random numbers to come, and the misfits so far."""

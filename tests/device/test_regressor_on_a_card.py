@@ -180,7 +180,7 @@ def test_steps_change_the_weights_as_on_the_cpu(card, case, here, kind):
         phase.dtype = torch.float64
         phase.step(0.5, 1.0)
     weights = [[p.tolist() for p in phase.model.parameters()] for phase in phases]
-    # SOAP divides by the size of a gradient, and so enlarges the rounding errors of a small one.
+    # Adam divides by the size of a gradient, and so enlarges the rounding errors of a small one.
     tolerance = 1e-6 if kind is FirstOrderPhase else 1e-9
     for mine, other in zip(*weights, strict=True):
         assert np.allclose(mine, other, rtol=0.0, atol=tolerance)

@@ -201,7 +201,7 @@ def test_an_interrupted_fit_keeps_its_file(tmp_path, monkeypatch, every_look):
 
     monkeypatch.setattr(_checkpoint.Checkpoint, "write", interrupted)
     model = CoLoRARegressor(**DATA.grid, **OPTIONS, cv=None, checkpoint=path)
-    with pytest.warns(UserWarning, match="interrupted after 50 steps"):
+    with pytest.warns(UserWarning, match="interrupted after 55 steps"):
         model.fit(DATA.X, DATA.y)
     assert path.exists()
     whole = CoLoRARegressor(**DATA.grid, **OPTIONS, cv=None).fit(DATA.X, DATA.y)

@@ -324,7 +324,7 @@ def test_interrupted_fit_is_fitted(data, monkeypatch):
 
     monkeypatch.setattr(NaturalGradientPhase, "step", interrupted)
     model = quick(**data.grid, max_iter=50, cv=None)
-    with pytest.warns(UserWarning, match="interrupted after 40 steps"):
+    with pytest.warns(UserWarning, match="interrupted after 10 steps"):
         model.fit(data.X, data.y)
     assert np.isfinite(model.predict(data.X)).all()
 

@@ -32,7 +32,7 @@ def small(**changes):
 @pytest.fixture(scope="module")
 def regressor():
     # Enough steps that explicit time steps are limited by accuracy, not by stability.
-    model = CoLoRARegressor(**DATA.grid, **OPTIONS, max_iter=500)
+    model = CoLoRARegressor(**DATA.grid, **OPTIONS, max_iter=150)
     return model.fit(DATA.X, DATA.y)
 
 
@@ -178,7 +178,7 @@ def test_values_that_stay_as_they_are_on_the_boundary(collocation):
     grid = {"times": np.linspace(0, 1, 21), "points": np.linspace(0, 1, 65)}
     # Two sine waves need two online weights; with more of them the path is not determined well.
     network = CoLoRARegressor(
-        **grid, width=12, depth=4, rank=2, adapted_layers=(2, 3), max_iter=500, random_state=0
+        **grid, width=12, depth=4, rank=2, adapted_layers=(2, 3), max_iter=150, random_state=0
     )
     model = CoLoRAGalerkin(pde, regressor=network, collocation=collocation, n_collocation=20)
     y_new = pde.solve(new, **grid)
@@ -196,7 +196,7 @@ def test_mass_is_conserved_to_rounding_error(regressor, model):
     fitted = galerkin(regressor, conserve="mass").fit(DATA.X, DATA.y)
     predicted = fitted.predict(NEW.X)
     kept = integral(predicted)
-    assert abs(free / free[:, :1] - 1).max() > 1e-7
+    assert abs(free / free[:, :1] - 1).max() > 1e-10
     assert abs(kept / kept[:, :1] - 1).max() < 1e-12
     error = relative_l2_error(NEW.y, predicted)
     assert error < 1.5 * relative_l2_error(NEW.y, model.predict(NEW.X))
@@ -264,7 +264,7 @@ def test_times_and_points_of_your_own(model):
 
 def test_distilled_regressor_is_nearly_as_good():
     # With other seeds the latent paths leave the training states, and the map does not follow.
-    regressor = CoLoRARegressor(**DATA.grid, **(OPTIONS | {"random_state": 2}), max_iter=500)
+    regressor = CoLoRARegressor(**DATA.grid, **(OPTIONS | {"random_state": 2}), max_iter=150)
     model = galerkin(regressor.fit(DATA.X, DATA.y)).fit(DATA.X, DATA.y)
     learnt = model.distill(np.linspace(0.65, 1.35, 6)[:, None])
     assert isinstance(learnt, CoLoRARegressor)
@@ -499,7 +499,7 @@ def test_the_history_is_that_of_the_last_training(regressor, unchecked, monkeypa
     refined = unchecked.refine(NEW.X, max_iter=5).regressor_
     assert refined.n_iter_ == len(refined.loss_curve_) == 5
     assert refined.best_loss_ != regressor.best_loss_
-    assert regressor.n_iter_ == 500
+    assert regressor.n_iter_ == 150
 
 
 def test_integrals_are_kept_with_fixed_ends():

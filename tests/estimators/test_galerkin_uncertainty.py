@@ -57,7 +57,7 @@ def true_errors(model, data):
 def regressor():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        return CoLoRARegressor(**DATA.grid, **SMALL, max_iter=160, cv=3).fit(DATA.X, DATA.y)
+        return CoLoRARegressor(**DATA.grid, **SMALL, max_iter=80, cv=3).fit(DATA.X, DATA.y)
 
 
 @pytest.fixture(scope="module")

@@ -1,5 +1,7 @@
 """What a user sees of a long fit, and how it may be ended."""
 
+import re
+
 import numpy as np
 import pytest
 import sklearn
@@ -21,8 +23,13 @@ def test_lines_in_a_log(capsys):
     lines = capsys.readouterr().err.splitlines()
     assert lines[-1].startswith("100 %, 100 steps, error ")
     CoLoRARegressor(**DATA.grid, **OPTIONS, verbose=1).fit(DATA.X, DATA.y)
-    lines = capsys.readouterr().err.splitlines()
-    assert lines[0].startswith("without 1 of 6 trajectories: 80 %, 80 steps, error ")
+    cost, *lines = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(
+        r"Training of [\d,]+ weights: about 100 steps in (\d+ s|less than a second) on "
+        r"(one thread|\d+ threads), and \d+ MB of memory beside the snapshots\.",
+        cost,
+    )
+    assert lines[0].startswith("without 1 of 6 trajectories: 20 %, 20 steps, error ")
     assert " s left" in lines[0]
     assert lines[-1].startswith("all trajectories: 100 %, 100 steps, error ")
     assert len(lines) <= 4
@@ -36,6 +43,15 @@ def test_a_bar_in_a_terminal(capsys, monkeypatch):
     shown = capsys.readouterr().err
     assert "100 %|" in shown
     assert "100 steps, error " in shown
+
+
+def test_what_is_shown_does_not_change_the_fit(capsys):
+    silent, told = (
+        CoLoRARegressor(**DATA.grid, **OPTIONS, verbose=verbose).fit(DATA.X, DATA.y)
+        for verbose in (0, 1)
+    )
+    np.testing.assert_array_equal(silent.predict(DATA.X), told.predict(DATA.X))
+    assert silent.unseen_error_ == told.unseen_error_
 
 
 def test_the_share_is_that_of_steps_or_time():
@@ -96,7 +112,8 @@ def test_a_callback_sees_the_training():
 def test_a_callback_ends_the_training():
     model = CoLoRARegressor(**DATA.grid, **OPTIONS, cv=None).set_callbacks(Listener(last=20))
     model.fit(DATA.X, DATA.y)
-    assert model.n_iter_ == 50
+    # After 20 steps of the first phase, it looks for the first time after 25 of the second one.
+    assert model.n_iter_ == 45
     assert np.isfinite(model.predict(DATA.X)).all()
 
 

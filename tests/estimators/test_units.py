@@ -171,7 +171,8 @@ def test_a_target_error_means_the_variation():
     options = {**SHORT, **ends}
     base = fitted(MANY, wave(MANY), GRID, **options)
     moved = fitted(300 + MANY, 300 + 1e-3 * wave(MANY), 24 * GRID, 1e3 * POINTS, 1e3, **options)
-    assert base.n_iter_ % 25 == 0
+    # A look comes after each 25 steps of the second phase; the first one has 24.
+    assert base.n_iter_ % 25 == 24
     assert 25 < base.n_iter_ == moved.n_iter_ < 120
     assert base.best_loss_ <= 0.7
     assert moved.best_loss_ == pytest.approx(base.best_loss_, rel=0.1)
@@ -189,9 +190,12 @@ def test_order_of_trajectories_and_points():
 
 def test_order_of_fields():
     """Other initial weights, but the same chances."""
-    options = {**SHORT, "max_iter": 30}
-    losses = [fitted(y=y, **options).best_loss_ for y in (Y, Y[..., ::-1])]
-    assert 0.5 < losses[0] / losses[1] < 2
+    options = {**SHORT, "max_iter": 60}
+    losses = [
+        [fitted(y=y, **{**options, "random_state": seed}).best_loss_ for seed in range(4)]
+        for y in (Y, Y[..., ::-1])
+    ]
+    assert 0.5 < np.exp(np.log(losses[0]).mean() - np.log(losses[1]).mean()) < 2
 
 
 def test_two_copies_of_a_trajectory():

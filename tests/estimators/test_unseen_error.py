@@ -158,7 +158,7 @@ def test_a_tenth_is_left_out_at_first_and_trained_on_in_the_end():
     assert np.flatnonzero(np.isfinite(model.cv_error_)).tolist() == sorted(fold.test)
     assert model.n_iter_ == 400
     # The first phase, and half of the second one.
-    assert len(fold.regressor.loss_curve_) == 360
+    assert len(fold.regressor.loss_curve_) == 80 + 160
     # The network that had not seen them is another one, and worse there.
     seen = unseen(model, data, moved(speeds[fold.test]))
     assert seen < fold.errors.mean()

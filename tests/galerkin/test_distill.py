@@ -27,7 +27,7 @@ def model():
         depth=4,
         adapted_layers=range(4),
         rank=1,
-        max_iter=100,
+        max_iter=40,
         random_state=2,
     ).fit(DATA.X, DATA.y)
     frozen = FrozenEstimator(network)

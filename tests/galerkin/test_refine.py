@@ -60,7 +60,7 @@ COOLING.y = Cooling().solve(COOLING.X, **COOLING.grid)
 
 @pytest.fixture(scope="module")
 def regressor():
-    return CoLoRARegressor(**DATA.grid, **OPTIONS, max_iter=300).fit(DATA.X, DATA.y)
+    return CoLoRARegressor(**DATA.grid, **OPTIONS, max_iter=30).fit(DATA.X, DATA.y)
 
 
 @pytest.fixture(scope="module")
@@ -115,7 +115,7 @@ def test_the_same_seed_gives_the_same_network(model):
 
 def test_parameters_inside_a_pipeline():
     logarithm = FunctionTransformer(np.log)
-    network = CoLoRARegressor(**DATA.grid, **{**OPTIONS, "max_iter": 60, "random_state": 0})
+    network = CoLoRARegressor(**DATA.grid, **{**OPTIONS, "max_iter": 20, "random_state": 0})
     model = CoLoRAGalerkin(DATA.pde, regressor=make_pipeline(logarithm, network), random_state=0)
     model.fit(DATA.X, DATA.y)
     before = relative_l2_error(NEW.y, model.regressor_.predict(NEW.X))

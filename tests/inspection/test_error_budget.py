@@ -72,7 +72,7 @@ def test_a_hypernetwork_that_is_too_small():
 
     data = steady(np.linspace(0, 1, 12), wave, n_points=16)
     small = {"width": 4, "depth": 2, "rank": 1, "hyper_width": 1, "hyper_depth": 2}
-    model = fitted(data, max_iter=600, **small)
+    model = fitted(data, max_iter=1200, **small)
     budget = budget_of(model, data, steady([0.33, 0.71], wave, n_points=16))
     assert budget.verdict == "hypernetwork_too_small"
     assert budget.means["training"] > 3 * budget.means["training_fit"]

@@ -251,7 +251,7 @@ def test_the_equation_moves_what_was_learnt_from_stored_snapshots(data, tmp_path
         for y in (STORES[store](data.y, tmp_path), Guard(data.y))
     )
     latent = stored.solve([[0.37]]).latent
-    assert latent.shape == (1, 21, 3)
+    assert latent.shape[:2] == (1, 21)
     assert np.array_equal(latent, guarded.solve([[0.37]]).latent)
     learnt = stored.distill([[0.37]], max_iter=3)
     assert np.isfinite(learnt.predict([[0.4]])).all()

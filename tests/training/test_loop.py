@@ -17,6 +17,7 @@ from skcolora._nn._hypernetwork import Hypernetwork
 from skcolora._nn._model import CoLoRAModel
 from skcolora._nn._network import CoLoRANetwork
 from skcolora._training import _loop
+from skcolora._training._best import Best
 from skcolora._training._first_order import FirstOrderPhase
 from skcolora._training._loop import train
 from skcolora._training._natural_gradient import NaturalGradientPhase
@@ -120,7 +121,7 @@ def test_schedule_runs_to_its_end_within_the_time_that_is_left(monkeypatch, cloc
     clock.now += 10.0  # other work of the same call
     result = train(model, sampler, max_iter=10**6, deadline=deadline)
     assert 0 <= deadline.remaining < 1.5
-    assert 80 < len(result.losses) - len(progress) < 110  # half of the 20 seconds
+    assert 15 < len(result.losses) - len(progress) < 25  # a tenth of the 20 seconds
     assert progress[0] < 0.1
     assert progress[-1] > 0.85
 
@@ -155,15 +156,15 @@ def test_no_step_is_taken_when_the_time_has_passed(clock):
 
 def test_interruption_keeps_the_best_weights_and_warns(monkeypatch):
     model, sampler = make_case()
-    step, calls = FirstOrderPhase.step, []
+    step, calls = NaturalGradientPhase.step, []
 
     def interrupted(self, progress, step_factor):
         calls.append(progress)
-        if len(calls) == 700:
+        if len(calls) == 500:
             raise KeyboardInterrupt
         return step(self, progress, step_factor)
 
-    monkeypatch.setattr(FirstOrderPhase, "step", interrupted)
+    monkeypatch.setattr(NaturalGradientPhase, "step", interrupted)
     before = error_of(model, sampler)
     with pytest.warns(UserWarning, match="interrupted after 699 steps"):
         result = train(model, sampler, max_iter=1000)
@@ -241,6 +242,59 @@ def test_batches_are_no_larger_than_the_data():
     _, sampler = make_case()
     assert batch_shape(sampler, 8192, 128) == (8, 20)
     assert batch_shape(sampler, 1024, 16) == (64, 16)
+
+
+def test_early_times_come_first(monkeypatch):
+    """The first phase sees the first tenth of the times, and the second one more and more."""
+    model, sampler = make_case()
+    seen, draw = [], SnapshotSampler.draw
+
+    def record(self, *args, **options):
+        batch = draw(self, *args, **options)
+        seen.append(batch.inputs[:, -1].max().item())
+        return batch
+
+    phases = FirstOrderPhase(model.float(), sampler), NaturalGradientPhase(model, sampler)
+    monkeypatch.setattr(SnapshotSampler, "draw", record)
+    latest = []
+    for phase in phases:
+        phase.model.to(phase.dtype)
+        phase.restart()
+        for progress in (0.0, 0.15, 0.3, 1.0):
+            phase.step(progress, 1e-3)
+            latest.append(seen[-1])
+            sees_all = phase is phases[1] and progress >= 0.3
+            assert math.isfinite(phase.max_rise) == sees_all
+    # The eight times of the snapshots are k/7.
+    np.testing.assert_allclose(np.multiply(latest, 7), [0, 0, 0, 0, 0, 3, 7, 7], atol=1e-6)
+
+
+@pytest.mark.parametrize("last_error", [0.5, np.nan])
+def test_a_phase_hands_on_its_last_weights(last_error):
+    model, _ = make_case()
+    errors = iter([0.1, last_error, last_error, last_error])
+    best = Best(model, lambda: next(errors), 0.0)
+    best.update()
+    good = [p.detach().clone() for p in model.parameters()]
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(1.0)
+    best.finish(last=True)
+    kept = np.isfinite(last_error)
+    for parameter, before in zip(model.parameters(), good, strict=True):
+        assert torch.equal(parameter, before + 1.0 if kept else before)
+    assert best.error == (0.5 if kept else 0.1)
+
+
+def test_early_stopping_waits_until_all_times_are_seen(monkeypatch):
+    """The error at all times hardly falls before."""
+    model, sampler = make_case()
+    _, validation = make_case()
+    monkeypatch.setattr(_loop, "_relative_error", lambda sample, model: 1.0)
+    options = {"validation": validation, "max_iter": 500, "n_iter_no_change": 25}
+    result = train(model, sampler, **options)
+    # A look comes after each 25 of the 400 steps of the second phase, of which 120 are too early.
+    assert len(result.losses) == 100 + 125
 
 
 class Interrupted(RegressorMixin, BaseEstimator):

@@ -1,11 +1,10 @@
-"""SOAP and SPRING on problems whose solution is known."""
+"""SPRING on problems whose solution is known."""
 
 import pytest
 import torch
 from torch import nn
 
 from skcolora._nn._layers import Factor
-from skcolora._training._soap import SOAP
 from skcolora._training._spring import SPRING, _solve, _transposed_product, gram
 
 
@@ -16,46 +15,6 @@ def generator():
 
 def random(*shape, generator):
     return torch.randn(*shape, generator=generator, dtype=torch.float64)
-
-
-def test_soap_solves_an_ill_conditioned_least_squares_problem_faster_than_adam(generator):
-    """Minimise ‖L W R - T‖²: in the eigenbases of L and R it is diagonal."""
-
-    def skewed(n):
-        Q, _ = torch.linalg.qr(random(n, n, generator=generator))
-        return Q @ torch.diag(torch.logspace(0, -1, n, dtype=torch.float64)) @ Q.T
-
-    L, R, T = skewed(8), skewed(6), random(8, 6, generator=generator)
-
-    def final_loss(make, advance):
-        W = nn.Parameter(torch.zeros(8, 6, dtype=torch.float64))
-        optimizer = make([W])
-        for i in range(400):
-            optimizer.zero_grad()
-            loss = (L @ W @ R - T).square().sum()
-            loss.backward()
-            advance(optimizer, 1.0 * (1 - i / 400))
-        return loss.item()
-
-    def adam_step(optimizer, lr):
-        optimizer.param_groups[0]["lr"] = lr
-        optimizer.step()
-
-    soap = final_loss(SOAP, lambda optimizer, lr: optimizer.step(lr))
-    adam = final_loss(torch.optim.Adam, adam_step)
-    assert soap < 0.5 * adam
-
-
-def test_soap_keeps_equal_weights_apart(generator):
-    weights = [nn.Parameter(random(3, 2, generator=generator)) for _ in range(3)]
-    before = [w.detach().clone() for w in weights]
-    optimizer = SOAP(weights)
-    optimizer.zero_grad()
-    weights[1].square().sum().backward()
-    optimizer.step(0.1)
-    assert torch.equal(weights[0], before[0])
-    assert torch.equal(weights[2], before[2])
-    assert not torch.equal(weights[1], before[1])
 
 
 def factors_and_jacobian(generator, n_rows=7):

@@ -1,0 +1,100 @@
+"""Error at unseen parameters beside other packages, run here on the same snapshots.
+
+    SKCOLORA_DATA=folder SKCOLORA_FOREIGN=folder \\
+        python benchmarks/peers.py vlasov burgers rde --seconds 20 --factors 1 10
+
+``pip install -r benchmarks/peers.txt`` installs the packages.  Every fit runs in a process of its
+own.  The networks of other packages train for the same time as ours, and for the longer times that
+``--factors`` asks for.  Each figure is written to ``peers.json`` when it is measured, and is not
+measured again: start the same command again to continue.
+
+The error of an unseen trajectory is relative to its variation about the mean of the training
+snapshots, so that this mean as a prediction has the error 1.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+from collections.abc import Iterator
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import joblib
+from peer_settings import settings_of
+from results import Record, argument_parser, parse, revision
+from unseen import ROOT, content_of, known, measured, stored, tell
+from unseen_fit import NETWORK
+from unseen_problems import UNSEEN_PROBLEMS
+
+PACKAGES = ("neuraloperator", "ezyrb", "pymor", "opinf", "pydmd")
+
+
+def tasks_of(name: str, snapshots: Path, rivals: list[str], args: Any) -> Iterator[dict[str, Any]]:
+    """What is asked of each contestant: ours, the simple rivals, the other packages."""
+    for seed in args.seeds:
+        yield {
+            "problem": name,
+            "contestant": NETWORK,
+            "seed": seed,
+            "limit": {"max_time": args.seconds},
+            "settings": {},
+            "package": content_of(ROOT),
+        }
+    for rival in rivals:
+        yield {"problem": name, "contestant": rival}
+    for setting in settings_of(joblib.load(snapshots)):
+        asked: dict[str, Any] = {
+            "problem": name,
+            "contestant": setting.method,
+            "setting": setting.number,
+        }
+        for factor in args.factors if setting.trained else (None,):
+            if factor is None:
+                yield asked
+            else:
+                limit = {"max_time": factor * args.seconds}
+                yield {**asked, "limit": limit, "factor": factor, "seed": args.seeds[0]}
+
+
+def arguments() -> argparse.Namespace:
+    parser = argument_parser(__doc__, problems=UNSEEN_PROBLEMS)
+    parser.add_argument("--seconds", type=float, default=20.0, help="training time of a network")
+    parser.add_argument("--factors", type=float, nargs="+", default=[1.0, 10.0])
+    parser.add_argument("--threads", type=int, default=1, help="of each fit")
+    parser.add_argument("--contestants", nargs="+", help="words of the names of those that run")
+    args = parse(parser, {"seconds": 0.5, "factors": [1.0], "contestants": [NETWORK]})
+    args.checkouts, args.revisions = {"after": ROOT}, {ROOT: revision().removeprefix(", revision ")}
+    return args
+
+
+def main() -> None:
+    args = arguments()
+    hidden = ("checkouts", "revisions")
+    shown = {key: value for key, value in vars(args).items() if key not in hidden}
+    shown["packages"] = {package: version_of(package) for package in PACKAGES}
+    record = Record("peers", argparse.Namespace(**shown), resume=True)
+    with tempfile.TemporaryDirectory() as folder:
+        for name in args.problems:
+            snapshots = Path(folder) / f"{name}.joblib"
+            title, rivals = stored(name, snapshots)
+            for asked in tasks_of(name, snapshots, rivals, args):
+                words = args.contestants or [""]
+                if not any(word in asked["contestant"] for word in words) or known(asked, record):
+                    continue
+                figures = measured(asked, snapshots, args)
+                same = {key: value for key, value in asked.items() if key != "package"}
+                record.replace(same, title=title, **asked, **figures)
+                tell(asked, figures)
+
+
+def version_of(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
+
+
+if __name__ == "__main__":
+    main()

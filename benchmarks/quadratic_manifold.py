@@ -1,0 +1,111 @@
+"""A quadratic manifold with greedily chosen modes, as an estimator of ``peers.py``.
+
+P. Schwerdtner and B. Peherstorfer, "Greedy construction of quadratic manifolds for nonlinear
+dimensionality reduction and nonlinear model reduction", arXiv:2403.06732.
+
+The decoder is ``s = V z + W h(z)`` with the quadratic monomials h(z) of the reduced coordinates
+``z = Vᵀ s``.  The greedy algorithm takes for V not the first left singular vectors, but those that
+make the error of the decoder smallest, one after the other.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from peer_reduced import PODCoefficients
+from scipy.interpolate import RBFInterpolator
+from sklearn.base import BaseEstimator
+
+REGULARISATIONS = (1e-8, 1e-4, 1e-2)
+"""Relative to the square of the largest singular value of the monomials; the best one counts."""
+
+
+def monomials(z: np.ndarray) -> np.ndarray:
+    """Products ``zᵢ zⱼ`` with i ≤ j, (n, n_monomials), of coordinates (n, n_coordinates)."""
+    i, j = np.triu_indices(z.shape[1])
+    return z[:, i] * z[:, j]
+
+
+def fitted(values: np.ndarray, chosen: list[int], regularisation: float) -> tuple[Any, float]:
+    """Weights of the monomials for all coefficients that are not chosen, and the squared error.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_snapshots, n_modes)
+        Coefficients of the snapshots in all left singular vectors.
+    chosen : list of int
+        The modes of the reduced coordinates.
+    """
+    features = monomials(values[:, chosen])
+    target = np.delete(values, chosen, axis=1)
+    gram = features.T @ features
+    gram.flat[:: len(gram) + 1] += regularisation * np.linalg.norm(gram, 2)
+    weights = np.linalg.solve(gram, features.T @ target)
+    return weights, float(np.square(target - features @ weights).sum())
+
+
+def greedy_modes(
+    values: np.ndarray, n_coordinates: int, regularisation: float, n_candidates: int
+) -> list[int]:
+    """The modes of the reduced coordinates, each the best one of the next candidates."""
+    chosen: list[int] = []
+    for _ in range(n_coordinates):
+        left = [mode for mode in range(values.shape[1]) if mode not in chosen][:n_candidates]
+        errors = [fitted(values, [*chosen, mode], regularisation)[1] for mode in left]
+        chosen.append(left[int(np.argmin(errors))])
+    return chosen
+
+
+class QuadraticManifoldRegressor(BaseEstimator):
+    """The reduced coordinates by thin-plate splines of parameters and time.
+
+    Parameters
+    ----------
+    times : ndarray or None
+        None: steady fields.
+    n_fields : int
+    n_coordinates : int
+        Number of reduced coordinates.
+    max_modes : int, default=150
+        Number of left singular vectors that the quadratic part reaches.
+    """
+
+    N_CANDIDATES = 30
+    needs_first_field = False
+
+    def __init__(self, times: Any, n_fields: int, n_coordinates: int, max_modes: int = 150) -> None:
+        self.times = times
+        self.n_fields = n_fields
+        self.n_coordinates = n_coordinates
+        self.max_modes = max_modes
+
+    def fit(self, X: np.ndarray, y: np.ndarray) -> QuadraticManifoldRegressor:
+        n_times = 1 if self.times is None else len(self.times)
+        self._pod = PODCoefficients(X, y, n_times, self.n_fields, self.max_modes)
+        values = self._pod.values.reshape(len(X) * n_times, -1)
+        best = np.inf
+        for regularisation in REGULARISATIONS:
+            n = min(self.n_coordinates, values.shape[1] - 1)
+            chosen = greedy_modes(values, n, regularisation, self.N_CANDIDATES)
+            weights, error = fitted(values, chosen, regularisation)
+            if error < best:
+                best, self._chosen, self._weights = error, chosen, weights
+        self._n_modes = values.shape[1]
+        inputs = self._inputs(self._pod.scale(X))
+        self._coordinates = RBFInterpolator(inputs, values[:, self._chosen])
+        return self
+
+    def predict(self, X: np.ndarray) -> np.ndarray:
+        z = self._coordinates(self._inputs(self._pod.scale(X)))
+        values = np.zeros((len(z), self._n_modes))
+        values[:, self._chosen] = z
+        others = np.delete(np.arange(self._n_modes), self._chosen)
+        values[:, others] = monomials(z) @ self._weights
+        return self._pod.fields(values.reshape(len(X), -1, self._n_modes))
+
+    def _inputs(self, X: np.ndarray) -> np.ndarray:
+        if self.times is None:
+            return X
+        times = (self.times - self.times[0]) / (self.times[-1] - self.times[0])
+        return np.column_stack([np.repeat(X, len(times), axis=0), np.tile(times, len(X))])
