@@ -24,7 +24,11 @@ from result_tables import FEW_DATA_MODELS, TABLES, TITLES, Results, errors
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
-DOCUMENTS = (ROOT / "README.md", ROOT / "docs" / "results.rst")
+DOCUMENTS = (
+    ROOT / "README.md",
+    ROOT / "docs" / "guide.rst",
+    ROOT / "docs" / "results.rst",
+)
 
 MARKED = {
     ".md": re.compile(r"(<!-- table: (\w+) -->\n)(.*?)(\n<!-- end of table -->)", re.DOTALL),

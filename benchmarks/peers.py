@@ -1,12 +1,13 @@
 """Error at unseen parameters beside other packages, run here on the same snapshots.
 
     SKCOLORA_DATA=folder SKCOLORA_FOREIGN=folder \\
-        python benchmarks/peers.py vlasov burgers rde --seconds 20 --factors 1 10
+        python benchmarks/peers.py vlasov burgers rde --seconds 20 --factors 10
 
 ``pip install -r benchmarks/peers.txt`` installs the packages.  Every fit runs in a process of its
-own.  The networks of other packages train for the same time as ours, and for the longer times that
-``--factors`` asks for.  Each figure is written to ``peers.json`` when it is measured, and is not
-measured again: start the same command again to continue.
+own.  The networks of other packages train for the same time as ours, and with the best of their
+settings also for the longer times that ``--factors`` asks for.  Each figure is written to
+``peers.json`` when it is measured, and is not measured again: start the same command again to
+continue.
 
 The error of an unseen trajectory is relative to its variation about the mean of the training
 snapshots, so that this mean as a prediction has the error 1.
@@ -16,22 +17,24 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import joblib
-from peer_settings import settings_of
-from results import Record, argument_parser, parse, revision
+from peer_settings import NETWORKS, settings_of
+from results import Record, argument_parser, matches, parse, revision
 from unseen import ROOT, content_of, known, measured, stored, tell
 from unseen_fit import NETWORK
 from unseen_problems import UNSEEN_PROBLEMS
 
+Task = dict[str, Any]
 PACKAGES = ("neuraloperator", "ezyrb", "pymor", "opinf", "pydmd")
 
 
-def tasks_of(name: str, snapshots: Path, rivals: list[str], args: Any) -> Iterator[dict[str, Any]]:
+def first_round(name: str, snapshots: Path, rivals: list[str], args: Any) -> Iterator[Task]:
     """What is asked of each contestant: ours, the simple rivals, the other packages."""
     for seed in args.seeds:
         yield {
@@ -45,26 +48,51 @@ def tasks_of(name: str, snapshots: Path, rivals: list[str], args: Any) -> Iterat
     for rival in rivals:
         yield {"problem": name, "contestant": rival}
     for setting in settings_of(joblib.load(snapshots)):
-        asked: dict[str, Any] = {
-            "problem": name,
-            "contestant": setting.method,
-            "setting": setting.number,
-        }
-        for factor in args.factors if setting.trained else (None,):
-            if factor is None:
-                yield asked
-            else:
-                limit = {"max_time": factor * args.seconds}
-                yield {**asked, "limit": limit, "factor": factor, "seed": args.seeds[0]}
+        asked = {"problem": name, "contestant": setting.method, "setting": setting.number}
+        yield {**asked, **limited(1.0, args)} if setting.trained else asked
+
+
+def second_round(name: str, record: Record, args: Any) -> Iterator[Task]:
+    """The best setting of each network of another package, with more time."""
+    for method in NETWORKS:
+        chosen = {"problem": name, "contestant": method, "factor": 1.0}
+        rows = [row for row in record.figures if matches(row, chosen)]
+        if rows:
+            best = min(rows, key=lambda row: float(row["error"]))
+            asked = {"problem": name, "contestant": method, "setting": best["setting"]}
+            for factor in args.factors:
+                yield {**asked, **limited(factor, args)}
+
+
+def limited(factor: float, args: Any) -> Task:
+    limit = {"max_time": factor * args.seconds}
+    return {"limit": limit, "factor": factor, "seed": args.seeds[0]}
+
+
+def run(tasks: Iterable[Task], title: str, snapshots: Path, args: Any, record: Record) -> None:
+    """Measure what has not been measured yet."""
+    words = args.contestants or [""]
+    missing = [
+        asked
+        for asked in tasks
+        if any(word in asked["contestant"] for word in words) and not known(asked, record)
+    ]
+    with ThreadPoolExecutor(args.jobs) as pool:
+        found = pool.map(lambda asked: measured(asked, snapshots, args), missing)
+        for asked, figures in zip(missing, found, strict=True):
+            same = {key: value for key, value in asked.items() if key != "package"}
+            record.replace(same, title=title, **asked, **figures)
+            tell(asked, figures)
 
 
 def arguments() -> argparse.Namespace:
     parser = argument_parser(__doc__, problems=UNSEEN_PROBLEMS)
     parser.add_argument("--seconds", type=float, default=20.0, help="training time of a network")
-    parser.add_argument("--factors", type=float, nargs="+", default=[1.0, 10.0])
+    parser.add_argument("--factors", type=float, nargs="+", default=[10.0])
     parser.add_argument("--threads", type=int, default=1, help="of each fit")
+    parser.add_argument("--jobs", type=int, default=1, help="number of fits at the same time")
     parser.add_argument("--contestants", nargs="+", help="words of the names of those that run")
-    args = parse(parser, {"seconds": 0.5, "factors": [1.0], "contestants": [NETWORK]})
+    args = parse(parser, {"seconds": 0.5, "factors": [], "contestants": [NETWORK]})
     args.checkouts, args.revisions = {"after": ROOT}, {ROOT: revision().removeprefix(", revision ")}
     return args
 
@@ -79,14 +107,9 @@ def main() -> None:
         for name in args.problems:
             snapshots = Path(folder) / f"{name}.joblib"
             title, rivals = stored(name, snapshots)
-            for asked in tasks_of(name, snapshots, rivals, args):
-                words = args.contestants or [""]
-                if not any(word in asked["contestant"] for word in words) or known(asked, record):
-                    continue
-                figures = measured(asked, snapshots, args)
-                same = {key: value for key, value in asked.items() if key != "package"}
-                record.replace(same, title=title, **asked, **figures)
-                tell(asked, figures)
+            common = (title, snapshots, args, record)
+            run(first_round(name, snapshots, rivals, args), *common)
+            run(second_round(name, record, args), *common)
 
 
 def version_of(package: str) -> str:

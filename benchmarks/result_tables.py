@@ -9,9 +9,12 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+import peers_table
 from both_halves import table as table_of_halves
+from cost import table as table_of_cost
 from gaps import table as table_of_gaps
 from table_format import Table, bold_least, digits, duration, error, spread
+from time_to_error import table as table_of_times
 from unseen_table import beside_rivals, compared
 
 Rows = list[dict[str, Any]]
@@ -326,6 +329,26 @@ def where_to_run(results: Results) -> Table:
     return Table(["choice", "runs", "error", "largest error"], rows)
 
 
+def time_to_error(results: Results) -> Table:
+    """Seconds of training until the error is small, before and after a change."""
+    return table_of_times(results.figures("time_to_error"))
+
+
+def cost(results: Results) -> Table:
+    """What a fit takes, over grid, fields and width."""
+    return table_of_cost(results.figures("cost"))
+
+
+def peers(results: Results) -> Table:
+    """Errors of other packages on the same snapshots."""
+    return peers_table.errors(results.figures("peers"))
+
+
+def peer_costs(results: Results) -> Table:
+    """Their seconds, weights and memory on one problem."""
+    return peers_table.costs(results.figures("peers"), "burgers")
+
+
 def both_halves(results: Results) -> Table:
     """What `CoLoRAGalerkin` returns, beside both halves that it chooses from."""
     return table_of_halves(results.figures("both_halves"))
@@ -385,6 +408,10 @@ TABLES: dict[str, Callable[[Results], Table]] = {
         unseen,
         unseen_short,
         where_to_run,
+        time_to_error,
+        cost,
+        peers,
+        peer_costs,
         runs,
     )
 }

@@ -41,7 +41,7 @@ QUICK = {
     "n_width",
     "prediction",
 }
-DOCUMENTS = [ROOT / "README.md", ROOT / "docs" / "results.rst"]
+DOCUMENTS = [ROOT / "README.md", ROOT / "docs" / "guide.rst", ROOT / "docs" / "results.rst"]
 
 
 @pytest.fixture

@@ -23,6 +23,10 @@ from skcolora._training._sampling import SnapshotSampler
 from skcolora.utils._deadline import Deadline
 
 
+# Memory of the libraries that the first steps load.
+_LIBRARIES = 10**8
+
+
 class TrainingCost(NamedTuple):
     """What a training is expected to take."""
 
@@ -76,7 +80,7 @@ def expected_cost(
         n_first,
         n_second,
         n_first * first + n_second * second,
-        sampler.n_bytes + _bytes_of_steps(model, sampler),
+        _LIBRARIES + sampler.n_bytes + _bytes_of_steps(model, sampler),
     )
 
 

@@ -125,7 +125,7 @@ def train(
             keep_last=True,
         ),
         Stage(
-            lambda: NaturalGradientPhase(model, sampler),
+            lambda: NaturalGradientPhase(model, sampler, all_times=refine_only),
             n_first + round(share * (max_iter - n_first)),
             time_share=first_time + share * (1 - first_time),
             patience=patience,
@@ -334,7 +334,10 @@ class _Training:
                     **self._kept,
                 }
                 self._checkpoint.write(state)
-        best.finish(last=stage.keep_last)
+        last_phase = (
+            best.good_enough or self.stopped or self._no_time_for(max(durations), self._deadline)
+        )
+        best.finish(last=stage.keep_last and not last_phase)
         self._progress.finish(best.error)
         phase.model.zero_grad(set_to_none=True)
 

@@ -42,8 +42,12 @@ class NaturalGradientPhase:
     # the steps follow the rounding errors, and hardly the field.
     ROUNDING_DAMPING = 10.0
 
-    def __init__(self, model: CoLoRAModel, sampler: SnapshotSampler) -> None:
+    def __init__(
+        self, model: CoLoRAModel, sampler: SnapshotSampler, *, all_times: bool = False
+    ) -> None:
         self.model, self.sampler = model, sampler
+        # A model that has been trained is not taught the early times anew.
+        self._first_times = 1.0 if all_times else self.FIRST_TIMES
         self._shape = batch_shape(sampler, self.n_rows(sampler.n_fields), self.MAX_POINTS)
         self.max_rise = self.MAX_RISE
 
@@ -67,14 +71,14 @@ class NaturalGradientPhase:
         return cls.STEP_SIZE * step_factor * min(1.0, (1 - progress) / (1 - cls.DECAY_FROM))
 
     @classmethod
-    def time_share(cls, progress: float) -> float:
-        """Share of the time range that is sampled at a progress in [0, 1]."""
-        return min(1.0, cls.FIRST_TIMES + (1 - cls.FIRST_TIMES) * progress / cls.ALL_TIMES_FROM)
-
-    @classmethod
     def shrinkage(cls, progress: float) -> float:
         """Shrinkage ρ of `SPRING` at a progress in [0, 1]."""
         return cls.SHRINKAGE * max(0.0, 1 - progress / cls.SHRINK_UNTIL)
+
+    def time_share(self, progress: float) -> float:
+        """Share of the time range that is sampled at a progress in [0, 1]."""
+        first = self._first_times
+        return min(1.0, first + (1 - first) * progress / self.ALL_TIMES_FROM)
 
     def step(self, progress: float, step_factor: float) -> Tensor:
         time_share = self.time_share(progress)

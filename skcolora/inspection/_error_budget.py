@@ -160,7 +160,7 @@ def error_budget(
     >>> from skcolora.inspection import error_budget
     >>> grid = {"n_points": 32, "times": np.linspace(0, 1, 6), "width": 0.1}
     >>> data, new = make_advection([0.5, 1.0, 1.5], **grid), make_advection([0.9], **grid)
-    >>> model = CoLoRARegressor(**data.grid, width=8, depth=3, max_iter=20, random_state=0)
+    >>> model = CoLoRARegressor(**data.grid, width=8, depth=3, max_iter=5, random_state=0)
     >>> model.fit(data.X, data.y)
     CoLoRARegressor(...)
     >>> budget = error_budget(model, new.X, new.y, X_train=data.X, y_train=data.y)

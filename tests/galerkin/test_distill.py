@@ -117,7 +117,7 @@ def test_no_time_gives_the_regressor(model, clock):
 
 
 def test_the_networks_learn_the_paths_and_keep_the_snapshots(model):
-    learnt, _ = distil(model, max_iter=150)
+    learnt, _ = distil(model, max_iter=600)
     paths, before, after = (each.predict(CANDIDATES) for each in (model, model.regressor_, learnt))
     assert relative_l2_error(paths, after) < 0.2 * relative_l2_error(paths, before)
     kept = relative_l2_error(DATA.y, learnt.predict(DATA.X))

@@ -60,7 +60,7 @@ COOLING.y = Cooling().solve(COOLING.X, **COOLING.grid)
 
 @pytest.fixture(scope="module")
 def regressor():
-    return CoLoRARegressor(**DATA.grid, **OPTIONS, max_iter=30).fit(DATA.X, DATA.y)
+    return CoLoRARegressor(**DATA.grid, **OPTIONS, max_iter=45).fit(DATA.X, DATA.y)
 
 
 @pytest.fixture(scope="module")

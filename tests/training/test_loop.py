@@ -1,5 +1,6 @@
 """The loop: budgets, the best weights, interruption, recovery."""
 
+import itertools
 import math
 import time
 import warnings
@@ -16,7 +17,7 @@ from sklearn.preprocessing import StandardScaler
 from skcolora._nn._hypernetwork import Hypernetwork
 from skcolora._nn._model import CoLoRAModel
 from skcolora._nn._network import CoLoRANetwork
-from skcolora._training import _loop
+from skcolora._training import Progress, _loop
 from skcolora._training._best import Best
 from skcolora._training._first_order import FirstOrderPhase
 from skcolora._training._loop import train
@@ -267,6 +268,11 @@ def test_early_times_come_first(monkeypatch):
             assert math.isfinite(phase.max_rise) == sees_all
     # The eight times of the snapshots are k/7.
     np.testing.assert_allclose(np.multiply(latest, 7), [0, 0, 0, 0, 0, 3, 7, 7], atol=1e-6)
+    trained = NaturalGradientPhase(model.double(), sampler, all_times=True)
+    trained.restart()
+    trained.step(0.0, 1e-3)
+    assert seen[-1] == 1
+    assert math.isfinite(trained.max_rise)
 
 
 @pytest.mark.parametrize("last_error", [0.5, np.nan])
@@ -284,6 +290,18 @@ def test_a_phase_hands_on_its_last_weights(last_error):
     for parameter, before in zip(model.parameters(), good, strict=True):
         assert torch.equal(parameter, before + 1.0 if kept else before)
     assert best.error == (0.5 if kept else 0.1)
+
+
+def test_a_training_that_ends_in_its_first_phase_keeps_the_best_weights(monkeypatch):
+    model, sampler = make_case()
+    start = [p.detach().clone() for p in model.parameters()]
+    errors = itertools.count(1.0)
+    monkeypatch.setattr(_loop, "_relative_error", lambda sample, model: next(errors))
+    progress = Progress(1000, Deadline(), watch=lambda share, best: True)
+    result = train(model, sampler, max_iter=1000, progress=progress)
+    assert len(result.losses) == 25
+    for parameter, before in zip(model.parameters(), start, strict=True):
+        torch.testing.assert_close(parameter.detach(), before, rtol=1e-6, atol=1e-6)
 
 
 def test_early_stopping_waits_until_all_times_are_seen(monkeypatch):
