@@ -22,7 +22,6 @@ from skcolora._training._phase import Phase
 from skcolora._training._sampling import SnapshotSampler
 from skcolora.utils._deadline import Deadline
 
-
 # Memory of the libraries that the first steps load.
 _LIBRARIES = 10**8
 
