@@ -70,9 +70,7 @@ def measure(case: dict[str, Any]) -> dict[str, Any]:
     started = time.perf_counter()
     model.predict(X[:1])
     return {
-        "weights": sum(
-            p.numel() for net in (model.network_, model.hypernetwork_) for p in net.parameters()
-        ),
+        "weights": model.n_weights_,
         "snapshots_mb": y.nbytes / 1e6,
         "said": said.getvalue().splitlines()[0],
         "fit_seconds": SHARE * seconds,

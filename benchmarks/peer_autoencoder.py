@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
 import time
 from typing import Any
 
 import numpy as np
 import torch
-from peer_reduced import PODCoefficients
-from sklearn.base import BaseEstimator
+from peer_reduced import ReducedRegressor
 
 
-class AutoencoderRegressor(BaseEstimator):
+class AutoencoderRegressor(ReducedRegressor):
     """Dense encoder and decoder, and radial basis functions of parameters and time.
 
     The network sees the coefficients of all POD modes, which are the snapshots without loss in
@@ -30,36 +30,30 @@ class AutoencoderRegressor(BaseEstimator):
     seed : int
     """
 
-    needs_first_field = False
     TIMED_EPOCHS = 20
 
     def __init__(self, times: Any, n_fields: int, n_latent: int, seconds: float, seed: int) -> None:
-        self.times = times
-        self.n_fields = n_fields
+        super().__init__(times, n_fields, n_modes=sys.maxsize)
         self.n_latent = n_latent
         self.seconds = seconds
         self.seed = seed
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> AutoencoderRegressor:
+    def _fit(self, X: np.ndarray, values: np.ndarray) -> None:
         import ezyrb
 
-        # The time that the import takes is not one of the training.
         started = time.perf_counter()
         torch.manual_seed(self.seed)
-        n_times = 1 if self.times is None else len(self.times)
-        self._pod = PODCoefficients(X, y, n_times, self.n_fields, len(X) * n_times)
-        rows = self._pod.values.reshape(len(X) * n_times, -1)
+        rows = values.reshape(-1, values.shape[-1])
         self._size = rows.std()
+        # The first run also sets up what the others use.
         self._trained(rows, self.TIMED_EPOCHS)
         begun = time.perf_counter()
         self._trained(rows, self.TIMED_EPOCHS)
         epoch = (time.perf_counter() - begun) / self.TIMED_EPOCHS
         left = self.seconds - (time.perf_counter() - started)
         self._model = self._trained(rows, max(1, int(left / epoch)))
-        latent = self._model.reduce((rows / self._size).T).T
         self._coordinates = ezyrb.RBF()
-        self._coordinates.fit(self._inputs(self._pod.scale(X)), latent)
-        return self
+        self._coordinates.fit(self._inputs(X), self._model.reduce((rows / self._size).T).T)
 
     def _trained(self, rows: np.ndarray, n_epochs: int) -> Any:
         import ezyrb
@@ -78,17 +72,11 @@ class AutoencoderRegressor(BaseEstimator):
         return model
 
     @property
-    def n_weights(self) -> int:
+    def n_weights_(self) -> int:
         networks = (self._model.encoder, self._model.decoder)
         return sum(p.numel() for net in networks for p in net.parameters())
 
-    def predict(self, X: np.ndarray) -> np.ndarray:
-        latent = np.asarray(self._coordinates.predict(self._inputs(self._pod.scale(X))))
+    def _predict(self, X: np.ndarray, starts: np.ndarray | None) -> np.ndarray:
+        latent = np.asarray(self._coordinates.predict(self._inputs(X)))
         rows = self._model.expand(latent.T).T * self._size
-        return self._pod.fields(rows.reshape(len(X), -1, rows.shape[-1]))
-
-    def _inputs(self, X: np.ndarray) -> np.ndarray:
-        if self.times is None:
-            return X
-        times = (self.times - self.times[0]) / (self.times[-1] - self.times[0])
-        return np.column_stack([np.repeat(X, len(times), axis=0), np.tile(times, len(X))])
+        return rows.reshape(len(X), -1, rows.shape[-1])

@@ -89,7 +89,7 @@ class FNORegressor(BaseEstimator):
         return self.stepwise
 
     @property
-    def n_weights(self) -> int:
+    def n_weights_(self) -> int:
         return sum(p.numel() for p in self._model.parameters())
 
     def fit(self, X: np.ndarray, y: np.ndarray) -> FNORegressor:

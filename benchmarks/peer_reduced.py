@@ -84,10 +84,19 @@ class ReducedRegressor(BaseEstimator):
         starts = None if first is None else self._pod.reduce(first)
         return self._pod.fields(self._predict(self._pod.scale(X), starts))
 
+    def _inputs(self, X: np.ndarray) -> np.ndarray:
+        """Rows (μ, t), one for each snapshot, with the times scaled to [0, 1]; μ if steady."""
+        if self.times is None:
+            return X
+        times = (self.times - self.times[0]) / (self.times[-1] - self.times[0])
+        return np.column_stack([np.repeat(X, len(times), axis=0), np.tile(times, len(X))])
+
     def _fit(self, X: np.ndarray, values: np.ndarray) -> None:
+        """Fit the coefficients (n_trajectories, n_times, n_modes) at scaled parameters."""
         raise NotImplementedError
 
     def _predict(self, X: np.ndarray, starts: np.ndarray | None) -> np.ndarray:
+        """Coefficients at scaled parameters; ``starts`` are those of the first fields, or None."""
         raise NotImplementedError
 
 
@@ -221,9 +230,3 @@ class EZyRBRegressor(ReducedRegressor):
     def _predict(self, X: np.ndarray, starts: np.ndarray | None) -> np.ndarray:
         rows = np.asarray(self._model.predict(self._inputs(X)))
         return (rows * self._size).reshape(len(X), -1, rows.shape[-1])
-
-    def _inputs(self, X: np.ndarray) -> np.ndarray:
-        if self.times is None:
-            return X
-        times = (self.times - self.times[0]) / (self.times[-1] - self.times[0])
-        return np.column_stack([np.repeat(X, len(times), axis=0), np.tile(times, len(X))])

@@ -18,15 +18,14 @@ from __future__ import annotations
 import argparse
 import tempfile
 from collections.abc import Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 import joblib
 from peer_settings import NETWORKS, settings_of
-from results import Record, argument_parser, matches, parse, revision
-from unseen import ROOT, content_of, known, measured, stored, tell
+from results import Record, argument_parser, matches, parse
+from unseen import ROOT, content_of, find_checkouts, measure_missing, stored
 from unseen_fit import NETWORK
 from unseen_problems import UNSEEN_PROBLEMS
 
@@ -69,20 +68,10 @@ def limited(factor: float, args: Any) -> Task:
     return {"limit": limit, "factor": factor, "seed": args.seeds[0]}
 
 
-def run(tasks: Iterable[Task], title: str, snapshots: Path, args: Any, record: Record) -> None:
-    """Measure what has not been measured yet."""
+def wanted(tasks: Iterable[Task], args: Any) -> list[Task]:
+    """The tasks whose contestants were asked for."""
     words = args.contestants or [""]
-    missing = [
-        asked
-        for asked in tasks
-        if any(word in asked["contestant"] for word in words) and not known(asked, record)
-    ]
-    with ThreadPoolExecutor(args.jobs) as pool:
-        found = pool.map(lambda asked: measured(asked, snapshots, args), missing)
-        for asked, figures in zip(missing, found, strict=True):
-            same = {key: value for key, value in asked.items() if key != "package"}
-            record.replace(same, title=title, **asked, **figures)
-            tell(asked, figures)
+    return [asked for asked in tasks if any(word in asked["contestant"] for word in words)]
 
 
 def arguments() -> argparse.Namespace:
@@ -93,7 +82,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--jobs", type=int, default=1, help="number of fits at the same time")
     parser.add_argument("--contestants", nargs="+", help="words of the names of those that run")
     args = parse(parser, {"seconds": 0.5, "factors": [], "contestants": [NETWORK]})
-    args.checkouts, args.revisions = {"after": ROOT}, {ROOT: revision().removeprefix(", revision ")}
+    find_checkouts(parser, args, after=ROOT)
     return args
 
 
@@ -108,8 +97,9 @@ def main() -> None:
             snapshots = Path(folder) / f"{name}.joblib"
             title, rivals = stored(name, snapshots)
             common = (title, snapshots, args, record)
-            run(first_round(name, snapshots, rivals, args), *common)
-            run(second_round(name, record, args), *common)
+            first = first_round(name, snapshots, rivals, args)
+            measure_missing(wanted(first, args), *common)
+            measure_missing(wanted(second_round(name, record, args), args), *common)
 
 
 def version_of(package: str) -> str:

@@ -13,9 +13,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from peer_reduced import PODCoefficients
+from peer_reduced import ReducedRegressor
 from scipy.interpolate import RBFInterpolator
-from sklearn.base import BaseEstimator
 
 REGULARISATIONS = (1e-8, 1e-4, 1e-2)
 """Relative to the square of the largest singular value of the monomials; the best one counts."""
@@ -57,7 +56,7 @@ def greedy_modes(
     return chosen
 
 
-class QuadraticManifoldRegressor(BaseEstimator):
+class QuadraticManifoldRegressor(ReducedRegressor):
     """The reduced coordinates by thin-plate splines of parameters and time.
 
     Parameters
@@ -67,45 +66,31 @@ class QuadraticManifoldRegressor(BaseEstimator):
     n_fields : int
     n_coordinates : int
         Number of reduced coordinates.
-    max_modes : int, default=150
+    n_modes : int, default=150
         Number of left singular vectors that the quadratic part reaches.
     """
 
     N_CANDIDATES = 30
-    needs_first_field = False
 
-    def __init__(self, times: Any, n_fields: int, n_coordinates: int, max_modes: int = 150) -> None:
-        self.times = times
-        self.n_fields = n_fields
+    def __init__(self, times: Any, n_fields: int, n_coordinates: int, n_modes: int = 150) -> None:
+        super().__init__(times, n_fields, n_modes)
         self.n_coordinates = n_coordinates
-        self.max_modes = max_modes
 
-    def fit(self, X: np.ndarray, y: np.ndarray) -> QuadraticManifoldRegressor:
-        n_times = 1 if self.times is None else len(self.times)
-        self._pod = PODCoefficients(X, y, n_times, self.n_fields, self.max_modes)
-        values = self._pod.values.reshape(len(X) * n_times, -1)
+    def _fit(self, X: np.ndarray, values: np.ndarray) -> None:
+        rows = values.reshape(-1, values.shape[-1])
         best = np.inf
         for regularisation in REGULARISATIONS:
-            n = min(self.n_coordinates, values.shape[1] - 1)
-            chosen = greedy_modes(values, n, regularisation, self.N_CANDIDATES)
-            weights, error = fitted(values, chosen, regularisation)
+            n = min(self.n_coordinates, rows.shape[1] - 1)
+            chosen = greedy_modes(rows, n, regularisation, self.N_CANDIDATES)
+            weights, error = fitted(rows, chosen, regularisation)
             if error < best:
                 best, self._chosen, self._weights = error, chosen, weights
-        self._n_modes = values.shape[1]
-        inputs = self._inputs(self._pod.scale(X))
-        self._coordinates = RBFInterpolator(inputs, values[:, self._chosen])
-        return self
+        self._others = np.delete(np.arange(rows.shape[1]), self._chosen)
+        self._coordinates = RBFInterpolator(self._inputs(X), rows[:, self._chosen])
 
-    def predict(self, X: np.ndarray) -> np.ndarray:
-        z = self._coordinates(self._inputs(self._pod.scale(X)))
-        values = np.zeros((len(z), self._n_modes))
-        values[:, self._chosen] = z
-        others = np.delete(np.arange(self._n_modes), self._chosen)
-        values[:, others] = monomials(z) @ self._weights
-        return self._pod.fields(values.reshape(len(X), -1, self._n_modes))
-
-    def _inputs(self, X: np.ndarray) -> np.ndarray:
-        if self.times is None:
-            return X
-        times = (self.times - self.times[0]) / (self.times[-1] - self.times[0])
-        return np.column_stack([np.repeat(X, len(times), axis=0), np.tile(times, len(X))])
+    def _predict(self, X: np.ndarray, starts: np.ndarray | None) -> np.ndarray:
+        z = self._coordinates(self._inputs(X))
+        rows = np.empty((len(z), len(self._chosen) + len(self._others)))
+        rows[:, self._chosen] = z
+        rows[:, self._others] = monomials(z) @ self._weights
+        return rows.reshape(len(X), -1, rows.shape[1])

@@ -15,14 +15,13 @@ from __future__ import annotations
 
 import argparse
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from results import Record, argument_parser, parse, revision
+from results import Record, argument_parser, parse
 from table_format import Table, digits
-from unseen import ROOT, content_of, known, measured, stored, tell
+from unseen import ROOT, content_of, find_checkouts, measure_missing, stored
 from unseen_fit import NETWORK
 from unseen_problems import UNSEEN_PROBLEMS
 from unseen_table import mean_of
@@ -50,13 +49,7 @@ def run(name: str, args: argparse.Namespace, record: Record, folder: Path) -> No
         for seed in args.seeds
         for side, checkout in args.checkouts.items()
     ]
-    missing = [task for task in asked if not known(task, record)]
-    with ThreadPoolExecutor(args.jobs) as pool:
-        found = pool.map(lambda task: measured(task, snapshots, args), missing)
-        for task, figures in zip(missing, found, strict=True):
-            same = {key: value for key, value in task.items() if key != "package"}
-            record.replace(same, title=title, **task, **figures)
-            tell(task, figures)
+    measure_missing(asked, title, snapshots, args, record)
 
 
 def time_to(level: float, errors: dict[float, float]) -> tuple[float, bool]:
@@ -129,12 +122,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1, help="of each fit")
     parser.add_argument("--jobs", type=int, default=1, help="number of fits at the same time")
     args = parse(parser, {"budgets": [0.5]})
-    sides = dict(zip(SIDES, (args.before, ROOT), strict=True))
-    args.checkouts = {side: path.resolve() for side, path in sides.items() if path is not None}
-    args.revisions = {
-        path: revision(path / "skcolora").removeprefix(", revision ")
-        for path in args.checkouts.values()
-    }
+    find_checkouts(parser, args, before=args.before, after=ROOT)
     hidden = ("before", "checkouts", "revisions")
     shown = {key: value for key, value in vars(args).items() if key not in hidden}
     shown["checkouts"] = {side: args.revisions[path] for side, path in args.checkouts.items()}

@@ -22,7 +22,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any
@@ -116,6 +116,18 @@ def run(name: str, args: argparse.Namespace, record: Record, folder: Path) -> No
         tasks += [{"problem": name, "contestant": rival} for rival in rivals]
     if "networks" in args.contestants:
         tasks += network_tasks(name, args)
+    measure_missing(tasks, title, snapshots, args, record)
+    snapshots.unlink()
+
+
+def measure_missing(
+    tasks: Iterable[dict[str, Any]],
+    title: str,
+    snapshots: Path,
+    args: argparse.Namespace,
+    record: Record,
+) -> None:
+    """Measure what the record does not have yet, ``args.jobs`` fits at the same time."""
     missing = [asked for asked in tasks if not known(asked, record)]
     pool = ThreadPoolExecutor(args.jobs)
     try:
@@ -128,7 +140,6 @@ def run(name: str, args: argparse.Namespace, record: Record, folder: Path) -> No
             tell(asked, figures)
     finally:
         pool.shutdown(wait=False, cancel_futures=True)
-        snapshots.unlink()
 
 
 def known(asked: dict[str, Any], record: Record) -> bool:
@@ -159,7 +170,14 @@ def arguments() -> argparse.Namespace:
     args = parse(parser, {"max_iter": 3, "threads": 1})
     if "all" in args.problems:
         args.problems = [name for name in UNSEEN_PROBLEMS if name != "tiny"]
-    sides = {"before": args.before, "after": args.after}
+    find_checkouts(parser, args, before=args.before, after=args.after)
+    return args
+
+
+def find_checkouts(
+    parser: argparse.ArgumentParser, args: argparse.Namespace, **sides: Path | None
+) -> None:
+    """Set ``args.checkouts``, the folder of each side, and ``args.revisions`` of these folders."""
     args.checkouts = {side: path.resolve() for side, path in sides.items() if path is not None}
     for path in args.checkouts.values():
         if not (path / "skcolora" / "__init__.py").exists():
@@ -168,7 +186,6 @@ def arguments() -> argparse.Namespace:
         path: revision(path / "skcolora").removeprefix(", revision ")
         for path in args.checkouts.values()
     }
-    return args
 
 
 def main() -> None:

@@ -107,15 +107,10 @@ def peak_memory() -> float:
 def described(model: Any) -> dict[str, Any]:
     """What the fitted estimator says about itself, as far as it has these attributes."""
     found: dict[str, Any] = {}
-    if isinstance(model, skcolora.CoLoRARegressor):
-        networks = (model.network_, model.hypernetwork_)
-        found["weights"] = sum(p.numel() for net in networks for p in net.parameters())
-    weights = getattr(model, "n_weights", None)
-    if weights is not None:
-        found["weights"] = weights
     if isinstance(model, EzyrbRegressor):
         found["version"] = metadata.version("ezyrb")
-    for attribute, key in (("best_loss_", "training_error"), ("n_iter_", "steps")):
+    named = {"best_loss_": "training_error", "n_iter_": "steps", "n_weights_": "weights"}
+    for attribute, key in named.items():
         value = getattr(model, attribute, None)
         if value is not None:
             found[key] = value

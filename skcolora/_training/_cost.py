@@ -104,15 +104,15 @@ def _bytes_of_steps(model: CoLoRAModel, sampler: SnapshotSampler) -> int:
     """Memory of the largest arrays of the two kinds of steps, in bytes.
 
     The first kind keeps each layer's values and what SiLU needs for its gradient, in float32; the
-    second kind keeps the matrix of the rows twice, and a sensitivity and an input for each layer.
+    second kind keeps the matrix of the rows three times, with its factor and the room to form it,
+    and a few sensitivities and inputs of each layer.
     """
     later: list[Any] = list(model.network.layers[1:])
     n_neurons = sum(len(layer.W) for layer in later)
-    n_points = FirstOrderPhase.N_POINTS * sampler.n_fields
+    n_snapshots, n_points = FirstOrderPhase.batch_shape(sampler)
     n_rows = NaturalGradientPhase.n_rows(sampler.n_fields)
-    n_snapshots = max(1, n_points // max(1, min(sampler.n_points, FirstOrderPhase.MAX_POINTS)))
     merged = n_snapshots * sum(layer.W.numel() for layer in later)
-    first = 4 * (4 * n_points * n_neurons + 3 * merged)
+    first = 4 * (4 * n_snapshots * n_points * n_neurons + 3 * merged)
     second = 8 * (3 * n_rows**2 + 6 * n_rows * n_neurons)
     return max(first, second)
 

@@ -23,7 +23,7 @@ class FirstOrderPhase:
     dtype = torch.float32
     # The error at late times, which are not trained, may rise without limit.
     max_rise = math.inf
-    # Points of a batch, and the largest number of them in a snapshot, for each field.
+    # Points of a batch, and the largest number of them in a snapshot.
     N_POINTS, MAX_POINTS = 8192, 128
     LEARNING_RATE = 3e-3
     # Steps of the warm-up, and its share of the progress in a short phase.
@@ -34,9 +34,13 @@ class FirstOrderPhase:
 
     def __init__(self, model: CoLoRAModel, sampler: SnapshotSampler) -> None:
         self.model, self.sampler = model, sampler
-        self._shape = batch_shape(
-            sampler, self.N_POINTS * sampler.n_fields, self.MAX_POINTS * sampler.n_fields
-        )
+        self._shape = self.batch_shape(sampler)
+
+    @classmethod
+    def batch_shape(cls, sampler: SnapshotSampler) -> tuple[int, int]:
+        """Numbers of snapshots and points of a batch; the number of fields does not matter."""
+        q = sampler.n_fields
+        return batch_shape(sampler, cls.N_POINTS * q, cls.MAX_POINTS * q)
 
     def restart(self) -> None:
         self._optimizer = torch.optim.Adam(self.model.parameters())
