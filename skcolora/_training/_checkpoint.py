@@ -13,7 +13,7 @@ import torch
 
 # Least seconds between two files, and how many times longer than the writing of one.
 _LEAST_SECONDS, _TIMES_WRITING = 1.0, 100.0
-_FORMAT = 2
+_FORMAT = 3
 
 
 class Checkpoint:

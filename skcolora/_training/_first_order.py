@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from skcolora._nn import CoLoRAModel
+from skcolora._training._adam import Adam
 from skcolora._training._phase import batch_shape
 from skcolora._training._sampling import SnapshotSampler
 
@@ -43,7 +44,7 @@ class FirstOrderPhase:
         return batch_shape(sampler, cls.N_POINTS * q, cls.MAX_POINTS * q)
 
     def restart(self) -> None:
-        self._optimizer = torch.optim.Adam(self.model.parameters())
+        self._optimizer = Adam(self.model.parameters())
         self._n_steps = 0
 
     def step(self, progress: float, step_factor: float) -> Tensor:
@@ -51,26 +52,20 @@ class FirstOrderPhase:
         difference = self.model(batch.x, batch.inputs) - batch.u
         squared = (batch.weights * difference).square().sum((1, 2))
         loss = (squared + self.TINY).sqrt().mean()
-        self._optimizer.zero_grad()
-        loss.backward()
-        for parameter in self.model.parameters():
-            if parameter.grad is not None:
-                parameter.grad.nan_to_num_(0.0, 0.0, 0.0)
         self._n_steps += 1
         warm = min(1.0, max(self._n_steps / self.WARM_UP, progress / self.WARM_UP_SHARE))
         decay = 0.5 * (1 + math.cos(math.pi * progress))
-        self._optimizer.param_groups[0]["lr"] = self.LEARNING_RATE * step_factor * warm * decay
-        self._optimizer.step()
+        self._optimizer.step(loss, self.LEARNING_RATE * step_factor * warm * decay)
         return loss.detach()
 
     def state(self) -> dict[str, Any]:
         return {
-            "optimizer": self._optimizer.state_dict(),
+            "optimizer": self._optimizer.state(),
             "sampler": self.sampler.state(),
             "n_steps": self._n_steps,
         }
 
     def resume(self, state: dict[str, Any]) -> None:
-        self._optimizer.load_state_dict(state["optimizer"])
+        self._optimizer.resume(state["optimizer"])
         self.sampler.resume(state["sampler"])
         self._n_steps = state["n_steps"]

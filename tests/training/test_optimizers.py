@@ -1,10 +1,14 @@
-"""SPRING on problems whose solution is known."""
+"""SPRING on problems whose solution is known, and Adam beside that of PyTorch."""
+
+import subprocess
+import sys
 
 import pytest
 import torch
 from torch import nn
 
 from skcolora._nn._layers import Factor
+from skcolora._training._adam import Adam
 from skcolora._training._spring import SPRING, _solve, _transposed_product, gram
 
 
@@ -179,3 +183,57 @@ def test_spring_stays_where_no_step_can_be_trusted():
     r, J = theta.detach().clone(), torch.ones(1, 1).double()
     SPRING([theta]).step([Factor(theta, J, None)], r, 1.0, lambda: r * torch.nan)
     assert theta.item() == 1.0
+
+
+def two_weights():
+    return [nn.Parameter(torch.tensor([3.0, -2.0])), nn.Parameter(torch.tensor(0.5))]
+
+
+def loss_of(weights):
+    return (weights[0] ** 2).sum() * (1 + weights[1]) ** 2
+
+
+def test_adam_is_that_of_pytorch():
+    own, known = two_weights(), two_weights()
+    optimizer, reference = Adam(own), torch.optim.Adam(known)
+    for step in range(20):
+        rate = 0.1 / (1 + step)
+        reference.param_groups[0]["lr"] = rate
+        reference.zero_grad()
+        loss_of(known).backward()
+        reference.step()
+        optimizer.step(loss_of(own), rate)
+    torch.testing.assert_close(own, known, rtol=1e-6, atol=0)
+
+
+def test_adam_continues_from_its_state():
+    whole, halves = two_weights(), two_weights()
+    optimizer, first = Adam(whole), Adam(halves)
+    for each, weights in ((optimizer, whole), (first, halves)):
+        for _ in range(3):
+            each.step(loss_of(weights), 0.1)
+    second = Adam(halves)
+    second.resume(first.state())
+    for each, weights in ((optimizer, whole), (second, halves)):
+        each.step(loss_of(weights), 0.1)
+    assert all(torch.equal(a, b) for a, b in zip(whole, halves, strict=True))
+
+
+def test_adam_ignores_what_is_not_finite_or_not_used():
+    weights = two_weights()
+    before = [w.detach().clone() for w in weights]
+    Adam(weights).step(float("nan") * weights[0].sum(), 0.1)
+    assert all(torch.equal(a, b) for a, b in zip(weights, before, strict=True))
+
+
+def test_a_training_does_not_import_the_compiler_of_pytorch():
+    """The import takes seconds, as long as a short training."""
+    code = """
+import sys
+from skcolora import CoLoRARegressor
+from skcolora.datasets import make_advection
+data = make_advection([0.5, 1.0, 1.5], n_points=16)
+CoLoRARegressor(**data.grid, max_iter=4, random_state=0).fit(data.X, data.y).predict(data.X)
+sys.exit("torch._dynamo" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=False).returncode == 0
