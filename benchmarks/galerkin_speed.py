@@ -8,7 +8,9 @@ solver takes the cheapest of several grids and tolerances whose error at unseen 
 larger than that of `CoLoRAGalerkin`; its own watch over the grid is switched off for that, and its
 time for 100 trajectories is ten times that of ten.  Then one trajectory and 100 at once, by every
 model: the whole fields on 129² points and 51 times, the latent states alone, and the fields at 100
-places.  Writes ``galerkin_speed.json`` or ``galerkin_speed_refined.json``.
+places.  "Offline" is what a model takes before its first answer: the snapshots, the training, and
+the distillation of the one that has one.  Writes ``galerkin_speed.json`` or
+``galerkin_speed_refined.json``.
 """
 
 from __future__ import annotations
@@ -87,7 +89,12 @@ class Clock:
         print(f"{'':44}{'error':>10}{'one, s':>10}{'100, s':>10}{'times':>9}{'times':>9}")
 
     def time(
-        self, model: str, error: float, run: Callable[[np.ndarray], object], every: int = 1
+        self,
+        model: str,
+        error: float,
+        run: Callable[[np.ndarray], object],
+        every: int = 1,
+        offline: float = 0.0,
     ) -> None:
         middle = len(self.X) // 2
         one = min(seconds(lambda: run(self.X[middle : middle + 1])) for _ in range(2))
@@ -102,6 +109,7 @@ class Clock:
             seconds_of_100=hundred,
             times_faster_one=faster[0],
             times_faster_100=faster[1],
+            offline_seconds=offline,
         )
         ratios = f"{faster[0]:9.1f}{faster[1]:9.1f}"
         print(f"{model:44}{error:10.1e}{one:10.4f}{hundred:10.3f}{ratios}", flush=True)
@@ -118,26 +126,30 @@ class Setting(NamedTuple):
     """Numbers of modes of `PODGalerkin`, each with its number of points."""
     sizes: list[int]
     """Grids that the full-order solver may take."""
+    data_seconds: float
+    """What the training snapshots took."""
 
     def between(self, n: int) -> np.ndarray:
         return np.geomspace(*self.viscosities, n)[:, None]
 
 
-def burgers(low: float, cache: str | None) -> Setting:
-    def make(viscosities: np.ndarray) -> SnapshotData:
-        return make_burgers(viscosities, kind="2d", cache=cache)
-
+def burgers(low: float) -> Setting:
     nine = np.geomspace(low, 0.01, 9)
-    data, new = make(nine[::2]), make(nine[1::2])
-    return Setting(data, new, (low, 0.01), {}, {20: 60, 60: 240}, list(N_POINTS))
+    started = time.perf_counter()
+    data = make_burgers(nine[::2], kind="2d")
+    took = time.perf_counter() - started
+    new = make_burgers(nine[1::2], kind="2d")
+    return Setting(data, new, (low, 0.01), {}, {20: 60, 60: 240}, list(N_POINTS), took)
 
 
 def tiny() -> Setting:
     """1-D Burgers on a few points, for runs that only show that the script works."""
     nine, times = np.geomspace(0.05, 0.2, 9), np.linspace(0.0, 0.5, 5)
+    started = time.perf_counter()
     data = make_burgers(nine[::2], n_points=32, times=times)
+    took = time.perf_counter() - started
     new = make_burgers(nine[1::2], n_points=32, times=times)
-    return Setting(data, new, (0.05, 0.2), {"width": 8, "depth": 3}, {3: 6}, [32, 48])
+    return Setting(data, new, (0.05, 0.2), {"width": 8, "depth": 3}, {3: 6}, [32, 48], took)
 
 
 def compare(setting: Setting, args: argparse.Namespace, seed: int, record: Record) -> None:
@@ -150,20 +162,27 @@ def compare(setting: Setting, args: argparse.Namespace, seed: int, record: Recor
     )
     log = FunctionTransformer(np.log)
     galerkin = CoLoRAGalerkin(pde, regressor=make_pipeline(log, network), random_state=seed)
+    started = time.perf_counter()
     galerkin.fit(data.X, y)
     if args.refine:
         galerkin = galerkin.refine(candidates)
+    trained = setting.data_seconds + time.perf_counter() - started
     frozen = FrozenEstimator(galerkin.regressor_)
     few = CoLoRAGalerkin(pde, regressor=frozen, n_collocation=args.few, random_state=seed)
     few.fit(data.X, y)
+    started = time.perf_counter()
     distilled = galerkin.distill(candidates, max_iter=args.distillation_steps)
+    taught = trained + time.perf_counter() - started
     interpolator = make_pipeline(log, ParameterInterpolator(**data.grid))
-    rivals: dict[str, Any] = {"ParameterInterpolator": interpolator.fit(data.X, y)}
+    rivals: dict[str, Any] = {"ParameterInterpolator": interpolator}
     for n, n_samples in setting.modes.items():
         pod = PODGalerkin(pde, **data.grid, n_components=n, n_samples=n_samples)
-        rivals[f"PODGalerkin, {n} modes"] = pod.fit(data.X, y)
-    of_few = f"CoLoRAGalerkin, {args.few} points"
-    models = {"CoLoRAGalerkin": galerkin, of_few: few, "CoLoRARegressor (distilled)": distilled}
+        rivals[f"PODGalerkin, {n} modes"] = pod
+    of_few, of_taught = f"CoLoRAGalerkin, {args.few} points", "CoLoRARegressor (distilled)"
+    offline = {"CoLoRAGalerkin": trained, of_few: trained, of_taught: taught}
+    for name, rival in rivals.items():
+        offline[name] = setting.data_seconds + seconds(lambda rival=rival: rival.fit(data.X, y))
+    models = {"CoLoRAGalerkin": galerkin, of_few: few, of_taught: distilled}
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
@@ -191,21 +210,25 @@ def compare(setting: Setting, args: argparse.Namespace, seed: int, record: Recor
             every=10,
         )
         for name, model in {**rivals, **models}.items():
-            clock.time(f"{name}, whole fields", errors[name], model.predict)
+            about = f"{name}, whole fields", errors[name]
+            clock.time(*about, model.predict, offline=offline[name])
         for name in ("CoLoRAGalerkin", of_few):
             clock.time(
                 f"{name}, 100 places",
                 errors[name],
                 lambda X, model=models[name]: model.predict(X, points=places),
+                offline=trained,
             )
-        error = errors["CoLoRARegressor (distilled)"]
+        error = errors[of_taught]
         clock.time(
-            "CoLoRARegressor (distilled), 100 places",
+            f"{of_taught}, 100 places",
             error,
             lambda X: distilled[-1].predict(log.transform(X), points=places),
+            offline=taught,
         )
-        clock.time("CoLoRAGalerkin, states", errors["CoLoRAGalerkin"], galerkin.solve)
-        clock.time("CoLoRARegressor (distilled), states", error, states)
+        about = "CoLoRAGalerkin, states", errors["CoLoRAGalerkin"]
+        clock.time(*about, galerkin.solve, offline=trained)
+        clock.time(f"{of_taught}, states", error, states, offline=taught)
 
 
 def main() -> None:
@@ -216,10 +239,9 @@ def main() -> None:
     parser.add_argument("--few", type=int, default=100, help="points of the cheaper equation")
     parser.add_argument("--many", type=int, default=100, help="trajectories at once")
     parser.add_argument("--distillation-steps", type=int, default=300)
-    parser.add_argument("--cache", help="folder in which the snapshots are kept")
     tiny_arguments = {"max_time": 0.5, "few": 20, "many": 10, "distillation_steps": 2}
     args = parse(parser, tiny_arguments)
-    setting = tiny() if args.tiny else burgers(args.low, args.cache)
+    setting = tiny() if args.tiny else burgers(args.low)
     record = Record(f"galerkin_speed{'_refined' if args.refine else ''}", args)
     for seed in args.seeds:
         compare(setting, args, seed, record)

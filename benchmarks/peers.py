@@ -95,7 +95,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         for name in args.problems:
             snapshots = Path(folder) / f"{name}.joblib"
-            title, rivals = stored(name, snapshots)
+            title, rivals = stored(UNSEEN_PROBLEMS[name](), snapshots)
             common = (title, snapshots, args, record)
             first = first_round(name, snapshots, rivals, args)
             measure_missing(wanted(first, args), *common)

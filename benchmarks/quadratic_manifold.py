@@ -89,8 +89,19 @@ class QuadraticManifoldRegressor(ReducedRegressor):
         self._coordinates = RBFInterpolator(self._inputs(X), rows[:, self._chosen])
 
     def _predict(self, X: np.ndarray, starts: np.ndarray | None) -> np.ndarray:
-        z = self._coordinates(self._inputs(X))
+        rows = self._on_manifold(self._coordinates(self._inputs(X)))
+        return rows.reshape(len(X), -1, rows.shape[1])
+
+    def project(self, y: np.ndarray) -> np.ndarray:
+        """Snapshots, (n_trajectories, n_times, ...), with the reduced coordinates ``Vᵀ s``."""
+        n_times = 1 if self.times is None else len(self.times)
+        rows = self._pod.reduce(y.reshape(len(y) * n_times, -1))
+        rows = self._on_manifold(rows[:, self._chosen])
+        return self._pod.fields(rows.reshape(len(y), n_times, -1))
+
+    def _on_manifold(self, z: np.ndarray) -> np.ndarray:
+        """Coefficients of all modes, (n, n_modes), for reduced coordinates (n, n_coordinates)."""
         rows = np.empty((len(z), len(self._chosen) + len(self._others)))
         rows[:, self._chosen] = z
         rows[:, self._others] = monomials(z) @ self._weights
-        return rows.reshape(len(X), -1, rows.shape[1])
+        return rows

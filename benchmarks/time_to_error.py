@@ -34,7 +34,7 @@ Rows = list[dict[str, Any]]
 def run(name: str, args: argparse.Namespace, record: Record, folder: Path) -> None:
     """All fits on one problem; the two sides of a pair one after the other."""
     snapshots = folder / f"{name}.joblib"
-    title, _ = stored(name, snapshots)
+    title, _ = stored(UNSEEN_PROBLEMS[name](), snapshots)
     asked = [
         {
             "problem": name,

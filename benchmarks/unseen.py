@@ -29,6 +29,7 @@ from typing import Any
 
 import joblib
 import numpy as np
+from problems import Problem
 from results import Record, argument_parser, matches, parse, revision
 from unseen_fit import NETWORK
 from unseen_problems import UNSEEN_PROBLEMS
@@ -66,9 +67,8 @@ def network_tasks(name: str, args: argparse.Namespace) -> Iterator[dict[str, Any
             }
 
 
-def stored(name: str, path: Path) -> tuple[str, list[str]]:
+def stored(problem: Problem, path: Path) -> tuple[str, list[str]]:
     """Write what a process needs to a file; return the problem's title and all suitable rivals."""
-    problem = UNSEEN_PROBLEMS[name]()
     y, grid, points = problem.y, problem.data.grid, problem.data.points
     # Only snapshots with an axis more than trajectories, times and points have several fields.
     axes = len(points) if isinstance(points, tuple) else 1
@@ -110,7 +110,7 @@ def measured(asked: dict[str, Any], snapshots: Path, args: argparse.Namespace) -
 def run(name: str, args: argparse.Namespace, record: Record, folder: Path) -> None:
     """All contestants on one problem."""
     snapshots = folder / f"{name}.joblib"
-    title, rivals = stored(name, snapshots)
+    title, rivals = stored(UNSEEN_PROBLEMS[name](), snapshots)
     tasks: list[dict[str, Any]] = []
     if "rivals" in args.contestants:
         tasks += [{"problem": name, "contestant": rival} for rival in rivals]

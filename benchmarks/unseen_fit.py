@@ -54,6 +54,12 @@ def variation_errors(true: Any, predicted: Any, mean: Any, std: Any) -> np.ndarr
     return np.nan_to_num(errors, nan=np.inf, posinf=np.inf)
 
 
+def plain_error(true: Any, predicted: Any) -> float:
+    """The mean of ``‖û - u‖ / ‖u‖`` over the trajectories, as papers give it."""
+    true, predicted = (np.reshape(y, (len(y), -1)).astype(np.float64) for y in (true, predicted))
+    return float((np.linalg.norm(predicted - true, axis=1) / np.linalg.norm(true, axis=1)).mean())
+
+
 def fit(task: dict[str, Any]) -> dict[str, Any]:
     """The figures of one contestant on stored snapshots."""
     problem = joblib.load(task["snapshots"])
@@ -85,17 +91,33 @@ def fit(task: dict[str, Any]) -> dict[str, Any]:
         enough = len(X) + 1 >= 1 / (1 - BAND)
         if name == NETWORK and isinstance(task["settings"].get("cv"), int) and enough:
             bands = in_band(model, problem["X_new"], problem["y_new"], BAND)
+        if task.get("decoder"):
+            bands["decoder_error"] = decoder_error(model, problem)
     errors = variation_errors(problem["y_new"], predicted, problem["mean"], problem["std"])
     return {
         "error": errors.mean(),
         "worst": errors.max(),
         "median": np.median(errors),
+        "plain": plain_error(problem["y_new"], predicted),
         "seconds": seconds,
         "predict_seconds": predict_seconds,
         "memory": memory,
         **described(model),
         **bands,
     }
+
+
+def decoder_error(model: Any, problem: dict[str, Any]) -> float:
+    """Error of the latent states that fit the unseen snapshots best, at every tenth of the times.
+
+    It is what the decoder can represent, whatever the hypernetwork predicts.
+    """
+    y = problem["y_new"]
+    some = slice(None) if problem["grid"]["times"] is None else slice(None, None, 10)
+    true = y[:, some]
+    fitted = model.decode(model.encode(true))
+    errors = variation_errors(true, fitted, problem["mean"], problem["std"])
+    return float(errors.mean())
 
 
 def peak_memory() -> float:
