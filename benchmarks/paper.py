@@ -139,7 +139,7 @@ SOLVERS: dict[str, Callable[[np.ndarray], SnapshotData]] = {
 
 
 def _published(name: str) -> SnapshotData:
-    """The published files; the solvers are periodic, whatever is said here."""
+    """The published files, for their parameters and fields alone."""
     return load_snapshots(problems.data_folder() / name)
 
 

@@ -139,7 +139,8 @@ def table(rows: Rows) -> Table:
         for number in numbers_of(of_kind):
             found = [best(of_kind, number, belongs) for belongs in METHODS.values()]
             values = [np.inf if each is None else each[1] for each in found]
-            cells = [error(values[0]), *bold_least([error(v) for v in values[1:]], values[1:])]
+            cells = ["" if each is None else error(each[1]) for each in found]
+            cells[1:] = bold_least(cells[1:], values[1:])
             for i in (3, 4, 5):
                 cells[i] += "" if found[i] is None else f", {found[i][0].split(', ', 1)[1]}"
             lines.append([f"{kind[0]}-D", f"{number:,.0f}", *cells])
