@@ -30,7 +30,7 @@ class FirstOrderPhase:
     # Steps of the warm-up, and its share of the progress in a short phase.
     WARM_UP, WARM_UP_SHARE = 100, 0.05
     # Share of the time range that is sampled.
-    FIRST_TIMES = 0.25
+    FIRST_TIMES = 0.1
     TINY = 1e-12  # keeps the square root differentiable at zero error
 
     def __init__(self, model: CoLoRAModel, sampler: SnapshotSampler) -> None:
