@@ -33,7 +33,7 @@ Rows = list[dict[str, Any]]
 class Demo(NamedTuple):
     """pyMOR's full-order model, its solutions at the training parameters, and unseen ones."""
 
-    fom: Any
+    solver: Any
     parameters: list[Any]
     solutions: Any
     """Of all training parameters, one after the other, as a vector array of pyMOR."""
@@ -47,20 +47,20 @@ def solve(n_cells: int, n_steps: int, n_parameters: int) -> Demo:
     from pymor.tools.random import new_rng
     from pymordemos.data_driven_instationary import create_fom
 
-    fom, _, space = create_fom(1, n_cells, n_steps)
+    solver, _, space = create_fom(1, n_cells, n_steps)
     parameters = space.sample_uniformly(n_parameters)
     with new_rng(101):
         unseen = space.sample_randomly(10)
-    solutions = fom.solution_space.empty()
+    solutions = solver.solution_space.empty()
     for mu in parameters:
-        solutions.append(fom.solve(mu))
-    y_new = np.stack([fom.solve(mu).to_numpy().T for mu in unseen])
+        solutions.append(solver.solve(mu))
+    y_new = np.stack([solver.solve(mu).to_numpy().T for mu in unseen])
     n_times, n_points = y_new.shape[1:]
     # The circle has the length 2, and the values are those of the middles of the cells.
     points = (np.arange(n_points) + 0.5) * (2.0 / n_points)
-    times = np.linspace(0.0, fom.T, n_times)
+    times = np.linspace(0.0, solver.T, n_times)
     grid = {"times": times, "points": points[:, None], "period": 2.0}
-    return Demo(fom, parameters, solutions, unseen, y_new, grid)
+    return Demo(solver, parameters, solutions, unseen, y_new, grid)
 
 
 def in_fields(demo: Demo, estimator: Any) -> Callable[[Any], np.ndarray]:
@@ -69,7 +69,7 @@ def in_fields(demo: Demo, estimator: Any) -> Callable[[Any], np.ndarray]:
 
     rows = demo.solutions.to_numpy().T
     reductor = DataDrivenReductor(
-        demo.parameters, rows, regressor=estimator, T=demo.fom.T, time_vectorized=True
+        demo.parameters, rows, regressor=estimator, T=demo.solver.T, time_vectorized=True
     )
     reduced = reductor.reduce()
     return lambda mu: reduced.solve(mu).to_numpy().T
@@ -84,7 +84,7 @@ def in_modes(demo: Demo, regressor: Any) -> Callable[[Any], np.ndarray]:
         demo.parameters,
         demo.solutions,
         regressor=regressor,
-        T=demo.fom.T,
+        T=demo.solver.T,
         input_scaler=MinMaxScaler(),
         output_scaler=MinMaxScaler(),
         pod_params={"l2_err": 1e-5},
