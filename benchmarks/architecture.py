@@ -27,8 +27,16 @@ from problems import Problem
 from quadratic_manifold import QuadraticManifoldRegressor
 from results import Record, argument_parser, matches, parse
 from table_format import Table, bold_least, digits, error
-from unseen import ROOT, content_of, find_checkouts, measure_missing, stored
-from unseen_fit import NETWORK, variation_errors
+from unseen import (
+    ROOT,
+    add_arguments_of_fits,
+    find_checkouts,
+    measure_missing,
+    network_task,
+    open_record,
+    stored,
+)
+from unseen_fit import variation_errors
 from unseen_problems import UNSEEN_PROBLEMS, plain
 from unseen_table import mean_of, quotient
 
@@ -67,19 +75,11 @@ PROBLEMS: dict[str, Callable[[], Problem]] = {
 
 
 def network_tasks(name: str, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
-    tiny = {8: {}} if args.tiny else LATENT
-    changes = {} if args.tiny else CHANGES
+    every = [{}] if args.tiny else [*LATENT.values(), *CHANGES.values()]
+    about = {"problem": name, "decoder": True}
     for seed in args.seeds:
-        for settings in (*tiny.values(), *changes.values()):
-            yield {
-                "problem": name,
-                "contestant": NETWORK,
-                "seed": seed,
-                "limit": {"max_time": args.seconds},
-                "settings": settings,
-                "decoder": True,
-                "package": content_of(ROOT),
-            }
+        for settings in every:
+            yield network_task(about, seed, {"max_time": args.seconds}, settings)
 
 
 def manifolds(name: str, title: str, snapshots: Path, record: Record) -> None:
@@ -185,13 +185,10 @@ def sensitivity(rows: Rows) -> Table:
 def main() -> None:
     parser = argument_parser(__doc__, problems=PROBLEMS)
     parser.add_argument("--seconds", type=float, default=20.0, help="training time of a network")
-    parser.add_argument("--threads", type=int, default=1, help="of each fit")
-    parser.add_argument("--jobs", type=int, default=1, help="number of fits at the same time")
+    add_arguments_of_fits(parser)
     args = parse(parser, {"seconds": 0.5})
     find_checkouts(parser, args, after=ROOT)
-    hidden = ("checkouts", "revisions")
-    shown = {key: value for key, value in vars(args).items() if key not in hidden}
-    record = Record("architecture", argparse.Namespace(**shown), resume=True)
+    record = open_record("architecture", args)
     with tempfile.TemporaryDirectory() as folder:
         for name in args.problems:
             snapshots = Path(folder) / f"{name}.joblib"

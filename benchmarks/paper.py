@@ -25,10 +25,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import problems
 from problems import Problem
-from results import Record, argument_parser, parse
+from results import argument_parser, parse
 from table_format import Table, digits, error, spread
-from unseen import ROOT, content_of, find_checkouts, measure_missing, stored
-from unseen_fit import NETWORK
+from unseen import (
+    ROOT,
+    add_arguments_of_fits,
+    find_checkouts,
+    measure_missing,
+    network_task,
+    open_record,
+    stored,
+)
 from unseen_problems import plain, problem_of, slow_wave
 
 from skcolora.datasets import (
@@ -157,18 +164,9 @@ def tasks(name: str, rivals: list[str], args: argparse.Namespace) -> Iterator[di
     if name in PUBLISHED:
         sizes["published size"] = PUBLISHED[name].settings
     for seed in args.seeds:
-        for size, settings in sizes.items():
-            if size not in args.sizes:
-                continue
-            yield {
-                "problem": name,
-                "contestant": NETWORK,
-                "size": size,
-                "seed": seed,
-                "limit": {"max_time": args.seconds},
-                "settings": settings,
-                "package": content_of(ROOT),
-            }
+        for size in [size for size in args.sizes if size in sizes]:
+            about = {"problem": name, "size": size}
+            yield network_task(about, seed, {"max_time": args.seconds}, sizes[size])
 
 
 def table(rows: Rows) -> Table:
@@ -216,13 +214,10 @@ def main() -> None:
     parser = argument_parser(__doc__, problems=PROBLEMS)
     parser.add_argument("--seconds", type=float, default=300.0, help="training time of a network")
     parser.add_argument("--sizes", nargs="+", choices=SIZES, default=list(SIZES))
-    parser.add_argument("--threads", type=int, default=1, help="of each fit")
-    parser.add_argument("--jobs", type=int, default=1, help="number of fits at the same time")
+    add_arguments_of_fits(parser)
     args = parse(parser, {"seconds": 0.5})
     find_checkouts(parser, args, after=ROOT)
-    hidden = ("checkouts", "revisions")
-    shown = {key: value for key, value in vars(args).items() if key not in hidden}
-    record = Record("paper", argparse.Namespace(**shown), resume=True)
+    record = open_record("paper", args)
     with tempfile.TemporaryDirectory() as folder:
         for name in args.problems:
             snapshots = Path(folder) / f"{name}.joblib"

@@ -25,7 +25,15 @@ from typing import Any
 import joblib
 from peer_settings import NETWORKS, settings_of
 from results import Record, argument_parser, matches, parse
-from unseen import ROOT, content_of, find_checkouts, measure_missing, stored
+from unseen import (
+    ROOT,
+    add_arguments_of_fits,
+    find_checkouts,
+    measure_missing,
+    network_task,
+    open_record,
+    stored,
+)
 from unseen_fit import NETWORK
 from unseen_problems import UNSEEN_PROBLEMS
 
@@ -36,14 +44,7 @@ PACKAGES = ("neuraloperator", "ezyrb", "pymor", "opinf", "pydmd")
 def first_round(name: str, snapshots: Path, rivals: list[str], args: Any) -> Iterator[Task]:
     """What is asked of each contestant: ours, the simple rivals, the other packages."""
     for seed in args.seeds:
-        yield {
-            "problem": name,
-            "contestant": NETWORK,
-            "seed": seed,
-            "limit": {"max_time": args.seconds},
-            "settings": {},
-            "package": content_of(ROOT),
-        }
+        yield network_task({"problem": name}, seed, {"max_time": args.seconds})
     for rival in rivals:
         yield {"problem": name, "contestant": rival}
     for setting in settings_of(joblib.load(snapshots)):
@@ -78,8 +79,7 @@ def arguments() -> argparse.Namespace:
     parser = argument_parser(__doc__, problems=UNSEEN_PROBLEMS)
     parser.add_argument("--seconds", type=float, default=20.0, help="training time of a network")
     parser.add_argument("--factors", type=float, nargs="+", default=[10.0])
-    parser.add_argument("--threads", type=int, default=1, help="of each fit")
-    parser.add_argument("--jobs", type=int, default=1, help="number of fits at the same time")
+    add_arguments_of_fits(parser)
     parser.add_argument("--contestants", nargs="+", help="words of the names of those that run")
     args = parse(parser, {"seconds": 0.5, "factors": [], "contestants": [NETWORK]})
     find_checkouts(parser, args, after=ROOT)
@@ -88,10 +88,8 @@ def arguments() -> argparse.Namespace:
 
 def main() -> None:
     args = arguments()
-    hidden = ("checkouts", "revisions")
-    shown = {key: value for key, value in vars(args).items() if key not in hidden}
-    shown["packages"] = {package: version_of(package) for package in PACKAGES}
-    record = Record("peers", argparse.Namespace(**shown), resume=True)
+    packages = {package: version_of(package) for package in PACKAGES}
+    record = open_record("peers", args, packages=packages)
     with tempfile.TemporaryDirectory() as folder:
         for name in args.problems:
             snapshots = Path(folder) / f"{name}.joblib"

@@ -25,7 +25,15 @@ import numpy as np
 from problems import Problem
 from results import Record, argument_parser, matches, parse
 from table_format import Table, bold_least, digits, error
-from unseen import ROOT, content_of, find_checkouts, measure_missing, stored
+from unseen import (
+    ROOT,
+    add_arguments_of_fits,
+    find_checkouts,
+    measure_missing,
+    network_task,
+    open_record,
+    stored,
+)
 from unseen_fit import NETWORK, variation_errors
 from unseen_problems import problem_of
 from unseen_table import mean_of
@@ -84,14 +92,7 @@ def tasks(about: dict[str, Any], rivals: list[str], args: argparse.Namespace) ->
         yield {**about, "contestant": rival}
     yield {**about, "contestant": POD}
     for seed in args.seeds:
-        yield {
-            **about,
-            "contestant": NETWORK,
-            "seed": seed,
-            "limit": {"max_time": args.seconds},
-            "settings": {},
-            "package": content_of(ROOT),
-        }
+        yield network_task(about, seed, {"max_time": args.seconds})
 
 
 def project(about: dict[str, Any], title: str, snapshots: Path, record: Record) -> None:
@@ -168,13 +169,10 @@ def main() -> None:
     numbers = [10.0, 30.0, 100.0, 300.0, 1000.0, 3000.0, 10_000.0]
     parser.add_argument("--numbers", type=float, nargs="+", default=numbers)
     parser.add_argument("--seconds", type=float, default=20.0, help="training time of a network")
-    parser.add_argument("--threads", type=int, default=1, help="of each fit")
-    parser.add_argument("--jobs", type=int, default=1, help="number of fits at the same time")
+    add_arguments_of_fits(parser)
     args = parse(parser, {"seconds": 0.5, "numbers": [10.0]})
     find_checkouts(parser, args, after=ROOT)
-    hidden = ("checkouts", "revisions")
-    shown = {key: value for key, value in vars(args).items() if key not in hidden}
-    record = Record("reynolds", argparse.Namespace(**shown), resume=True)
+    record = open_record("reynolds", args)
     kinds = ["1d" if name == "tiny" else name for name in args.problems]
     with tempfile.TemporaryDirectory() as folder:
         for kind in kinds:

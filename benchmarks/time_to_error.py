@@ -21,8 +21,15 @@ from typing import Any
 import numpy as np
 from results import Record, argument_parser, parse
 from table_format import Table, digits
-from unseen import ROOT, content_of, find_checkouts, measure_missing, stored
-from unseen_fit import NETWORK
+from unseen import (
+    ROOT,
+    add_arguments_of_fits,
+    find_checkouts,
+    measure_missing,
+    network_task,
+    open_record,
+    stored,
+)
 from unseen_problems import UNSEEN_PROBLEMS
 from unseen_table import mean_of
 
@@ -36,15 +43,9 @@ def run(name: str, args: argparse.Namespace, record: Record, folder: Path) -> No
     snapshots = folder / f"{name}.joblib"
     title, _ = stored(UNSEEN_PROBLEMS[name](), snapshots)
     asked = [
-        {
-            "problem": name,
-            "contestant": NETWORK,
-            "side": side,
-            "seed": seed,
-            "limit": {"max_time": seconds},
-            "settings": {},
-            "package": content_of(checkout),
-        }
+        network_task(
+            {"problem": name, "side": side}, seed, {"max_time": seconds}, checkout=checkout
+        )
         for seconds in args.budgets
         for seed in args.seeds
         for side, checkout in args.checkouts.items()
@@ -119,14 +120,10 @@ def main() -> None:
     parser = argument_parser(__doc__, problems=UNSEEN_PROBLEMS)
     parser.add_argument("--before", type=Path, help="another checkout of the repository")
     parser.add_argument("--budgets", type=float, nargs="+", default=[2.5, 5.0, 10.0, 20.0, 40.0])
-    parser.add_argument("--threads", type=int, default=1, help="of each fit")
-    parser.add_argument("--jobs", type=int, default=1, help="number of fits at the same time")
+    add_arguments_of_fits(parser)
     args = parse(parser, {"budgets": [0.5]})
     find_checkouts(parser, args, before=args.before, after=ROOT)
-    hidden = ("before", "checkouts", "revisions")
-    shown = {key: value for key, value in vars(args).items() if key not in hidden}
-    shown["checkouts"] = {side: args.revisions[path] for side, path in args.checkouts.items()}
-    record = Record("time_to_error", argparse.Namespace(**shown), resume=True)
+    record = open_record("time_to_error", args)
     with tempfile.TemporaryDirectory() as folder:
         for name in args.problems:
             run(name, args, record, Path(folder))

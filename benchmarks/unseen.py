@@ -49,22 +49,32 @@ def content_of(checkout: Path) -> str:
     return total.hexdigest()[:8]
 
 
+def network_task(
+    about: dict[str, Any],
+    seed: int,
+    limit: dict[str, float],
+    settings: dict[str, Any] | None = None,
+    checkout: Path = ROOT,
+) -> dict[str, Any]:
+    """What is asked of one network; ``about`` names the problem, and what else tells it apart."""
+    return {
+        **about,
+        "contestant": NETWORK,
+        "seed": seed,
+        "limit": limit,
+        "settings": settings or {},
+        "package": content_of(checkout),
+    }
+
+
 def network_tasks(name: str, args: argparse.Namespace) -> Iterator[dict[str, Any]]:
     """What is asked of each network: for each seed the checkouts in turn."""
     in_time = args.max_iter is None
     limit = {"max_time": args.seconds} if in_time else {"max_iter": args.max_iter}
     for seed in args.seeds:
         for side, checkout in args.checkouts.items():
-            yield {
-                "problem": name,
-                "contestant": NETWORK,
-                "side": side,
-                "seed": seed,
-                "limit": limit,
-                "settings": args.settings,
-                "threads": args.threads,
-                "package": content_of(checkout),
-            }
+            about = {"problem": name, "side": side, "threads": args.threads}
+            yield network_task(about, seed, limit, args.settings, checkout)
 
 
 def stored(problem: Problem, path: Path) -> tuple[str, list[str]]:
@@ -163,8 +173,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--seconds", type=float, default=100.0, help="max_time of a network")
     parser.add_argument("--max-iter", type=int, help="steps in place of a time limit")
     parser.add_argument("--settings", type=json.loads, default={}, help="JSON of the network's")
-    parser.add_argument("--threads", type=int, default=2, help="of each fit")
-    parser.add_argument("--jobs", type=int, default=1, help="number of fits at the same time")
+    add_arguments_of_fits(parser, threads=2)
     both = ["rivals", "networks"]
     parser.add_argument("--contestants", nargs="+", choices=both, default=both)
     args = parse(parser, {"max_iter": 3, "threads": 1})
@@ -172,6 +181,23 @@ def arguments() -> argparse.Namespace:
         args.problems = [name for name in UNSEEN_PROBLEMS if name != "tiny"]
     find_checkouts(parser, args, before=args.before, after=args.after)
     return args
+
+
+def add_arguments_of_fits(parser: argparse.ArgumentParser, *, threads: int = 1) -> None:
+    """How many fits run at the same time, and on how many threads."""
+    parser.add_argument("--threads", type=int, default=threads, help="of each fit")
+    parser.add_argument("--jobs", type=int, default=1, help="number of fits at the same time")
+
+
+def open_record(name: str, args: argparse.Namespace, **more: Any) -> Record:
+    """The record of a benchmark that goes on where it was stopped.
+
+    It says which revisions were compared, and not in which folders they were.
+    """
+    hidden = ("before", "after", "checkouts", "revisions")
+    shown = {key: value for key, value in vars(args).items() if key not in hidden}
+    shown["checkouts"] = {side: args.revisions[path] for side, path in args.checkouts.items()}
+    return Record(name, argparse.Namespace(**shown, **more), resume=True)
 
 
 def find_checkouts(
@@ -192,11 +218,7 @@ def main() -> None:
     args = arguments()
     if "rivals" in args.contestants and not has_ezyrb():
         print("EZyRB is not installed: its rivals are left out.")
-    # The file says which revisions were compared, and not in which folders they were.
-    shown = {key: value for key, value in vars(args).items() if key not in ("before", "after")}
-    shown["checkouts"] = {side: args.revisions[path] for side, path in args.checkouts.items()}
-    del shown["revisions"]
-    record = Record("unseen", argparse.Namespace(**shown), resume=True)
+    record = open_record("unseen", args)
     with tempfile.TemporaryDirectory() as folder:
         for name in args.problems:
             run(name, args, record, Path(folder))

@@ -87,12 +87,12 @@ def fit(task: dict[str, Any]) -> dict[str, Any]:
         started = time.perf_counter()
         predicted = model.predict(problem["X_new"], *first)
         predict_seconds = time.perf_counter() - started
-        bands: dict[str, Any] = {}
+        more: dict[str, Any] = {}
         enough = len(X) + 1 >= 1 / (1 - BAND)
         if name == NETWORK and isinstance(task["settings"].get("cv"), int) and enough:
-            bands = in_band(model, problem["X_new"], problem["y_new"], BAND)
+            more = in_band(model, problem["X_new"], problem["y_new"], BAND)
         if task.get("decoder"):
-            bands["decoder_error"] = decoder_error(model, problem)
+            more["decoder_error"] = decoder_error(model, problem)
     errors = variation_errors(problem["y_new"], predicted, problem["mean"], problem["std"])
     return {
         "error": errors.mean(),
@@ -103,7 +103,7 @@ def fit(task: dict[str, Any]) -> dict[str, Any]:
         "predict_seconds": predict_seconds,
         "memory": memory,
         **described(model),
-        **bands,
+        **more,
     }
 
 
