@@ -134,8 +134,8 @@ def agree(one, other, rounding):
     ids=str,
 )
 def test_the_equation_in_exact_units(options):
-    """Rounding of the fields with their offset is amplified to 5e-10 at most."""
-    one, other = galerkin(PLAIN, **options), galerkin(EXACT, **options)
+    """After twelve steps of training the rounding of the fields is amplified to 1e-9 at most."""
+    one, other = (galerkin(pde, max_iter=12, **options) for pde in (PLAIN, EXACT))
     assert one.rtol_ == other.rtol_
     assert np.array_equal(EXACT.points(one.collocation_), other.collocation_)
     agree(solved(one), solved(other), 1e-7)
@@ -172,12 +172,12 @@ def test_refinement_in_any_units():
 def test_distillation_in_exact_units():
     found, losses = [], []
     for pde in (PLAIN, EXACT):
-        model, X = galerkin(pde), pde.parameters(OTHER_SPEEDS)
+        model, X = galerkin(pde, max_iter=30), pde.parameters(OTHER_SPEEDS)
         distilled = model.distill(X, max_iter=10)
         fields = distilled.predict(X, times=pde.times(BEYOND), points=pde.points(ELSEWHERE))
         found.append(pde.plain(fields))
         losses.append(distilled.loss_curve_)
-    assert all(1e-5 < loss < 1 for loss in losses[0])
+    assert len(losses[0]) == 10 and all(1e-5 < loss < 1 for loss in losses[0])
     assert np.allclose(*losses, rtol=1e-5)
     assert np.abs(found[0] - found[1]).max() < 1e-5
 
