@@ -177,7 +177,8 @@ def test_distillation_in_exact_units():
         fields = distilled.predict(X, times=pde.times(BEYOND), points=pde.points(ELSEWHERE))
         found.append(pde.plain(fields))
         losses.append(distilled.loss_curve_)
-    assert len(losses[0]) == 10 and all(1e-5 < loss < 1 for loss in losses[0])
+    assert len(losses[0]) == 10
+    assert all(1e-5 < loss < 1 for loss in losses[0])
     assert np.allclose(*losses, rtol=1e-5)
     assert np.abs(found[0] - found[1]).max() < 1e-5
 
