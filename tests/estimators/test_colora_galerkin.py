@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.exceptions import ConvergenceWarning, NotFittedError
-from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LinearRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -28,23 +27,6 @@ def small(**changes):
     return CoLoRARegressor(**{**DATA.grid, **OPTIONS, "max_iter": 20, **changes})
 
 
-@pytest.fixture(scope="module")
-def regressor():
-    # Enough steps that explicit time steps are limited by accuracy, not by stability.
-    model = CoLoRARegressor(**DATA.grid, **OPTIONS, max_iter=150)
-    return model.fit(DATA.X, DATA.y)
-
-
-def galerkin(regressor, pde=DATA.pde, random_state=0, **options):
-    frozen = FrozenEstimator(regressor)
-    return CoLoRAGalerkin(pde, regressor=frozen, random_state=random_state, **options)
-
-
-@pytest.fixture(scope="module")
-def model(regressor):
-    return galerkin(regressor).fit(DATA.X, DATA.y)
-
-
 def test_an_initial_field_that_is_given(model):
     """The bump where it arrives later, at all points and as scattered observations."""
     points = DATA.points[0] if isinstance(DATA.points, tuple) else np.ravel(DATA.points)
@@ -63,7 +45,7 @@ def test_an_initial_field_that_is_given(model):
 
 
 @pytest.mark.parametrize("options", [{}, {"conserve": "mass"}])
-def test_a_prediction_does_not_depend_on_its_neighbours(regressor, options):
+def test_a_prediction_does_not_depend_on_its_neighbours(galerkin, regressor, options):
     model = galerkin(regressor, **options).fit(DATA.X, DATA.y)
     X = np.array([[0.7], [0.9], [1.3], [0.5]])
     together = model.predict(X)
@@ -108,7 +90,7 @@ class Blowing(Advection):
         return field.xp.where(late, float("nan"), rate[0])
 
 
-def test_nan_in_the_equation_ends_one_trajectory_alone(regressor, model):
+def test_nan_in_the_equation_ends_one_trajectory_alone(galerkin, regressor, model):
     fitted = galerkin(regressor, Blowing(width=0.1), fallback=None).fit(DATA.X, DATA.y)
     with pytest.warns(ConvergenceWarning, match=r"speed = 1.1 met NaN.*ended at t = 0\.[23]"):
         predicted = fitted.predict(NEW.X)
@@ -117,7 +99,7 @@ def test_nan_in_the_equation_ends_one_trajectory_alone(regressor, model):
     assert np.isnan(predicted[1, DATA.times > 0.31]).all()
 
 
-def test_the_step_budget(regressor):
+def test_the_step_budget(galerkin, regressor):
     fitted = galerkin(regressor, max_steps=2, fallback=None).fit(DATA.X, DATA.y)
     with pytest.warns(ConvergenceWarning, match=r"and 1 more took all of its `max_steps`"):
         solution = fitted.solve(NEW.X)
@@ -185,7 +167,7 @@ class OnTheGrid(Advection):
         return -field.xp.asarray(self.speeds) * mu[0] * field.grad[0]
 
 
-def test_an_equation_bound_to_the_points_of_the_snapshots(regressor):
+def test_an_equation_bound_to_the_points_of_the_snapshots(galerkin, regressor):
     with pytest.raises(ValueError, match=r"OnTheGrid.rhs failed at .* functions of field.points"):
         CoLoRAGalerkin(OnTheGrid(), regressor=small(max_iter=10**6)).fit(DATA.X, DATA.y)
     model = galerkin(regressor, OnTheGrid(), collocation="grid").fit(DATA.X, DATA.y)
@@ -200,7 +182,7 @@ class WithoutInitial(PDE):
 
 
 @pytest.mark.filterwarnings("ignore:CoLoRAGalerkin")
-def test_the_hypernetwork_where_no_initial_field_is_known(regressor):
+def test_the_hypernetwork_where_no_initial_field_is_known(galerkin, regressor):
     fitted = galerkin(regressor, WithoutInitial()).fit(DATA.X, DATA.y)
     latent = fitted.solve(NEW.X).latent[:, 0]
     assert np.allclose(latent, regressor.predict_latent(NEW.X)[:, 0], atol=1e-6)
@@ -254,7 +236,7 @@ def test_behaves_as_scikit_learn_expects():
         model.fit(DATA.X, np.full_like(DATA.y, np.nan))
 
 
-def test_parameters_hold_from_fit_on(regressor):
+def test_parameters_hold_from_fit_on(galerkin, regressor):
     fitted = galerkin(regressor, conserve="mass").fit(DATA.X, DATA.y)
     before, refined = fitted.predict(NEW.X), fitted.refine(NEW.X, max_iter=1)
     fitted.set_params(

@@ -5,7 +5,6 @@ import pickle
 import numpy as np
 import pytest
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.frozen import FrozenEstimator
 
 from skcolora import CoLoRAGalerkin, CoLoRARegressor
 from skcolora.datasets import make_advection
@@ -17,33 +16,11 @@ NEW = make_advection([0.8, 1.1], n_points=64, times=np.linspace(0, 1, 21), width
 OPTIONS = {"width": 12, "depth": 4, "adapted_layers": (0, 1, 2, 3), "rank": 1, "random_state": 0}
 
 
-def small(**changes):
-    """A regressor that is fitted in no time, well or not."""
-    return CoLoRARegressor(**{**DATA.grid, **OPTIONS, "max_iter": 20, **changes})
-
-
-@pytest.fixture(scope="module")
-def regressor():
-    # Enough steps that explicit time steps are limited by accuracy, not by stability.
-    model = CoLoRARegressor(**DATA.grid, **OPTIONS, max_iter=150)
-    return model.fit(DATA.X, DATA.y)
-
-
-def galerkin(regressor, pde=DATA.pde, random_state=0, **options):
-    frozen = FrozenEstimator(regressor)
-    return CoLoRAGalerkin(pde, regressor=frozen, random_state=random_state, **options)
-
-
-@pytest.fixture(scope="module")
-def model(regressor):
-    return galerkin(regressor).fit(DATA.X, DATA.y)
-
-
 def integral(y):
     return y.mean(axis=2)
 
 
-def test_mass_is_conserved_to_rounding_error(regressor, model):
+def test_mass_is_conserved_to_rounding_error(galerkin, regressor, model):
     free = integral(model.predict(NEW.X))
     fitted = galerkin(regressor, conserve="mass").fit(DATA.X, DATA.y)
     predicted = fitted.predict(NEW.X)
@@ -54,17 +31,19 @@ def test_mass_is_conserved_to_rounding_error(regressor, model):
     assert error < 1.5 * relative_l2_error(NEW.y, model.predict(NEW.X))
 
 
-def test_several_conserved_quantities_of_your_own():
+def test_several_conserved_quantities_of_your_own(galerkin):
     densities = {"mass": lambda f: f.value[0], "energy": lambda f: f.value[0] ** 2}
     # Twelve online weights: there is always a state nearby with both integrals.
-    network = small(adaptation="diagonal", rank=3, max_iter=200)
+    network = CoLoRARegressor(
+        **DATA.grid, **{**OPTIONS, "adaptation": "diagonal", "rank": 3}, max_iter=200
+    )
     fitted = galerkin(network.fit(DATA.X, DATA.y), conserve=densities).fit(DATA.X, DATA.y)
     predicted = fitted.predict(NEW.X)
     for kept in (integral(predicted), integral(predicted**2)):
         assert abs(kept / kept[:, :1] - 1).max() < 1e-12
 
 
-def test_quantities_that_the_network_cannot_keep_are_reported(regressor):
+def test_quantities_that_the_network_cannot_keep_are_reported(galerkin, regressor):
     """Five for four online weights."""
     densities = {f"moment {k}": lambda f, k=k: f.value[0] ** k for k in (1, 2, 3, 4, 5)}
     fitted = galerkin(regressor, conserve=densities, free_output=False).fit(DATA.X, DATA.y)
@@ -95,7 +74,7 @@ def test_integrals_are_kept_with_fixed_ends():
     assert abs(kept / kept[:, :1] - 1).max() < 1e-12
 
 
-def test_a_model_that_keeps_a_quantity_pickles(regressor):
+def test_a_model_that_keeps_a_quantity_pickles(galerkin, regressor):
     fitted = galerkin(regressor, conserve="mass").fit(DATA.X, DATA.y)
     copy = pickle.loads(pickle.dumps(fitted))
     assert np.array_equal(copy.predict(NEW.X), fitted.predict(NEW.X))

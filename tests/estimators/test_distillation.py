@@ -2,9 +2,8 @@
 
 import numpy as np
 import pytest
-from sklearn.frozen import FrozenEstimator
 
-from skcolora import CoLoRAGalerkin, CoLoRARegressor
+from skcolora import CoLoRARegressor
 from skcolora.datasets import make_advection
 from skcolora.metrics import relative_l2_error
 
@@ -14,24 +13,12 @@ OPTIONS = {"width": 12, "depth": 4, "adapted_layers": (0, 1, 2, 3), "rank": 1, "
 
 
 @pytest.fixture(scope="module")
-def regressor():
-    # Enough steps that explicit time steps are limited by accuracy, not by stability.
-    model = CoLoRARegressor(**DATA.grid, **OPTIONS, max_iter=150)
-    return model.fit(DATA.X, DATA.y)
-
-
-def galerkin(regressor, pde=DATA.pde, random_state=0, **options):
-    frozen = FrozenEstimator(regressor)
-    return CoLoRAGalerkin(pde, regressor=frozen, random_state=random_state, **options)
-
-
-@pytest.fixture(scope="module")
-def unchecked(regressor):
+def unchecked(galerkin, regressor):
     """A model that uses what it learns from the equation, better or not."""
     return galerkin(regressor, fallback=None).fit(DATA.X, DATA.y)
 
 
-def test_distilled_regressor_is_nearly_as_good():
+def test_distilled_regressor_is_nearly_as_good(galerkin):
     # With other seeds the latent paths leave the training states, and the map does not follow.
     regressor = CoLoRARegressor(**DATA.grid, **(OPTIONS | {"random_state": 2}), max_iter=150)
     model = galerkin(regressor.fit(DATA.X, DATA.y)).fit(DATA.X, DATA.y)

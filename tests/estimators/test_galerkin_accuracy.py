@@ -2,7 +2,6 @@
 
 import numpy as np
 import pytest
-from sklearn.frozen import FrozenEstimator
 
 from skcolora import CoLoRAGalerkin, CoLoRARegressor
 from skcolora._galerkin import _point_choice
@@ -13,28 +12,6 @@ from skcolora.pdes import PDE, Advection, Dirichlet
 DATA = make_advection([0.6, 1.0, 1.4], n_points=64, times=np.linspace(0, 1, 21), width=0.1)
 NEW = make_advection([0.8, 1.1], n_points=64, times=np.linspace(0, 1, 21), width=0.1)
 OPTIONS = {"width": 12, "depth": 4, "adapted_layers": (0, 1, 2, 3), "rank": 1, "random_state": 0}
-
-
-def small(**changes):
-    """A regressor that is fitted in no time, well or not."""
-    return CoLoRARegressor(**{**DATA.grid, **OPTIONS, "max_iter": 20, **changes})
-
-
-@pytest.fixture(scope="module")
-def regressor():
-    # Enough steps that explicit time steps are limited by accuracy, not by stability.
-    model = CoLoRARegressor(**DATA.grid, **OPTIONS, max_iter=150)
-    return model.fit(DATA.X, DATA.y)
-
-
-def galerkin(regressor, pde=DATA.pde, random_state=0, **options):
-    frozen = FrozenEstimator(regressor)
-    return CoLoRAGalerkin(pde, regressor=frozen, random_state=random_state, **options)
-
-
-@pytest.fixture(scope="module")
-def model(regressor):
-    return galerkin(regressor).fit(DATA.X, DATA.y)
 
 
 def best(regressor, y):
@@ -56,16 +33,20 @@ def test_speeds_outside_the_training_range(regressor, model):
     assert error < 0.2 * relative_l2_error(far.y, regressor.predict(far.X))
 
 
-def test_methods_agree(regressor, model):
+def test_methods_agree(galerkin, regressor, model):
     reference = model.predict(NEW.X)
     for options in ({"method": "RK4", "substeps": 4}, {"method": "Rosenbrock", "rtol": 1e-6}):
         other = galerkin(regressor, **options).fit(DATA.X, DATA.y).predict(NEW.X)
         assert relative_l2_error(reference, other) < 1e-3
 
 
-def test_converges_with_the_tolerance():
+def test_converges_with_the_tolerance(galerkin):
     # A first layer that moves the field makes the path a straight line, exact at any tolerance.
-    curved = small(adapted_layers=(1, 2, 3), adaptation="diagonal", rank=2, max_iter=300)
+    curved = CoLoRARegressor(
+        **DATA.grid,
+        **{**OPTIONS, "adapted_layers": (1, 2, 3), "adaptation": "diagonal", "rank": 2},
+        max_iter=300,
+    )
     curved.fit(DATA.X, DATA.y)
 
     def solution(tol):
@@ -78,7 +59,7 @@ def test_converges_with_the_tolerance():
     assert errors[2] < errors[1] < errors[0] < 1e-3
 
 
-def test_the_tolerance_follows_the_error_of_the_network(regressor, model):
+def test_the_tolerance_follows_the_error_of_the_network(galerkin, regressor, model):
     """So that the steps add little to it."""
     assert model.rtol_ == pytest.approx(min(regressor.best_loss_ / 50, 3e-5))
     limit = galerkin(regressor, rtol=1e-11).fit(DATA.X, DATA.y).predict(NEW.X)
@@ -89,7 +70,7 @@ def test_the_tolerance_follows_the_error_of_the_network(regressor, model):
 @pytest.mark.parametrize(
     ("collocation", "most_candidates"), [("sample", 64), ("qr", 64), ("qr", 40)]
 )
-def test_few_points_are_enough(regressor, collocation, most_candidates, monkeypatch):
+def test_few_points_are_enough(galerkin, regressor, collocation, most_candidates, monkeypatch):
     monkeypatch.setattr(_point_choice, "_MAX_CANDIDATES", most_candidates)
     options = {"collocation": collocation, "n_collocation": 24}
     fitted = galerkin(regressor, **options).fit(DATA.X, DATA.y)
@@ -106,7 +87,7 @@ class OpenAdvection(Advection):
 
 
 @pytest.mark.parametrize("pde", [DATA.pde, OpenAdvection(width=0.1)])
-def test_gauss_points_are_as_good_as_the_grid(regressor, pde):
+def test_gauss_points_are_as_good_as_the_grid(galerkin, regressor, pde):
     on_grid = galerkin(regressor, collocation="grid").fit(DATA.X, DATA.y).predict(NEW.X)
     fitted = galerkin(regressor, pde, collocation="gauss", n_collocation=51).fit(DATA.X, DATA.y)
     assert len(fitted.collocation_) == 51
@@ -146,7 +127,7 @@ def test_values_that_stay_as_they_are_on_the_boundary(collocation):
     assert abs(predicted[:, :, [0, -1]]).max() < 0.02
 
 
-def test_the_indicator_bounds_the_error_of_transport(regressor):
+def test_the_indicator_bounds_the_error_of_transport(galerkin, regressor):
     """Advection keeps distances, so that the defect adds up and does not grow.
 
     With all points of the grid the sums are integrals; what is left are the errors of the steps
